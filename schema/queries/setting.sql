@@ -1,0 +1,2 @@
+-- name: setting_get
+SELECT value FROM setting WHERE name = ?1;
