@@ -1,0 +1,466 @@
+/*
+ * SQLite behind a small, typed face: opening and migrating, named statements, transactions. Nothing
+ * else in topi sees sqlite3.h, so that the database can be another one day.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct stmt {
+	sqlite3_stmt *handle;
+	struct db *db;
+	enum query query;
+	int bind_error;
+};
+
+struct db {
+	sqlite3 *handle;
+	char *dir;
+	int savepoints;
+	struct stmt stmts[N_QUERIES + 1];
+};
+
+enum { APPLICATION_ID = 0x746f7069, BUSY_MS = 10000, MAX_PATH = 4096 };
+
+static atomic_long n_steps;
+static atomic_long fail_at;
+static _Atomic enum status fail_as;
+
+void db_fail_step(long nth, enum status as)
+{
+	fail_as = as;
+	fail_at = nth > 0 ? n_steps + nth : 0;
+}
+
+long db_n_steps(void)
+{
+	return n_steps;
+}
+
+/* SQLite's result code as our status, with its own words. */
+static enum status fault(const struct db *db, int code, const char *what, struct err *err)
+{
+	const char *words = db && db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
+	switch (code & 0xff) {
+	case SQLITE_CONSTRAINT:
+		return err_set(err, CONFLICT, "%s: %s", what, words);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(err, BUSY, "%s: the database is busy", what);
+	case SQLITE_FULL:
+		return err_set(err, FULL, "%s: the disk is full", what);
+	case SQLITE_TOOBIG:
+		return err_set(err, TOO_LARGE, "%s: %s", what, words);
+	case SQLITE_READONLY:
+		return err_set(err, FULL, "%s: the data directory cannot be written", what);
+	default:
+		return err_set(err, FAULT, "%s: %s", what, words);
+	}
+}
+
+/* Fixed statements of the machinery itself (pragmas, BEGIN): everything else is named in
+ * schema/queries. */
+static enum status run_text(struct db *db, const char *sql, struct err *err)
+{
+	long step = ++n_steps;
+	if (fail_at && step == fail_at)
+		return err_set(err, fail_as, "%s: a fault was asked for", sql);
+	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+	return code == SQLITE_OK ? OK : fault(db, code, sql, err);
+}
+
+static enum status pragma_int(struct db *db, const char *sql, int64_t *out, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		*out = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return code == SQLITE_ROW ? OK : fault(db, code, sql, err);
+}
+
+static enum status migrate(struct db *db, int64_t from, struct err *err)
+{
+	enum status st = OK;
+	for (int i = 0; st == OK && i < N_MIGRATIONS; i++) {
+		const struct migration *m = &migrations[i];
+		char version[64];
+		if (m->version <= from)
+			continue;
+		snprintf(version, sizeof version, "PRAGMA user_version = %d", m->version);
+		st = db_begin(db, err);
+		if (st == OK)
+			st = run_text(db, m->sql, err);
+		if (st == OK)
+			st = run_text(db, version, err);
+		if (st == OK)
+			st = db_commit(db, err);
+		if (st != OK)
+			db_rollback(db);
+	}
+	return st;
+}
+
+/* Brings the file to this program's version, or says why not. */
+static enum status check_version(struct db *db, enum db_mode mode, struct err *err)
+{
+	int64_t version = 0;
+	int64_t application = 0;
+	enum status st = pragma_int(db, "PRAGMA user_version", &version, err);
+	if (st == OK)
+		st = pragma_int(db, "PRAGMA application_id", &application, err);
+	if (st != OK)
+		return st;
+	if (mode != DB_CREATE && application != APPLICATION_ID)
+		return err_set(err, NOT_FOUND, "%.150s/topi.db is not a topi database", db->dir);
+	if (version > N_MIGRATIONS)
+		return err_set(err, CONFLICT,
+			"%.100s is of schema version %d, this topi knows up to %d: use a newer topi", db->dir,
+			(int)version, N_MIGRATIONS);
+	if (version < N_MIGRATIONS && mode == DB_READ)
+		return err_set(err, CONFLICT,
+			"%.100s is of schema version %d, this topi wants %d: open it for writing once (topi "
+			"serve)",
+			db->dir, (int)version, N_MIGRATIONS);
+	return migrate(db, version, err);
+}
+
+static enum status make_dirs(const char *dir, struct err *err)
+{
+	static const char *const parts[] = {"", "/media", "/renditions", "/models"};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		char path[MAX_PATH];
+		snprintf(path, sizeof path, "%s%s", dir, parts[i]);
+		if (mkdir(path, 0750) != 0 && errno != EEXIST)
+			return err_set(err, errno == ENOSPC ? FULL : BAD_INPUT, "%.120s cannot be made: %s",
+				path, strerror(errno));
+	}
+	return OK;
+}
+
+static enum status open_embeddings(struct db *db, enum db_mode mode, struct err *err)
+{
+	char *sql = sqlite3_mprintf("ATTACH '%q/embeddings.db' AS emb", db->dir);
+	if (!sql)
+		return err_set(err, FAULT, "out of memory");
+	enum status st = run_text(db, sql, err);
+	sqlite3_free(sql);
+	if (st == OK)
+		st = run_text(db, "PRAGMA emb.journal_mode = WAL", err);
+	if (st == OK)
+		st = db_run(db, Q_EMBEDDING_CREATE, err, "");
+	return st;
+}
+
+static enum status set_up(struct db *db, enum db_mode mode, struct err *err)
+{
+	static const char *const always[] = {"PRAGMA foreign_keys = ON", "PRAGMA synchronous = FULL",
+		"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY"};
+	enum status st = OK;
+	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	sqlite3_extended_result_codes(db->handle, 1);
+	for (size_t i = 0; st == OK && i < sizeof always / sizeof *always; i++)
+		st = run_text(db, always[i], err);
+	if (st == OK && mode == DB_CREATE) {
+		char id[64];
+		snprintf(id, sizeof id, "PRAGMA application_id = %d", APPLICATION_ID);
+		st = run_text(db, id, err);
+	}
+	if (st == OK && mode != DB_READ)
+		st = run_text(db, "PRAGMA journal_mode = WAL", err);
+	if (st == OK)
+		st = check_version(db, mode, err);
+	if (st == OK)
+		st = open_embeddings(db, mode, err);
+	if (st == OK && mode == DB_READ)
+		st = run_text(db, "PRAGMA query_only = ON", err);
+	return st;
+}
+
+enum status db_open(const char *dir, enum db_mode mode, struct db **out, struct err *err)
+{
+	char path[MAX_PATH];
+	*out = NULL;
+	if (strlen(dir) == 0 || strlen(dir) > 2000)
+		return err_set(err, BAD_INPUT, "the data directory's name is empty or over 2000 bytes");
+	snprintf(path, sizeof path, "%s/topi.db", dir);
+	bool there = access(path, F_OK) == 0;
+	if (mode == DB_CREATE && there)
+		return err_set(err, CONFLICT, "%.150s is a data directory already", dir);
+	if (mode != DB_CREATE && !there)
+		return err_set(
+			err, NOT_FOUND, "%.120s is no data directory: make one with `topi init`", dir);
+	enum status st = mode == DB_CREATE ? make_dirs(dir, err) : OK;
+	if (st != OK)
+		return st;
+	struct db *db = xcalloc(1, sizeof *db);
+	db->dir = xstrdup(dir);
+	/* SQLITE_OPEN_CREATE is for embeddings.db, a cache that may have been deleted; topi.db was
+	 * looked for. */
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+	st = code == SQLITE_OK ? set_up(db, mode, err) : fault(db, code, path, err);
+	if (st != OK) {
+		db_close(db);
+		if (mode == DB_CREATE)
+			unlink(path);
+		return st;
+	}
+	*out = db;
+	return OK;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	for (int i = 0; i < N_QUERIES; i++)
+		sqlite3_finalize(db->stmts[i].handle);
+	sqlite3_close(db->handle);
+	free(db->dir);
+	free(db);
+}
+
+const char *db_dir(const struct db *db)
+{
+	return db->dir;
+}
+
+static int bind_one(sqlite3_stmt *h, int i, char type, va_list *args)
+{
+	switch (type) {
+	case 'i':
+		return sqlite3_bind_int64(h, i, va_arg(*args, int64_t));
+	case 'I': {
+		const int64_t *v = va_arg(*args, const int64_t *);
+		return v ? sqlite3_bind_int64(h, i, *v) : sqlite3_bind_null(h, i);
+	}
+	case 'd':
+		return sqlite3_bind_double(h, i, va_arg(*args, double));
+	case 'D': {
+		const double *v = va_arg(*args, const double *);
+		return v ? sqlite3_bind_double(h, i, *v) : sqlite3_bind_null(h, i);
+	}
+	case 's':
+		return sqlite3_bind_text(h, i, va_arg(*args, const char *), -1, SQLITE_TRANSIENT);
+	case 'b': {
+		const void *p = va_arg(*args, const void *);
+		size_t n = va_arg(*args, size_t);
+		return p ? sqlite3_bind_blob64(h, i, p, n, SQLITE_TRANSIENT) : sqlite3_bind_null(h, i);
+	}
+	case 'n':
+		return sqlite3_bind_null(h, i);
+	default:
+		return SQLITE_MISUSE;
+	}
+}
+
+static struct stmt *start(struct db *db, enum query query, const char *types, va_list *args)
+{
+	struct stmt *stmt = &db->stmts[query];
+	int code = SQLITE_OK;
+	stmt->db = db;
+	stmt->query = query;
+	if (!stmt->handle)
+		code = sqlite3_prepare_v3(
+			db->handle, query_sql[query], -1, SQLITE_PREPARE_PERSISTENT, &stmt->handle, NULL);
+	else
+		sqlite3_reset(stmt->handle);
+	for (int i = 0; code == SQLITE_OK && types[i]; i++)
+		code = bind_one(stmt->handle, i + 1, types[i], args);
+	if (code == SQLITE_OK && sqlite3_bind_parameter_count(stmt->handle) != (int)strlen(types))
+		code = SQLITE_MISUSE;
+	stmt->bind_error = code;
+	return stmt;
+}
+
+struct stmt *db_query(struct db *db, enum query query, const char *types, ...)
+{
+	va_list args;
+	va_start(args, types);
+	struct stmt *stmt = start(db, query, types, &args);
+	va_end(args);
+	return stmt;
+}
+
+enum status db_step(struct stmt *stmt, struct err *err)
+{
+	long step = ++n_steps;
+	if (fail_at && step == fail_at) {
+		db_done(stmt);
+		return err_set(err, fail_as, "%s: a fault was asked for", query_name[stmt->query]);
+	}
+	int code = stmt->bind_error;
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt->handle);
+	if (code == SQLITE_ROW)
+		return OK;
+	enum status st = code == SQLITE_DONE ? NOT_FOUND
+										 : fault(stmt->db, code, query_name[stmt->query], err);
+	db_done(stmt);
+	return st;
+}
+
+void db_done(struct stmt *stmt)
+{
+	if (!stmt || !stmt->handle)
+		return;
+	sqlite3_reset(stmt->handle);
+	sqlite3_clear_bindings(stmt->handle);
+}
+
+enum status db_run(struct db *db, enum query query, struct err *err, const char *types, ...)
+{
+	va_list args;
+	va_start(args, types);
+	struct stmt *stmt = start(db, query, types, &args);
+	va_end(args);
+	enum status st;
+	do
+		st = db_step(stmt, err);
+	while (st == OK);
+	return st == NOT_FOUND ? OK : st;
+}
+
+enum status db_one(
+	struct db *db, enum query query, struct stmt **out, struct err *err, const char *types, ...)
+{
+	va_list args;
+	va_start(args, types);
+	*out = start(db, query, types, &args);
+	va_end(args);
+	return db_step(*out, err);
+}
+
+int64_t col_int(const struct stmt *stmt, int i)
+{
+	return sqlite3_column_int64(stmt->handle, i);
+}
+
+double col_real(const struct stmt *stmt, int i)
+{
+	return sqlite3_column_double(stmt->handle, i);
+}
+
+const char *col_text(const struct stmt *stmt, int i)
+{
+	const unsigned char *text = sqlite3_column_text(stmt->handle, i);
+	return text ? (const char *)text : "";
+}
+
+const void *col_blob(const struct stmt *stmt, int i, size_t *n_bytes)
+{
+	const void *blob = sqlite3_column_blob(stmt->handle, i);
+	*n_bytes = (size_t)sqlite3_column_bytes(stmt->handle, i);
+	return blob ? blob : "";
+}
+
+bool col_null(const struct stmt *stmt, int i)
+{
+	return sqlite3_column_type(stmt->handle, i) == SQLITE_NULL;
+}
+
+int64_t db_last_id(const struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->handle);
+}
+
+int db_changes(const struct db *db)
+{
+	return sqlite3_changes(db->handle);
+}
+
+enum status db_begin(struct db *db, struct err *err)
+{
+	return run_text(db, "BEGIN IMMEDIATE", err);
+}
+
+enum status db_read_begin(struct db *db, struct err *err)
+{
+	return run_text(db, "BEGIN", err);
+}
+
+enum status db_commit(struct db *db, struct err *err)
+{
+	return run_text(db, "COMMIT", err);
+}
+
+void db_rollback(struct db *db)
+{
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+enum status db_savepoint(struct db *db, struct err *err)
+{
+	return run_text(db, "SAVEPOINT one", err);
+}
+
+enum status db_release(struct db *db, struct err *err)
+{
+	return run_text(db, "RELEASE one", err);
+}
+
+enum status db_undo(struct db *db, struct err *err)
+{
+	/* A full disk may have rolled the whole transaction back already; then there is nothing left to
+	 * undo. */
+	if (sqlite3_get_autocommit(db->handle))
+		return err_set(err, FAULT, "the transaction is gone");
+	return run_text(db, "ROLLBACK TO one; RELEASE one", err);
+}
+
+enum status db_data_version(struct db *db, int64_t *out, struct err *err)
+{
+	return pragma_int(db, "PRAGMA data_version", out, err);
+}
+
+enum status db_backup(struct db *db, const char *file, struct err *err)
+{
+	if (access(file, F_OK) == 0)
+		return err_set(err, CONFLICT, "%.150s exists already: name a new file", file);
+	char part[MAX_PATH];
+	snprintf(part, sizeof part, "%.4000s.part", file);
+	unlink(part);
+	char *sql = sqlite3_mprintf("VACUUM INTO %Q", part);
+	if (!sql)
+		return err_set(err, FAULT, "out of memory");
+	enum status st = run_text(db, sql, err);
+	sqlite3_free(sql);
+	if (st == OK && rename(part, file) != 0)
+		st = err_set(err, FAULT, "%.120s cannot be written: %s", file, strerror(errno));
+	if (st != OK)
+		unlink(part);
+	return st;
+}
+
+enum status db_check(struct db *db, struct err *err)
+{
+	struct stmt *stmt = NULL;
+	char found[120] = "";
+	enum status st = db_one(db, Q_CHECK_INTEGRITY, &stmt, err, "");
+	if (st == OK) {
+		snprintf(found, sizeof found, "%s", col_text(stmt, 0));
+		db_done(stmt);
+		if (strcmp(found, "ok") != 0)
+			return err_set(err, FAULT, "integrity: %s", found);
+		st = db_one(db, Q_CHECK_FOREIGN_KEYS, &stmt, err, "");
+		if (st == OK) {
+			snprintf(found, sizeof found, "%s", col_text(stmt, 0));
+			db_done(stmt);
+			return err_set(
+				err, FAULT, "a row of table %s points to a row that is not there", found);
+		}
+	}
+	return st == NOT_FOUND ? OK : st;
+}
