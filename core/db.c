@@ -148,7 +148,7 @@ static enum status make_dirs(const char *dir, struct err *err)
 	return OK;
 }
 
-static enum status open_embeddings(struct db *db, enum db_mode mode, struct err *err)
+static enum status open_embeddings(struct db *db, struct err *err)
 {
 	char *sql = sqlite3_mprintf("ATTACH '%q/embeddings.db' AS emb", db->dir);
 	if (!sql)
@@ -181,7 +181,7 @@ static enum status set_up(struct db *db, enum db_mode mode, struct err *err)
 	if (st == OK)
 		st = check_version(db, mode, err);
 	if (st == OK)
-		st = open_embeddings(db, mode, err);
+		st = open_embeddings(db, err);
 	if (st == OK && mode == DB_READ)
 		st = run_text(db, "PRAGMA query_only = ON", err);
 	return st;
