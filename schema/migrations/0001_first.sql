@@ -46,7 +46,7 @@ CREATE TABLE project (
   camtrap     TEXT NOT NULL DEFAULT '{}',         -- JSON: what Camtrap DP asks of a project and photographs do not tell
   policy_id   INTEGER REFERENCES policy(id),      -- the policy in force
   model_id    INTEGER REFERENCES model(id),       -- the promoted model; NULL: none yet
-  n_retired   INTEGER NOT NULL DEFAULT 0,         -- retirements that taught since the start (derived)
+  n_taught    INTEGER NOT NULL DEFAULT 0,         -- retirements that taught (derived); every 200th remixes
   created_ms  INTEGER NOT NULL
 ) STRICT;
 
@@ -125,6 +125,7 @@ CREATE TABLE subject (
   policy_id     INTEGER REFERENCES policy(id),    -- in force when decided
   prediction_id INTEGER REFERENCES prediction(id), -- the model's evidence in use; NULL: none
   certificate_id INTEGER REFERENCES certificate(id), -- that allowed an auto-label
+  taught        INTEGER NOT NULL DEFAULT 0 CHECK (taught IN (0, 1)), -- 1: its retirement was counted in n_taught
   created_ms    INTEGER NOT NULL,
   CHECK ((label_id IS NULL) = (decided_by IS NULL)),
   CHECK (state <> 'retired' OR label_id IS NOT NULL OR reason IS NOT NULL)
@@ -275,7 +276,9 @@ CREATE TABLE classification (
   volunteer_id  INTEGER NOT NULL REFERENCES volunteer(id),
   answer        TEXT NOT NULL CHECK (answer IN ('taxa', 'cant_tell', 'undone')), -- undone: takes the superseded one back
   counted       INTEGER NOT NULL CHECK (counted IN (0, 1)), -- 0: came after retirement; used at the next refit
+  expert        INTEGER NOT NULL CHECK (expert IN (0, 1)),  -- 1: an expert's verdict, not a vote
   blind         INTEGER NOT NULL CHECK (blind IN (0, 1)),   -- the subject was an audit when this came
+  credited      INTEGER NOT NULL DEFAULT 0 CHECK (credited IN (0, 1)), -- 1: the skill has learnt from it (derived)
   shown         TEXT NOT NULL DEFAULT 'survey' CHECK (shown IN ('survey')), -- what the card showed
   policy_id     INTEGER NOT NULL REFERENCES policy(id),
   model_id      INTEGER REFERENCES model(id),     -- whose evidence was in use
@@ -284,7 +287,7 @@ CREATE TABLE classification (
   created_ms    INTEGER NOT NULL
 ) STRICT;
 -- Never twice: one answer in force a volunteer and subject.
-CREATE UNIQUE INDEX classification_once ON classification (volunteer_id, subject_id)
+CREATE UNIQUE INDEX classification_once ON classification (volunteer_id, subject_id, expert)
   WHERE superseded_by IS NULL AND answer <> 'undone';
 CREATE INDEX classification_by_subject ON classification (subject_id, id);
 
@@ -326,15 +329,16 @@ CREATE TABLE certificate (
   n_wrong     INTEGER NOT NULL,                   -- of those wrong
   p_error_upper REAL NOT NULL,                    -- Clopper-Pearson at delta of (n_wrong, n_above)
   audit_rate  REAL NOT NULL,                      -- share of auto-labelled subjects drawn blind
-  -- probation: shadow audits only; active: auto-labels; revoked: neither, and never again
-  state       TEXT NOT NULL CHECK (state IN ('probation', 'active', 'revoked')),
+  -- probation: shadow audits only; active: auto-labels; replaced: by a later model's, its labels stand;
+  -- revoked: its promise was broken, its labels are taken back
+  state       TEXT NOT NULL CHECK (state IN ('probation', 'active', 'replaced', 'revoked')),
   issued_ms   INTEGER NOT NULL,
   active_ms   INTEGER,
-  revoked_ms  INTEGER,
-  why         TEXT                                -- of the revocation
+  ended_ms    INTEGER,
+  why         TEXT                                -- it ended
 ) STRICT;
 CREATE INDEX certificate_by_project ON certificate (project_id, state);
-CREATE UNIQUE INDEX certificate_in_force ON certificate (project_id, stratum) WHERE state <> 'revoked';
+CREATE UNIQUE INDEX certificate_in_force ON certificate (project_id, stratum) WHERE state IN ('probation', 'active');
 
 -- Deployments that a certificate's gold does not cover: nothing is auto-labelled there until shadow audits end it.
 CREATE TABLE probation (
@@ -394,22 +398,28 @@ CREATE TABLE skill_cell (
   truth_id     INTEGER NOT NULL REFERENCES taxon(id),
   answer_id    INTEGER NOT NULL REFERENCES taxon(id),
   weight       REAL NOT NULL,                     -- answers, shared over truths by the others' posterior
-  PRIMARY KEY (project_id, volunteer_id, truth_id, answer_id)
+  PRIMARY KEY (project_id, volunteer_id, answer_id, truth_id)
 ) STRICT, WITHOUT ROWID;
--- Everybody's confusion counts: running, and as of the last remix (which the pooled matrix is made from).
+-- Everybody's confusion counts, and the pooled matrix that the last remix made of them.
 CREATE TABLE pool_cell (
   project_id INTEGER NOT NULL REFERENCES project(id),
   truth_id   INTEGER NOT NULL REFERENCES taxon(id),
   answer_id  INTEGER NOT NULL REFERENCES taxon(id),
-  weight     REAL NOT NULL,
-  mixed      REAL NOT NULL DEFAULT 0,
-  PRIMARY KEY (project_id, truth_id, answer_id)
+  weight     REAL NOT NULL DEFAULT 0,             -- answers, no volunteer more than 200
+  p          REAL NOT NULL,                       -- P(answer | truth) as of the last remix
+  PRIMARY KEY (project_id, answer_id, truth_id)
 ) STRICT, WITHOUT ROWID;
--- The class prior: expected subjects a taxon among those decided, running and as of the last remix.
+-- The class prior: subjects labelled so, kept by the triggers below, and the prior as of the last remix.
 CREATE TABLE class_prior (
   project_id INTEGER NOT NULL REFERENCES project(id),
   taxon_id   INTEGER NOT NULL REFERENCES taxon(id),
-  weight     REAL NOT NULL,
-  mixed      REAL NOT NULL DEFAULT 0,
+  n          INTEGER NOT NULL DEFAULT 0,
+  p          REAL NOT NULL,
   PRIMARY KEY (project_id, taxon_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER class_prior_count AFTER UPDATE OF label_id ON subject
+WHEN OLD.label_id IS NOT NEW.label_id
+BEGIN
+  UPDATE class_prior SET n = n - 1 WHERE project_id = OLD.project_id AND taxon_id = OLD.label_id;
+  UPDATE class_prior SET n = n + 1 WHERE project_id = NEW.project_id AND taxon_id = NEW.label_id;
+END;
