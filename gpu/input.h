@@ -1,0 +1,72 @@
+/*
+ * From JPEG bytes to the square of pixels that a net sees. The decoder scales while it decodes (to
+ * the smallest of 1, 1/2, 1/4, 1/8 that is large enough), a triangle filter wide enough not to
+ * alias does the rest.
+ *
+ * A picture comes from anywhere: its header is bounded before anything is allocated, a broken file
+ * is a status with the decoder's reason.
+ */
+#pragma once
+
+#include "status.h"
+
+#include <stdint.h>
+
+#define INPUT_MAX_PIXELS 100000000 /* 100 MP */
+#define INPUT_MAX_FILE_BYTES (128u << 20)
+
+enum input_fit {
+	INPUT_CROP,  /* short side to px * 256 / 224, then the square in the centre: ImageNet's
+					evaluation */
+	INPUT_SQUASH /* the whole frame, made square: an animal at the border stays in */
+};
+
+struct input_spec {
+	int px; /* side of the square */
+	enum input_fit fit;
+	float mean[3], std[3]; /* of R, G, B in [0, 1] */
+};
+
+#define INPUT_IMAGENET_MEAN                                                                        \
+	{                                                                                              \
+		0.485f, 0.456f, 0.406f                                                                     \
+	}
+#define INPUT_IMAGENET_STD                                                                         \
+	{                                                                                              \
+		0.229f, 0.224f, 0.225f                                                                     \
+	}
+
+/* A picture of 8-bit RGB rows without gaps. */
+struct picture {
+	int w, h;
+	uint8_t *rgb; /* [h][w][3] */
+};
+
+/*
+ * Decodes to the net's input. The picture is taken as stored: EXIF orientation is the importer's
+ * matter. Shapes: rgb [px][px][3]. Errors: BAD_INPUT when it is no JPEG, is damaged or ends early;
+ * TOO_LARGE over 100 MP or 128 MB; NOT_FOUND when there is no such file. rgb is then unspecified.
+ */
+enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_spec *spec,
+	uint8_t *rgb, struct err *err) MUST_CHECK;
+enum status input_load(
+	const char *path, const struct input_spec *spec, uint8_t *rgb, struct err *err) MUST_CHECK;
+
+/*
+ * Decodes a picture for training: squashed to px by px, or, with INPUT_CROP, the whole frame with
+ * its short side px (a frame of more than 3 : 1 is cut to that, in the middle). Owns:   out->rgb is
+ * the caller's, to free().
+ */
+enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_fit fit,
+	struct picture *out, struct err *err) MUST_CHECK;
+
+/* A whole file, bounded by INPUT_MAX_FILE_BYTES. Owns: *bytes is the caller's, to free(). */
+enum status input_read_file(
+	const char *path, uint8_t **bytes, size_t *n_bytes, struct err *err) MUST_CHECK;
+
+/*
+ * The rectangle (x, y, w, h) of src, resized with a triangle filter as wide as the reduction: what
+ * Pillow and torchvision call antialiased bilinear. Shapes: dst [dst_h][dst_w][3].
+ */
+void input_resize(const struct picture *src, double x, double y, double w, double h, uint8_t *dst,
+	int dst_w, int dst_h);

@@ -1,0 +1,82 @@
+/*
+ * Training: labelled subjects in, a model file out.
+ *
+ * full: every parameter, by SGD with momentum on augmented pictures; the file holds the moving
+ * average of the parameters. One frame of each item, drawn anew, is seen in an epoch.
+ * head: the last layer only, as L2-regularised softmax regression on embeddings (the mean of an
+ * item's frames), to its optimum; the backbone's tensors in the file are the parent's, byte for
+ * byte.
+ *
+ * The same spec, items and machine give the same bytes.
+ */
+#pragma once
+
+#include "model.h"
+
+enum train_mode { TRAIN_FULL, TRAIN_HEAD };
+
+struct train_frame {
+	const char *path; /* a JPEG file, or */
+	const void *jpeg; /* its bytes in memory */
+	size_t n_bytes;
+};
+
+struct train_item {
+	const struct train_frame *frames;
+	int n_frames;
+	const float *target; /* [n_classes], sums to 1 */
+	float weight;        /* > 0; 1 is usual */
+	const float
+		*embedding; /* NULL, or [n_features] of the parent: TRAIN_HEAD then reads no frame */
+};
+
+struct train_progress {
+	int epoch, n_epochs;   /* epoch counts from 1; for TRAIN_HEAD: iterations */
+	double loss, accuracy; /* of this epoch, on augmented training pictures */
+	double images_per_s;
+};
+
+struct train_spec {
+	enum train_mode mode;
+	const char *from;           /* model file to start from; NULL: from scratch (TRAIN_FULL only) */
+	const char *arch;           /* from scratch; ignored with from */
+	const char *const *classes; /* [n_classes] */
+	int n_classes;
+	int input_px;        /* 0: the arch's own, or the parent's */
+	enum input_fit fit;  /* from scratch; else the parent's */
+	int n_epochs;        /* 0: chosen from the number of items */
+	int batch;           /* 0: 32 */
+	double rate;         /* peak; 0: 0.1 a batch of 64 from scratch, a fifth of that from a model */
+	double weight_decay; /* negative: 5e-4 */
+	double label_smoothing; /* share of the target spread evenly; negative: 0.05 */
+	double l2;              /* TRAIN_HEAD; 0: 1e-3 */
+	unsigned long long seed;
+	const char *device;   /* backend_find; NULL: auto */
+	const char *snapshot; /* kept in the file; NULL: nothing */
+	const char *parent;   /* name kept in the file; NULL: from */
+	/* After each epoch (TRAIN_HEAD: each iteration) and, with epoch 0, while embeddings are made;
+	 * nonzero stops. */
+	int (*progress)(void *arg, const struct train_progress *progress);
+	/* Once a frame that could not be read, with why; NULL: nobody listens. */
+	void (*skipped)(void *arg, int item, int frame, const struct err *why);
+	void *arg;
+};
+
+struct train_report {
+	int n_items, n_frames;                 /* used */
+	int n_skipped_frames, n_skipped_items; /* damaged; items with no frame left */
+	int n_epochs;
+	double loss, accuracy; /* as the last progress */
+	double gradient_norm;  /* TRAIN_HEAD: largest component at the end */
+	double wall_s;
+};
+
+/*
+ * Trains and writes the model to path (whole or not at all).
+ * Shapes: items [n_items].
+ * Errors: BAD_INPUT when fewer than 2 items can be read, a target does not sum to 1, or the spec
+ * contradicts itself; CONFLICT when progress stopped it (no file is written); others as model_load,
+ * backend_find, model_save.
+ */
+enum status train_run(const struct train_spec *spec, const struct train_item *items, int n_items,
+	const char *path, struct train_report *report, struct err *err) MUST_CHECK;
