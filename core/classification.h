@@ -1,0 +1,47 @@
+/*
+ * Classifications: one volunteer's answer to one subject, kept for ever. Storing one decides the subject again in the
+ * same transaction, so that a subject retires with the answer that retires it.
+ */
+#pragma once
+
+#include "db.h"
+
+enum answer_kind { ANSWER_TAXA, ANSWER_CANT_TELL };
+
+struct classification {
+	uint8_t uuid[16]; /* the client's name for it: a retry counts once */
+	int64_t project_id, subject_id, volunteer_id;
+	bool expert; /* an expert's verdict; the caller has checked the role */
+	enum answer_kind answer;
+	int64_t taxon_id;        /* ANSWER_TAXA */
+	const int64_t *count;    /* animals, or NULL where not asked */
+	const int64_t *duration_ms; /* or NULL */
+};
+
+struct classification_result {
+	bool counted; /* it was evidence (false: the subject had retired) */
+	bool replay;  /* this UUID was stored before; nothing changed */
+};
+
+/*
+ * Stores an answer, ends its lease and decides the subject. Runs inside the caller's transaction.
+ * Errors: NOT_FOUND unknown subject; BAD_INPUT a taxon that the project does not have (or no longer has) or a count
+ *         below 1; DENIED a subject that this volunteer was never given, or a UUID of somebody else's answer; CONFLICT a
+ *         second answer to the subject.
+ */
+enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,
+	struct classification_result *out, struct err *err) MUST_CHECK;
+
+/*
+ * Takes back the volunteer's own answer `of`: a superseding row under `uuid`; a subject that it had retired is open
+ * again. *subject_id says which (and, in *expert, which queue). Allowed for the last 10 answers, and up to 10 minutes
+ * after retirement. Replays answer OK.
+ * Errors: NOT_FOUND no such answer of this volunteer; CONFLICT too long ago, or superseded already.
+ */
+enum status classification_undo(struct db *db, const uint8_t uuid[16], const uint8_t of[16],
+	int64_t volunteer_id, int64_t now_ms, int64_t *subject_id, bool *expert,
+	struct err *err) MUST_CHECK;
+
+/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to 16 bytes and back. Errors: BAD_INPUT. */
+enum status uuid_parse(const char *text, uint8_t out[16], struct err *err) MUST_CHECK;
+void uuid_format(const uint8_t uuid[16], char out[37]);

@@ -1,0 +1,31 @@
+/*
+ * Predictions: a model's output on a subject, stored once a (subject, model), and the decision that follows from it.
+ */
+#pragma once
+
+#include "db.h"
+
+enum { PREDICTION_TOP = 12 };
+
+/*
+ * Stores the softmax of `logits` (mean of the frames' logits, in the order of the model's classes) and decides the
+ * subject where this model's opinion is evidence. A prediction that is there already is left as it is (*stored false).
+ * Shapes: logits [n_classes].
+ * Errors: NOT_FOUND model or subject; BAD_INPUT n_classes is not the model's, or a logit is not finite.
+ */
+enum status prediction_store(struct db *db, int64_t subject_id, int64_t model_id, int n_frames,
+	const float *logits, int n_classes, int64_t now_ms, bool *stored, struct err *err) MUST_CHECK;
+
+/*
+ * After all predictions of a model are in (the predict job is done) or gold has come: fits the calibration, issues a
+ * certificate where one can be had, for the project's promoted model. Cheap when nothing is to be done.
+ */
+enum status prediction_settle(struct db *db, int64_t project_id, int64_t now_ms, struct err *err)
+	MUST_CHECK;
+
+/*
+ * Decides up to n_max open subjects again, from id *cursor on (start with 0); *cursor is 0 when all are done. Call it in
+ * small pieces after prediction_settle, so that answers are not kept waiting.
+ */
+enum status prediction_sweep(struct db *db, int64_t project_id, int64_t *cursor, int n_max,
+	int64_t now_ms, struct err *err) MUST_CHECK;
