@@ -1,0 +1,59 @@
+/* What every command shares: how it fails, what time it is, how it reads a number. */
+#include "command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+int cmd_fail(const struct err *err)
+{
+	fprintf(stderr, "topi: %s\n", err->text);
+	return EXIT_FAILED;
+}
+
+int cmd_usage(const char *format, ...)
+{
+	va_list args;
+	fputs("topi: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(" (see `topi help`)\n", stderr);
+	return EXIT_USAGE;
+}
+
+int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+enum status parse_int(
+	const char *option, const char *text, int64_t low, int64_t high, int64_t *out, struct err *err)
+{
+	char *end = NULL;
+	errno = 0;
+	long long value = strtoll(text, &end, 10);
+	if (end == text || *end || errno || value < low || value > high)
+		return err_set(err, BAD_INPUT, "%s is '%.40s': a whole number from %lld to %lld is wanted",
+			option, text, (long long)low, (long long)high);
+	*out = value;
+	return OK;
+}
+
+enum status parse_real(
+	const char *option, const char *text, double low, double high, double *out, struct err *err)
+{
+	char *end = NULL;
+	errno = 0;
+	double value = strtod(text, &end);
+	if (end == text || *end || errno || !isfinite(value) || value < low || value > high)
+		return err_set(err, BAD_INPUT, "%s is '%.40s': a number from %g to %g is wanted", option,
+			text, low, high);
+	*out = value;
+	return OK;
+}

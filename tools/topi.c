@@ -1,0 +1,63 @@
+/*
+ * topi: the command table. `topi` alone lists the commands, `topi help COMMAND` explains one. A
+ * command that is not in this build is not in the table.
+ */
+#include "command.h"
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command *find(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+static void list(FILE *out)
+{
+	fputs("topi " TOPI_VERSION ": camera-trap photographs in, labels one can trust out\n\n"
+		  "  topi COMMAND ARGUMENTS...\n\n",
+		out);
+	for (const struct command *c = commands; c->name; c++)
+		fprintf(out, "  %-12s %s\n", c->name, c->summary);
+	fputs("\n`topi help COMMAND` explains one. Exit codes: 0 done, 1 failed, 2 usage.\n", out);
+}
+
+static int explain(const char *name)
+{
+	const struct command *c = find(name);
+	if (!c)
+		return cmd_usage("there is no command '%.40s'", name);
+	printf("topi %s %s\n\n%s\n", c->name, c->usage, c->summary);
+	if (c->help[0])
+		printf("\n%s", c->help);
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		list(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("topi " TOPI_VERSION);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+		strcmp(argv[1], "-h") == 0) {
+		if (argc > 2)
+			return explain(argv[2]);
+		list(stdout);
+		return EXIT_DONE;
+	}
+	const struct command *c = find(argv[1]);
+	if (!c)
+		return cmd_usage("there is no command '%.40s'", argv[1]);
+	if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+		return explain(argv[1]);
+	return c->run(argc - 1, argv + 1);
+}
