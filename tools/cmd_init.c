@@ -1,5 +1,5 @@
 /* topi init DIR: makes a data directory with its secret. */
-#include "command.h"
+#include "commands.h"
 #include "db.h"
 
 #include <sodium.h>

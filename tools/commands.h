@@ -1,11 +1,6 @@
-/* The one command table, in the order in which `topi` lists it. */
+/* Every command's entry; the table in topi.c lists them. */
 #pragma once
 
 #include "command.h"
 
 int cmd_init(int argc, char **argv);
-
-static const struct command commands[] = {
-	{"init", cmd_init, "DIR", "make a data directory", ""},
-	{0},
-};

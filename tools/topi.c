@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct command commands[] = {
+	{"init", cmd_init, "DIR", "make a data directory", ""},
+	{0},
+};
+
 static const struct command *find(const char *name)
 {
 	for (const struct command *c = commands; c->name; c++)
