@@ -13,8 +13,8 @@ struct classification {
 	int64_t project_id, subject_id, volunteer_id;
 	bool expert; /* an expert's verdict; the caller has checked the role */
 	enum answer_kind answer;
-	int64_t taxon_id;        /* ANSWER_TAXA */
-	const int64_t *count;    /* animals, or NULL where not asked */
+	int64_t taxon_id;           /* ANSWER_TAXA */
+	const int64_t *count;       /* animals, or NULL where not asked */
 	const int64_t *duration_ms; /* or NULL */
 };
 

@@ -20,12 +20,13 @@ enum status prediction_store(struct db *db, int64_t subject_id, int64_t model_id
  * After all predictions of a model are in (the predict job is done) or gold has come: fits the calibration, issues a
  * certificate where one can be had, for the project's promoted model. Cheap when nothing is to be done.
  */
-enum status prediction_settle(struct db *db, int64_t project_id, int64_t now_ms, struct err *err)
-	MUST_CHECK;
+enum status prediction_settle(
+	struct db *db, int64_t project_id, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
- * Decides up to n_max open subjects again, from id *cursor on (start with 0); *cursor is 0 when all are done. Call it in
- * small pieces after prediction_settle, so that answers are not kept waiting.
+ * Decides up to n_max open subjects again where a calibration, a certificate or its end made that necessary (they are
+ * marked in the database, so that a crash loses nothing). *n_swept is 0 when nothing is left. The server calls it in small
+ * pieces about once a second, so that answers are not kept waiting; a command calls it until it is done.
  */
-enum status prediction_sweep(struct db *db, int64_t project_id, int64_t *cursor, int n_max,
-	int64_t now_ms, struct err *err) MUST_CHECK;
+enum status prediction_sweep(
+	struct db *db, int n_max, int64_t now_ms, int *n_swept, struct err *err) MUST_CHECK;

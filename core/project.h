@@ -1,19 +1,62 @@
 /*
- * Projects, their taxa and policies, from and to JSON files.
+ * Projects, their taxa and policies: from JSON files into the database, and as the one struct that every decision about
+ * a subject starts from.
  */
 #pragma once
 
 #include "db.h"
+#include "policy.h"
 
 #include <jansson.h>
+
+enum taxon_kind { TAXON_ANIMAL, TAXON_BLANK, TAXON_HUMAN, TAXON_VEHICLE };
+
+enum { PROJECT_MAX_TAXA = 1000 };
+
+struct taxon {
+	int64_t id;
+	char *code, *scientific_name, *common_name, *rank, *hotkey;
+	enum taxon_kind kind;
+	bool protected; /* never auto-labelled, its places rounded */
+	bool retired;   /* no longer an answer */
+};
+
+struct project {
+	int64_t id;
+	char *slug, *title, *description, *camtrap; /* camtrap: JSON text */
+	int gap_s;
+	int64_t model_id; /* the promoted model; 0: none */
+	struct policy policy;
+	int k; /* taxa, retired ones included, in the order of their ids: the label model's classes */
+	struct taxon *taxa;  /* [k] */
+	double *log_prior;   /* [k] log of the class prior as of the last remix, nats */
+	int64_t *n_labelled; /* [k] subjects that carry the label */
+};
 
 /*
  * Makes a project from a project file: {"slug", "title", "description"?, "gap_s"?, "taxa": [{"code", "kind",
  * "common_name", "scientific_name"?, "rank"?, "hotkey"?, "protected"?}], "camtrap"?: {...}, "policy"?: {...}}.
  * Errors: BAD_INPUT with the field that is wrong and what would be right; CONFLICT the slug is taken.
  */
-enum status project_add(struct db *db, const json_t *file, int64_t now_ms, int64_t *id,
+enum status project_add(
+	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err) MUST_CHECK;
+
+/* Stores one more taxon from its JSON object. Its class prior and confusions come with the next skill_remix. */
+enum status taxon_add(struct db *db, int64_t project_id, const json_t *object, int position,
 	struct err *err) MUST_CHECK;
 
 /* The id of a slug. Errors: NOT_FOUND. */
 enum status project_find(struct db *db, const char *slug, int64_t *id, struct err *err) MUST_CHECK;
+
+/*
+ * Everything about a project that a decision needs.
+ * Owns:   the caller releases *out with project_release, also after a failure. Errors: NOT_FOUND.
+ */
+enum status project_load(
+	struct db *db, int64_t id, struct project *out, struct err *err) MUST_CHECK;
+void project_release(struct project *project);
+
+/* The class of a taxon id, or -1. */
+int project_class(const struct project *project, int64_t taxon_id);
+
+const char *taxon_kind_name(enum taxon_kind kind);

@@ -47,6 +47,7 @@ CREATE TABLE project (
   policy_id   INTEGER REFERENCES policy(id),      -- the policy in force
   model_id    INTEGER REFERENCES model(id),       -- the promoted model; NULL: none yet
   n_taught    INTEGER NOT NULL DEFAULT 0,         -- retirements that taught (derived); every 200th remixes
+  sweep_id    INTEGER,                            -- open subjects after this id are to be decided again; NULL: none
   created_ms  INTEGER NOT NULL
 ) STRICT;
 
@@ -214,11 +215,13 @@ CREATE TABLE prediction (
   subject_id INTEGER NOT NULL REFERENCES subject(id),
   model_id   INTEGER NOT NULL REFERENCES model(id),
   n_frames   INTEGER NOT NULL,
+  top_id     INTEGER NOT NULL REFERENCES taxon(id), -- the class with the highest probability
+  p_top      REAL NOT NULL,                       -- that probability, before calibration
   top        BLOB NOT NULL,                       -- at most 12 of (uint32 taxon id, float32 p), little endian, p falling
   created_ms INTEGER NOT NULL,
   UNIQUE (subject_id, model_id)
 ) STRICT;
-CREATE INDEX prediction_by_model ON prediction (model_id, subject_id);
+CREATE INDEX prediction_by_confidence ON prediction (model_id, p_top);
 
 -- Work for a worker. A training is one lease; a prediction is handed out in batches.
 CREATE TABLE job (
@@ -340,7 +343,8 @@ CREATE TABLE certificate (
 CREATE INDEX certificate_by_project ON certificate (project_id, state);
 CREATE UNIQUE INDEX certificate_in_force ON certificate (project_id, stratum) WHERE state IN ('probation', 'active');
 
--- Deployments that a certificate's gold does not cover: nothing is auto-labelled there until shadow audits end it.
+-- Deployments that a certificate's gold does not cover: nothing is auto-labelled there until shadow audits end it
+-- (a row is made when the first such subject is met).
 CREATE TABLE probation (
   certificate_id INTEGER NOT NULL REFERENCES certificate(id),
   deployment_id  INTEGER NOT NULL REFERENCES deployment(id),

@@ -1,0 +1,179 @@
+/* One table of fields: name, place, kind and range. Parsing, printing and the messages all come from it. */
+#include "policy.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { REAL, WHOLE, YES_NO };
+
+struct field {
+	const char *name;
+	size_t offset;
+	enum kind kind;
+	double low, high;
+};
+
+#define AT(member) #member, offsetof(struct policy, member)
+
+static const struct field fields[] = {
+	{AT(alpha), REAL, 0.0001, 0.5},
+	{AT(delta), REAL, 0.0001, 0.5},
+	{AT(tau), REAL, 0.0001, 0.5},
+	{AT(audit_tau), REAL, 0.0001, 0.5},
+	{AT(kappa), REAL, 0, 10},
+	{AT(cap), WHOLE, 1, 1000},
+	{AT(cant_tell), WHOLE, 1, 1000},
+	{AT(min_answers), WHOLE, 1, 1000},
+	{AT(auto_label), YES_NO, 0, 1},
+	{AT(audit_rate), REAL, 0.001, 1},
+	{AT(audits), WHOLE, 10, 100000},
+	{AT(expert_share), REAL, 0, 1},
+	{AT(auto_weight), REAL, 0, 0.2},
+	{AT(lease_s), WHOLE, 10, 86400},
+};
+
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+struct policy policy_default(void)
+{
+	return (struct policy){
+		.alpha = 0.034,
+		.delta = 0.05,
+		.tau = 0.01,
+		.audit_tau = 0.02,
+		.kappa = 0.3,
+		.cap = 25,
+		.cant_tell = 3,
+		.min_answers = 3,
+		.auto_label = true,
+		.audit_rate = 0.02,
+		.audits = 150,
+		.expert_share = 0.1,
+		.auto_weight = 0.2,
+		.lease_s = 900,
+	};
+}
+
+static enum status put_field(
+	const struct field *f, const json_t *value, struct policy *p, struct err *err)
+{
+	void *at = (char *)p + f->offset;
+	double number = json_number_value(value);
+	switch (f->kind) {
+	case YES_NO:
+		if (!json_is_boolean(value))
+			return err_set(err, BAD_INPUT, "policy: %s must be true or false", f->name);
+		*(bool *)at = json_is_true(value);
+		return OK;
+	case WHOLE:
+		if (!json_is_integer(value) || number < f->low || number > f->high)
+			return err_set(err, BAD_INPUT, "policy: %s must be a whole number from %g to %g",
+				f->name, f->low, f->high);
+		*(int *)at = (int)number;
+		return OK;
+	case REAL:
+		if (!json_is_number(value) || !isfinite(number) || number < f->low || number > f->high)
+			return err_set(err, BAD_INPUT, "policy: %s must be a number from %g to %g", f->name,
+				f->low, f->high);
+		*(double *)at = number;
+		return OK;
+	}
+	return OK;
+}
+
+static const struct field *find(const char *name)
+{
+	for (int i = 0; i < N_FIELDS; i++)
+		if (strcmp(fields[i].name, name) == 0)
+			return &fields[i];
+	return NULL;
+}
+
+enum status policy_parse(
+	const json_t *object, struct policy base, struct policy *out, struct err *err)
+{
+	const char *name;
+	json_t *value;
+	if (!json_is_object(object))
+		return err_set(err, BAD_INPUT, "policy: an object is wanted, such as {\"tau\": 0.01}");
+	json_object_foreach((json_t *)object, name, value)
+	{
+		const struct field *f = find(name);
+		if (!f)
+			return err_set(err, BAD_INPUT, "policy: there is no field '%.40s'", name);
+		enum status st = put_field(f, value, &base, err);
+		if (st != OK)
+			return st;
+	}
+	*out = base;
+	return OK;
+}
+
+json_t *policy_json(const struct policy *p)
+{
+	json_t *object = json_object();
+	for (int i = 0; i < N_FIELDS; i++) {
+		const struct field *f = &fields[i];
+		const void *at = (const char *)p + f->offset;
+		json_t *value = NULL;
+		switch (f->kind) {
+		case YES_NO:
+			value = json_boolean(*(const bool *)at);
+			break;
+		case WHOLE:
+			value = json_integer(*(const int *)at);
+			break;
+		case REAL:
+			value = json_real(*(const double *)at);
+			break;
+		}
+		json_object_set_new(object, f->name, value);
+	}
+	return object;
+}
+
+enum status policy_get(struct db *db, int64_t project_id, struct policy *out, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct policy p = policy_default();
+	enum status st = db_one(db, Q_POLICY_GET, &row, err, "i", project_id);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "project %lld has no policy", (long long)project_id);
+	if (st != OK)
+		return st;
+	json_error_t at;
+	json_t *object = json_loads(col_text(row, 2), 0, &at);
+	int64_t id = col_int(row, 0);
+	int version = (int)col_int(row, 1);
+	db_done(row);
+	if (!object)
+		return err_set(err, FAULT, "policy %lld is no JSON: %.100s", (long long)id, at.text);
+	st = policy_parse(object, p, out, err);
+	json_decref(object);
+	out->id = id;
+	out->version = version;
+	return st;
+}
+
+enum status policy_put(
+	struct db *db, int64_t project_id, struct policy *p, int64_t now_ms, struct err *err)
+{
+	json_t *object = policy_json(p);
+	char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12));
+	json_decref(object);
+	if (!text)
+		return err_set(err, FAULT, "out of memory");
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_POLICY_ADD, &row, err, "isi", project_id, text, now_ms);
+	free(text);
+	if (st != OK)
+		return st == NOT_FOUND ? err_set(err, FAULT, "the policy was not stored") : st;
+	p->id = col_int(row, 0);
+	p->version = (int)col_int(row, 1);
+	while ((st = db_step(row, err)) == OK)
+		;
+	if (st != NOT_FOUND)
+		return st;
+	return db_run(db, Q_PROJECT_SET_POLICY, err, "ii", project_id, p->id);
+}

@@ -1,0 +1,45 @@
+/*
+ * A project's rules as data: one JSON object a version, every field checked, none left out. docs/consensus.md says what
+ * each is for.
+ */
+#pragma once
+
+#include "db.h"
+
+#include <jansson.h>
+
+struct policy {
+	int64_t id;
+	int version;
+	double alpha;      /* promised error of auto-labels */
+	double delta;      /* probability that the promise is wrong */
+	double tau;        /* people's label: retire at this risk */
+	double audit_tau;  /* the same for a blind audit */
+	double kappa;      /* how much sources repeat each other */
+	int cap;           /* answers after which a subject goes to an expert */
+	int cant_tell;     /* "can't tell" after which it does */
+	int min_answers;   /* where there is no model's evidence */
+	bool auto_label;   /* false: certificates are issued, nothing is labelled by them */
+	double audit_rate; /* least share of auto-labelled subjects drawn blind */
+	int audits;        /* audits that end a probation, and are aimed at afterwards */
+	double
+		expert_share; /* of audits where people agree with the model, sent to an expert all the same */
+	double auto_weight; /* weight of an auto-label in training, against 1 for people's */
+	int lease_s;        /* how long a volunteer holds a subject */
+};
+
+/* The defaults, and an object's fields over `base`. Errors: BAD_INPUT names the field and its range. */
+struct policy policy_default(void);
+enum status policy_parse(
+	const json_t *object, struct policy base, struct policy *out, struct err *err) MUST_CHECK;
+
+/* All fields as a new reference the caller owns. */
+json_t *policy_json(const struct policy *policy);
+
+/* The policy in force. Errors: NOT_FOUND. */
+enum status policy_get(
+	struct db *db, int64_t project_id, struct policy *out, struct err *err) MUST_CHECK;
+
+/* Stores a new version and puts it in force; policy->id and ->version are set. */
+enum status policy_put(struct db *db, int64_t project_id, struct policy *policy, int64_t now_ms,
+	struct err *err) MUST_CHECK;

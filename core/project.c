@@ -1,0 +1,266 @@
+/* Projects and taxa in and out of the database; a project file is checked whole before anything is stored. */
+#include "project.h"
+
+#include "skill.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {"animal", "blank", "human", "vehicle"};
+
+const char *taxon_kind_name(enum taxon_kind kind)
+{
+	return kinds[kind];
+}
+
+static int kind_of(const char *name)
+{
+	for (int i = 0; i < 4; i++)
+		if (strcmp(kinds[i], name) == 0)
+			return i;
+	return -1;
+}
+
+/* A text member: `fallback` NULL means that it must be there. */
+static enum status member(const json_t *object, const char *what, const char *name, size_t n_max,
+	const char *fallback, const char **out, struct err *err)
+{
+	const json_t *value = json_object_get(object, name);
+	if (!value && fallback) {
+		*out = fallback;
+		return OK;
+	}
+	if (!json_is_string(value) || json_string_length(value) > n_max ||
+		strlen(json_string_value(value)) != json_string_length(value) ||
+		(!fallback && json_string_length(value) == 0))
+		return err_set(err, BAD_INPUT, "%s: \"%s\" must be a text of %s%zu bytes", what, name,
+			fallback ? "at most " : "1 to ", n_max);
+	*out = json_string_value(value);
+	return OK;
+}
+
+/* Slugs and codes stand in addresses, file names and manifests. */
+static bool is_word(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '-' && *p != '_')
+			return false;
+	return *text != 0;
+}
+
+enum status taxon_add(
+	struct db *db, int64_t project_id, const json_t *object, int position, struct err *err)
+{
+	const char *code = NULL, *kind = NULL, *common = NULL, *scientific = NULL, *rank = NULL;
+	const char *hotkey = NULL;
+	if (member(object, "taxon", "code", 60, NULL, &code, err) != OK ||
+		member(object, code, "kind", 10, "animal", &kind, err) != OK ||
+		member(object, code, "common_name", 200, NULL, &common, err) != OK ||
+		member(object, code, "scientific_name", 200, "", &scientific, err) != OK ||
+		member(object, code, "rank", 30, "", &rank, err) != OK ||
+		member(object, code, "hotkey", 4, "", &hotkey, err) != OK)
+		return BAD_INPUT;
+	const json_t *protected = json_object_get(object, "protected");
+	if (!is_word(code))
+		return err_set(err, BAD_INPUT,
+			"taxon code '%s': lower-case letters, digits, - and _ are wanted", code);
+	if (kind_of(kind) < 0)
+		return err_set(err, BAD_INPUT,
+			"taxon %s: kind is '%s', animal, blank, human or vehicle is wanted", code, kind);
+	if (protected && !json_is_boolean(protected))
+		return err_set(err, BAD_INPUT, "taxon %s: \"protected\" must be true or false", code);
+	if (kind_of(kind) == TAXON_ANIMAL && !scientific[0])
+		return err_set(err, BAD_INPUT, "taxon %s: an animal needs a scientific_name", code);
+	enum status st = db_run(db, Q_TAXON_ADD, err, "issssssii", project_id, code, kind, scientific,
+		common, rank, hotkey, (int64_t)position, (int64_t)json_is_true(protected));
+	if (st == CONFLICT)
+		return err_set(err, CONFLICT,
+			"taxon %s: the project has this code already, or has a blank taxon already", code);
+	return st;
+}
+
+/* Keys on the labelling page must not clash. */
+static enum status check_taxa(const json_t *taxa, struct err *err)
+{
+	size_t n = json_array_size(taxa);
+	int n_blank = 0;
+	if (!json_is_array(taxa) || n < 2 || n > PROJECT_MAX_TAXA)
+		return err_set(
+			err, BAD_INPUT, "project: \"taxa\" must be a list of 2 to %d taxa", PROJECT_MAX_TAXA);
+	for (size_t i = 0; i < n; i++) {
+		const char *key = json_string_value(json_object_get(json_array_get(taxa, i), "hotkey"));
+		const char *kind = json_string_value(json_object_get(json_array_get(taxa, i), "kind"));
+		n_blank += kind && strcmp(kind, "blank") == 0;
+		for (size_t j = 0; key && key[0] && j < i; j++) {
+			const char *other = json_string_value(
+				json_object_get(json_array_get(taxa, j), "hotkey"));
+			if (other && strcmp(key, other) == 0)
+				return err_set(err, BAD_INPUT, "project: two taxa have the hotkey '%s'", key);
+		}
+	}
+	if (n_blank != 1)
+		return err_set(err, BAD_INPUT,
+			"project: exactly one taxon of kind blank is wanted (\"nothing here\"), there are %d",
+			n_blank);
+	return OK;
+}
+
+static enum status add_row(
+	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
+{
+	const char *slug = NULL, *title = NULL, *description = NULL;
+	const json_t *gap = json_object_get(file, "gap_s");
+	const json_t *camtrap = json_object_get(file, "camtrap");
+	if (member(file, "project", "slug", 60, NULL, &slug, err) != OK ||
+		member(file, "project", "title", 200, NULL, &title, err) != OK ||
+		member(file, "project", "description", 20000, "", &description, err) != OK)
+		return BAD_INPUT;
+	if (!is_word(slug))
+		return err_set(err, BAD_INPUT,
+			"project slug '%s': lower-case letters, digits, - and _ are wanted", slug);
+	if (gap &&
+		(!json_is_integer(gap) || json_integer_value(gap) < 0 || json_integer_value(gap) > 86400))
+		return err_set(err, BAD_INPUT, "project: \"gap_s\" must be a whole number from 0 to 86400");
+	if (camtrap && !json_is_object(camtrap))
+		return err_set(err, BAD_INPUT, "project: \"camtrap\" must be an object");
+	char *text = camtrap ? json_dumps(camtrap, JSON_COMPACT) : NULL;
+	enum status st = db_run(db, Q_PROJECT_ADD, err, "sssisi", slug, title, description,
+		gap ? (int64_t)json_integer_value(gap) : (int64_t)60, text ? text : "{}", now_ms);
+	free(text);
+	if (st == CONFLICT)
+		return err_set(err, CONFLICT, "there is a project '%s' already", slug);
+	*id = db_last_id(db);
+	return st;
+}
+
+enum status project_add(
+	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
+{
+	static const char *const known[] = {
+		"slug", "title", "description", "gap_s", "taxa", "camtrap", "policy"};
+	const char *name;
+	json_t *value;
+	struct policy policy = policy_default();
+	if (!json_is_object(file))
+		return err_set(err, BAD_INPUT, "project: a JSON object is wanted");
+	json_object_foreach((json_t *)file, name, value)
+	{
+		size_t i = 0;
+		while (i < sizeof known / sizeof *known && strcmp(known[i], name) != 0)
+			i++;
+		if (i == sizeof known / sizeof *known)
+			return err_set(err, BAD_INPUT, "project: there is no field '%.40s'", name);
+	}
+	const json_t *taxa = json_object_get(file, "taxa");
+	const json_t *rules = json_object_get(file, "policy");
+	enum status st = check_taxa(taxa, err);
+	if (st == OK && rules)
+		st = policy_parse(rules, policy, &policy, err);
+	if (st == OK)
+		st = add_row(db, file, now_ms, id, err);
+	for (size_t i = 0; st == OK && i < json_array_size(taxa); i++)
+		st = taxon_add(db, *id, json_array_get(taxa, i), (int)i, err);
+	if (st == OK)
+		st = policy_put(db, *id, &policy, now_ms, err);
+	if (st == OK)
+		st = skill_remix(db, *id, err);
+	return st;
+}
+
+enum status project_find(struct db *db, const char *slug, int64_t *id, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_PROJECT_FIND, &row, err, "s", slug);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "there is no project '%.60s'", slug);
+	if (st == OK) {
+		*id = col_int(row, 0);
+		db_done(row);
+	}
+	return st;
+}
+
+static enum status load_taxa(struct db *db, struct project *p, struct err *err)
+{
+	enum status st;
+	int room = 0;
+	struct stmt *row = db_query(db, Q_TAXON_LIST, "i", p->id);
+	while ((st = db_step(row, err)) == OK) {
+		if (p->k == room) {
+			room = room ? room * 2 : 64;
+			p->taxa = xrealloc(p->taxa, (size_t)room * sizeof *p->taxa);
+			p->log_prior = xrealloc(p->log_prior, (size_t)room * sizeof *p->log_prior);
+			p->n_labelled = xrealloc(p->n_labelled, (size_t)room * sizeof *p->n_labelled);
+		}
+		p->taxa[p->k] = (struct taxon){
+			.id = col_int(row, 0),
+			.code = xstrdup(col_text(row, 1)),
+			.kind = (enum taxon_kind)kind_of(col_text(row, 2)),
+			.scientific_name = xstrdup(col_text(row, 3)),
+			.common_name = xstrdup(col_text(row, 4)),
+			.rank = xstrdup(col_text(row, 5)),
+			.hotkey = xstrdup(col_text(row, 6)),
+			.protected = col_int(row, 7) != 0,
+			.retired = col_int(row, 8) != 0,
+		};
+		p->log_prior[p->k] = col_null(row, 9) ? 0 : log(col_real(row, 9));
+		p->n_labelled[p->k++] = col_int(row, 10);
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
+enum status project_load(struct db *db, int64_t id, struct project *out, struct err *err)
+{
+	struct stmt *row = NULL;
+	*out = (struct project){.id = id};
+	enum status st = db_one(db, Q_PROJECT_GET, &row, err, "i", id);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "there is no project %lld", (long long)id);
+	if (st != OK)
+		return st;
+	out->slug = xstrdup(col_text(row, 0));
+	out->title = xstrdup(col_text(row, 1));
+	out->description = xstrdup(col_text(row, 2));
+	out->gap_s = (int)col_int(row, 3);
+	out->camtrap = xstrdup(col_text(row, 4));
+	out->model_id = col_int(row, 5);
+	db_done(row);
+	st = policy_get(db, id, &out->policy, err);
+	return st == OK ? load_taxa(db, out, err) : st;
+}
+
+void project_release(struct project *p)
+{
+	for (int i = 0; i < p->k; i++) {
+		struct taxon *t = &p->taxa[i];
+		free(t->code);
+		free(t->scientific_name);
+		free(t->common_name);
+		free(t->rank);
+		free(t->hotkey);
+	}
+	free(p->taxa);
+	free(p->log_prior);
+	free(p->n_labelled);
+	free(p->slug);
+	free(p->title);
+	free(p->description);
+	free(p->camtrap);
+	*p = (struct project){0};
+}
+
+int project_class(const struct project *p, int64_t taxon_id)
+{
+	for (int low = 0, high = p->k - 1; low <= high;) {
+		int mid = (low + high) / 2;
+		if (p->taxa[mid].id == taxon_id)
+			return mid;
+		if (p->taxa[mid].id < taxon_id)
+			low = mid + 1;
+		else
+			high = mid - 1;
+	}
+	return -1;
+}

@@ -1,0 +1,170 @@
+/* Reads O(k) rows an answer: one column of the pooled matrix, its diagonal, and the volunteer's own cells. */
+#include "skill.h"
+
+#include "confusion.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct own {
+	double lambda, precision;
+	int64_t n;
+	double *cells; /* [k] this volunteer's (z, answer) */
+	double *rows;  /* [k] this volunteer's (z, any) */
+};
+
+static enum status load_own(struct db *db, const struct project *p, int64_t volunteer_id,
+	int answer, struct own *own, struct err *err)
+{
+	struct stmt *row = NULL;
+	own->precision = 1 / label_params.v0;
+	enum status st = db_one(db, Q_SKILL_GET, &row, err, "ii", p->id, volunteer_id);
+	if (st == NOT_FOUND)
+		return OK;
+	if (st != OK)
+		return st;
+	own->lambda = col_real(row, 0);
+	own->precision = col_real(row, 1);
+	own->n = col_int(row, 2);
+	db_done(row);
+	row = db_query(db, Q_SKILL_CELLS, "ii", p->id, volunteer_id);
+	while ((st = db_step(row, err)) == OK) {
+		int z = project_class(p, col_int(row, 0));
+		int a = project_class(p, col_int(row, 1));
+		if (z < 0 || a < 0)
+			continue; /* a foreign key forbids it; nothing is learnt from it */
+		own->rows[z] += col_real(row, 2);
+		if (a == answer)
+			own->cells[z] += col_real(row, 2);
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* The parts of the pooled matrix that one answer needs, in their places in a k x k matrix. */
+static enum status load_pool(
+	struct db *db, const struct project *p, int answer, double *m, struct err *err)
+{
+	struct stmt *row = db_query(db, Q_POOL_DIAGONAL, "i", p->id);
+	enum status st;
+	while ((st = db_step(row, err)) == OK) {
+		int z = project_class(p, col_int(row, 0));
+		if (z >= 0)
+			m[z * p->k + z] = col_real(row, 1);
+	}
+	if (st != NOT_FOUND)
+		return st;
+	row = db_query(db, Q_POOL_COLUMN, "ii", p->id, p->taxa[answer].id);
+	while ((st = db_step(row, err)) == OK) {
+		int z = project_class(p, col_int(row, 0));
+		if (z >= 0)
+			m[z * p->k + answer] = col_real(row, 1);
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
+static enum status load(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
+	double **m, struct own *own, struct err *err)
+{
+	size_t k = (size_t)p->k;
+	*m = calloc(k * k, sizeof **m);
+	if (!*m)
+		return err_set(err, FAULT, "no memory for a matrix of %d taxa", p->k);
+	own->cells = xcalloc(k, sizeof *own->cells);
+	own->rows = xcalloc(k, sizeof *own->rows);
+	enum status st = load_pool(db, p, answer, *m, err);
+	return st == OK ? load_own(db, p, volunteer_id, answer, own, err) : st;
+}
+
+static void release(double *m, struct own *own)
+{
+	free(m);
+	free(own->cells);
+	free(own->rows);
+}
+
+enum status skill_column(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
+	double *out, struct err *err)
+{
+	double *m = NULL;
+	struct own own = {0};
+	enum status st = load(db, p, volunteer_id, answer, &m, &own, err);
+	if (st == OK) {
+		struct own_counts counts = {own.cells, own.rows};
+		confusion_column(m, p->k, own.lambda, counts, answer, out);
+		for (int z = 0; z < p->k; z++)
+			out[z] = log(fmax(out[z], label_params.floor));
+	}
+	release(m, &own);
+	return st;
+}
+
+enum status skill_teach(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
+	const double *t, struct err *err)
+{
+	double *m = NULL;
+	struct own own = {0};
+	enum status st = load(db, p, volunteer_id, answer, &m, &own, err);
+	if (st == OK) {
+		skill_credit(m, p->k, t, answer, &own.lambda, &own.precision);
+		st = db_run(db, Q_SKILL_PUT, err, "iiddi", p->id, volunteer_id, own.lambda, own.precision,
+			own.n + 1);
+	}
+	double weight = credit_weight((double)own.n + 1);
+	int64_t answer_id = p->taxa[answer].id;
+	for (int z = 0; st == OK && z < p->k; z++) {
+		if (t[z] <= 0)
+			continue;
+		st = db_run(db, Q_SKILL_CELL_ADD, err, "iiiid", p->id, volunteer_id, p->taxa[z].id,
+			answer_id, t[z]);
+		if (st == OK)
+			st = db_run(
+				db, Q_POOL_CELL_ADD, err, "iiid", p->id, p->taxa[z].id, answer_id, weight * t[z]);
+	}
+	release(m, &own);
+	return st;
+}
+
+static enum status remix_pool(struct db *db, const struct project *p, struct err *err)
+{
+	size_t cells = (size_t)p->k * (size_t)p->k;
+	double *counts = calloc(cells, sizeof *counts);
+	double *m = calloc(cells, sizeof *m);
+	enum status st = NOT_FOUND;
+	if (!counts || !m) {
+		free(counts);
+		free(m);
+		return err_set(err, FAULT, "no memory for a matrix of %d taxa", p->k);
+	}
+	struct stmt *row = db_query(db, Q_POOL_CELLS, "i", p->id);
+	while ((st = db_step(row, err)) == OK) {
+		int z = project_class(p, col_int(row, 0));
+		int a = project_class(p, col_int(row, 1));
+		if (z >= 0 && a >= 0)
+			counts[z * p->k + a] = col_real(row, 2);
+	}
+	if (st == NOT_FOUND)
+		st = confusion_pool(counts, p->k, m, err);
+	for (int z = 0; st == OK && z < p->k; z++)
+		for (int a = 0; st == OK && a < p->k; a++)
+			st = db_run(db, Q_POOL_CELL_PUT, err, "iiid", p->id, p->taxa[z].id, p->taxa[a].id,
+				m[z * p->k + a]);
+	free(counts);
+	free(m);
+	return st;
+}
+
+enum status skill_remix(struct db *db, int64_t project_id, struct err *err)
+{
+	struct project p = {0};
+	double n = 0;
+	enum status st = project_load(db, project_id, &p, err);
+	if (st == OK)
+		st = remix_pool(db, &p, err);
+	for (int z = 0; z < p.k; z++)
+		n += (double)p.n_labelled[z];
+	for (int z = 0; st == OK && z < p.k; z++)
+		st = db_run(db, Q_CLASS_PRIOR_PUT, err, "iid", project_id, p.taxa[z].id,
+			((double)p.n_labelled[z] + 1) / (n + p.k));
+	project_release(&p);
+	return st;
+}

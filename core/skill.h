@@ -1,0 +1,27 @@
+/*
+ * Volunteers' skill in the database: the column of their confusion matrix that an answer stands for, what a retirement
+ * teaches, and the remix that turns everybody's counts into the pooled matrix. The arithmetic is in confusion.h.
+ */
+#pragma once
+
+#include "project.h"
+
+/*
+ * Log-likelihood of one answer of a volunteer for every truth.
+ * Shapes: log_theta_out [project->k], nats.
+ */
+enum status skill_column(struct db *db, const struct project *project, int64_t volunteer_id,
+	int answer, double *log_theta_out, struct err *err) MUST_CHECK;
+
+/*
+ * One answer credited: the volunteer's lambda and counts, and the pool's.
+ * Shapes: t [project->k], the opinion of the other sources (consensus_credit) or one-hot truth.
+ */
+enum status skill_teach(struct db *db, const struct project *project, int64_t volunteer_id,
+	int answer, const double *t, struct err *err) MUST_CHECK;
+
+/*
+ * Makes the pooled matrix and the class prior anew from the counts: after every 200th retirement, and whenever the taxa
+ * changed. prior = (n + 1) / (N + k) over the labels in force.
+ */
+enum status skill_remix(struct db *db, int64_t project_id, struct err *err) MUST_CHECK;
