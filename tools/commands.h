@@ -4,3 +4,4 @@
 #include "command.h"
 
 int cmd_init(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);

@@ -10,6 +10,11 @@
 
 static const struct command commands[] = {
 	{"init", cmd_init, "DIR", "make a data directory", ""},
+	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
+		"replay a recorded project through the label model",
+		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
+		"--crowd-only ignores the model's predictions. Prints answers a subject, accuracy and\n"
+		"accuracy on animals; --labels writes label,answers,risk a subject to OUT.\n"},
 	{0},
 };
 
