@@ -12,6 +12,9 @@ enum { NEWTON_STEPS = 30 };
 static const double ridge_per_subject = 1e-3;
 static const double prior_share = 0.02;
 static const double least_damping = 1e-4;
+/* A sum of losses is known to about this, relatively. A last step changes the loss by less than that,
+ * and refusing it for its rounding would leave the weights 1e-8 from where they belong. */
+static const double loss_rounding = 1e-12;
 
 double top_logodds(double p_top)
 {
@@ -80,10 +83,10 @@ enum status calibration_fit(
 	struct calibration w = {0.0, 1.0};
 	for (int i = 0; i < NEWTON_STEPS; i++) {
 		const struct calibration d = newton_step(&gold, w);
-		const double loss = penalised_loss(&gold, w);
+		const double most = penalised_loss(&gold, w) * (1.0 + loss_rounding);
 		double h = 1.0;
 		struct calibration next = {w.w0 + d.w0, w.w1 + d.w1};
-		while (h > least_damping && penalised_loss(&gold, next) > loss) {
+		while (h > least_damping && penalised_loss(&gold, next) > most) {
 			h /= 2;
 			next = (struct calibration){w.w0 + h * d.w0, w.w1 + h * d.w1};
 		}

@@ -150,6 +150,7 @@ static void decides_by_hand(void **state)
 	} rows[] = {
 		{"nothing known", 0, 0, 0, {.3, 0}, .5},
 		{"the prior alone", log(3), 0, 0, {.3, 0}, .75},
+		{"no source counts like one", 0, log(3), 0, {.3, 0}, .75},
 		{"one source counts in full", 0, log(3), 1, {.3, 0}, .75},
 		{"three of correlation .3 count 1 / 1.6", 0, 1.6 * log(4), 3, {.3, 0}, .8},
 		{"independent", 0, log(4), 3, {0, 0}, .8},
@@ -351,6 +352,31 @@ static void fits_and_applies_calibration(void **state)
 			BAD_INPUT);
 }
 
+/* The fit ends where the penalised loss is flat, however the sums happen to round. */
+static void the_fit_is_exact(void **state)
+{
+	(void)state;
+	for (int n = 20; n <= 400; n++) {
+		double top[400];
+		bool right[400];
+		for (int i = 0; i < n; i++) {
+			top[i] = (i * 37 % 101 - 20) / 12.0;
+			right[i] = i * 53 % 97 < 60 + 6 * top[i];
+		}
+		struct calibration w;
+		struct err err;
+		assert_int_equal(calibration_fit(top, right, n, &w, &err), OK);
+		double slope0 = -1e-3 * n * w.w0, slope1 = -1e-3 * n * (w.w1 - 1);
+		for (int i = 0; i < n; i++) {
+			const double residual = right[i] - 1 / (1 + exp(-(w.w0 + w.w1 * top[i])));
+			slope0 += residual;
+			slope1 += residual * top[i];
+		}
+		if (!(fabs(slope0) + fabs(slope1) < 1e-12 * n))
+			fail_msg("%d subjects: the slope is %g, %g", n, slope0, slope1);
+	}
+}
+
 /* ------------------------------------------------------------------------------ online */
 
 static const double three_m[9] = {.8, .15, .05, .1, .7, .2, .1, .1, .8};
@@ -447,6 +473,28 @@ static void a_lone_answer_teaches_only_with_gold(void **state)
 	online_release(&o);
 }
 
+/* The 201st credited answer of one volunteer weighs less in the pool, not in their own cells. */
+static void one_volunteer_does_not_flood_the_pool(void **state)
+{
+	(void)state;
+	struct online o;
+	struct err err;
+	start(&o);
+	double weight = 200;
+	for (int i = 0; i < 300; i++) {
+		struct online_subject *subject = NULL;
+		double q[3], risk;
+		int label;
+		assert_int_equal(online_open(&o, NULL, NULL, &subject, q, &err), OK);
+		assert_int_equal(online_answer(&o, subject, 0, 2, q, &err), OK);
+		assert_int_equal(online_retire(&o, subject, 1, &label, &risk, &err), OK);
+		weight += i >= 200 ? 200. / (i + 1) : 0;
+	}
+	assert_near("pool", o.counts[3 * 1 + 2], weight);
+	assert_near("own", o.volunteers[0].columns[2][1], 300);
+	online_release(&o);
+}
+
 static void a_refused_call_changes_nothing(void **state)
 {
 	(void)state;
@@ -523,9 +571,11 @@ int main(void)
 		cmocka_unit_test(an_unknown_class_gets_ratio_one),
 		cmocka_unit_test(the_lowest_of_equals_wins),
 		cmocka_unit_test(fits_and_applies_calibration),
+		cmocka_unit_test(the_fit_is_exact),
 		cmocka_unit_test(the_order_of_answers_does_not_matter),
 		cmocka_unit_test(credits_against_the_others_only),
 		cmocka_unit_test(a_lone_answer_teaches_only_with_gold),
+		cmocka_unit_test(one_volunteer_does_not_flood_the_pool),
 		cmocka_unit_test(a_refused_call_changes_nothing),
 		cmocka_unit_test(stays_finite_in_the_long_run),
 	};
