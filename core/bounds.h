@@ -1,7 +1,7 @@
 /*
  * What a count of errors proves about an error rate: exact binomial bounds, a confidence sequence
  * that may be read after every audit, and the confidence threshold that a certificate stands on
- * (docs/consensus.md, equations 13-17).
+ * (docs/consensus.md, equations 13-16).
  *
  * Units:  k errors in n trials, 0 <= k <= n; delta, alpha and every result are probabilities.
  * Owns:   nothing is kept.

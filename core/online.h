@@ -1,6 +1,6 @@
 /*
  * A project's label model in memory, one answer at a time: open a subject, add answers, retire it;
- * volunteers and the pool learn at retirement only (docs/consensus.md, equations 3-10). The
+ * volunteers and the pool learn at retirement only (docs/consensus.md, equations 1-10). The
  * database keeps the same state in rows and calls the same functions of confusion.h and
  * consensus.h.
  *

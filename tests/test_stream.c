@@ -50,6 +50,7 @@ static void small_projects_by_hand(void **state)
 	} rows[] = {
 		{"two agree", "pi,.5,.5\n1||0:1 1:1\n", .1, false, 1, 2, two},
 		{"one is enough", "pi,.5,.5\n1||0:1 1:1\n", .25, false, 1, 1, .2},
+		{"even odds are at most .5", "pi,.5,.5\n1||0:1 1:1\n", .5, false, 0, 0, .5},
 		{"a sure model needs nobody", "pi,.5,.5\n0|0:.99 1:.01|0:1\n", .05, true, 0, 0, .01},
 		{"unless it is ignored", "pi,.5,.5\n0|0:.99 1:.01|0:1\n", .25, false, 1, 1, .2},
 		{"mass not listed goes by pi", "pi,.5,.5\n0|0:.9|\n", .01, true, 0, 0, .05},
@@ -75,6 +76,20 @@ static void small_projects_by_hand(void **state)
 				row->n_answers, row->risk);
 		stream_result_release(&result);
 	}
+}
+
+static void a_risk_of_exactly_tau_retires(void **state)
+{
+	(void)state;
+	static const char text[] = "pi,.5,.5\n1||0:1 1:1 2:1\n";
+	struct stream_result first, again;
+	struct err err;
+	assert_int_equal(run_text(text, .15, false, &first, &err), OK);
+	assert_int_equal(first.subjects[0].n_answers, 2);
+	assert_int_equal(run_text(text, first.subjects[0].risk, false, &again, &err), OK);
+	assert_int_equal(again.subjects[0].n_answers, 2);
+	stream_result_release(&first);
+	stream_result_release(&again);
 }
 
 static void scores_by_hand(void **state)
@@ -182,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_projects_by_hand),
+		cmocka_unit_test(a_risk_of_exactly_tau_retires),
 		cmocka_unit_test(scores_by_hand),
 		cmocka_unit_test(a_bad_file_is_named_with_its_line),
 		cmocka_unit_test(limits_are_kept),
