@@ -1,0 +1,144 @@
+/* topi-demo: the world that the demo and its check run on. A program of its own: nothing in topi
+ * knows it. */
+#include "crowd.h"
+#include "scenes.h"
+#include "taxa.h"
+#include "truth.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage_text[] =
+	"usage: topi-demo scenes --out DIR --truth FILE --subjects N --seed S [--deployments 6]\n"
+	"                        [--size 960x720]\n"
+	"       topi-demo probe --dir DIR --truth FILE\n"
+	"       topi-demo crowd --truth FILE --seed S\n";
+
+static int usage(void)
+{
+	fputs(usage_text, stderr);
+	return 2;
+}
+
+static int fail(const struct err *err)
+{
+	fprintf(stderr, "topi-demo: %s\n", err->text);
+	return 1;
+}
+
+/* A whole number of the command line; 0 where it is none, which no option allows but the seed. */
+static long number(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	return *end || end == text || n < 0 || n > 1000000000 ? 0 : n;
+}
+
+static int scenes(int argc, char **argv)
+{
+	static const struct option options[] = {{"out", 1, NULL, 'o'}, {"truth", 1, NULL, 't'},
+		{"subjects", 1, NULL, 'n'}, {"seed", 1, NULL, 's'}, {"deployments", 1, NULL, 'd'},
+		{"size", 1, NULL, 'z'}, {NULL, 0, NULL, 0}};
+	struct scenes_options o = {.n_deployments = 6, .w = 960, .h = 720};
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		if (c == 'o')
+			o.dir = optarg;
+		else if (c == 't')
+			o.truth_path = optarg;
+		else if (c == 'n')
+			o.n_subjects = (int)number(optarg);
+		else if (c == 's')
+			o.seed = (uint64_t)number(optarg);
+		else if (c == 'd')
+			o.n_deployments = (int)number(optarg);
+		else if (c == 'z' && strchr(optarg, 'x')) {
+			char *x = strchr(optarg, 'x');
+			*x = 0;
+			o.w = (int)number(optarg);
+			o.h = (int)number(x + 1);
+		} else
+			return usage();
+	if (!o.dir || !o.truth_path || optind != argc)
+		return usage();
+	struct err err = {0};
+	int n_files = 0;
+	if (scenes_write(&o, &n_files, &err) != OK)
+		return fail(&err);
+	printf("%d subjects, %d photographs in %s\n", o.n_subjects, n_files, o.dir);
+	return 0;
+}
+
+static int probe(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"dir", 1, NULL, 'd'}, {"truth", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
+	const char *dir = NULL, *truth = NULL;
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		if (c == 'd')
+			dir = optarg;
+		else if (c == 't')
+			truth = optarg;
+		else
+			return usage();
+	if (!dir || !truth || optind != argc)
+		return usage();
+	struct err err = {0};
+	double accuracy, commonest;
+	if (probe_run(dir, truth, &accuracy, &commonest, &err) != OK)
+		return fail(&err);
+	printf("mean colour alone: %.3f right on the last deployment (its commonest taxon: %.3f)\n",
+		accuracy, commonest);
+	return accuracy < 0.5 ? 0 : 1;
+}
+
+static void print_rule(const char *name, struct crowd_score score)
+{
+	printf("%-12s %6.2f answers a subject, %.4f right, animals %.4f\n", name, score.answers,
+		score.accuracy, score.accuracy_animals);
+}
+
+/* What this crowd would make of these scenes, with no server and no model. */
+static int crowd(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"truth", 1, NULL, 't'}, {"seed", 1, NULL, 's'}, {NULL, 0, NULL, 0}};
+	const char *path = NULL;
+	uint64_t seed = 0;
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		if (c == 't')
+			path = optarg;
+		else if (c == 's')
+			seed = (uint64_t)number(optarg);
+		else
+			return usage();
+	if (!path || optind != argc)
+		return usage();
+	struct err err = {0};
+	struct truth truth;
+	if (truth_load(&truth, path, &err) != OK) {
+		truth_release(&truth);
+		return fail(&err);
+	}
+	struct crowd_subject *subjects = xcalloc((size_t)truth.n, sizeof *subjects);
+	for (int i = 0; i < truth.n; i++)
+		subjects[i] = crowd_subject_of(&truth.rows[i]);
+	print_rule("single", crowd_score(seed, subjects, truth.n, crowd_single));
+	print_rule("plurality10", crowd_score(seed, subjects, truth.n, crowd_plurality10));
+	print_rule("serengeti", crowd_score(seed, subjects, truth.n, crowd_serengeti));
+	free(subjects);
+	truth_release(&truth);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "scenes"))
+		return scenes(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "probe"))
+		return probe(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "crowd"))
+		return crowd(argc - 1, argv + 1);
+	return usage();
+}
