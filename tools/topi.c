@@ -15,6 +15,14 @@ static const struct command commands[] = {
 		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
 		"--crowd-only ignores the model's predictions. Prints answers a subject, accuracy and\n"
 		"accuracy on animals; --labels writes label,answers,risk a subject to OUT.\n"},
+	{"export", cmd_export,
+		"DIR PROJECT --format csv|classifications|camtrap-dp --out PATH [--json]",
+		"write labels, answers or a Camtrap DP package",
+		"csv: one row a subject: its label, who decided, on what. classifications: one row an\n"
+		"answer, volunteers by number only. Both write PATH.json beside PATH: rows, SHA-256.\n"
+		"camtrap-dp: a folder that holds to Camtrap DP 1.0.2; what the standard requires and the\n"
+		"project lacks is named.\n"
+		"PATH must not exist; nothing is left behind when an export fails.\n"},
 	{0},
 };
 

@@ -1,0 +1,166 @@
+/* The two plain tables: a row a subject with where its label comes from, and a row an answer as it was given. */
+#include "export_part.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One cell that grows: a subject's file names. Kept from row to row. */
+struct text {
+	char *bytes;
+	size_t n, room;
+};
+
+static void text_put(struct text *t, char c)
+{
+	if (t->n + 1 >= t->room)
+		t->bytes = xrealloc(t->bytes, t->room = t->room * 2 + 256);
+	t->bytes[t->n++] = c;
+	t->bytes[t->n] = '\0';
+}
+
+/* Parts are set off by '|'; one inside a part, and a backslash, stand behind a backslash. */
+static void text_part(struct text *t, const char *part)
+{
+	if (t->n > 0)
+		text_put(t, '|');
+	for (; *part; part++) {
+		if (*part == '|' || *part == '\\')
+			text_put(t, '\\');
+		text_put(t, *part);
+	}
+}
+
+static void put_text(struct sheet *s, const struct stmt *row, int i)
+{
+	sheet_text(s, col_text(row, i));
+}
+
+static void put_int(struct sheet *s, const struct stmt *row, int i)
+{
+	if (col_null(row, i))
+		sheet_empty(s, 1);
+	else
+		sheet_int(s, col_int(row, i));
+}
+
+static void put_time(struct sheet *s, const struct stmt *row, int i, int64_t utc_offset_s)
+{
+	if (col_null(row, i))
+		sheet_empty(s, 1);
+	else
+		sheet_time(s, col_int(row, i), utc_offset_s);
+}
+
+static enum status list_files(const struct export_job *job, int64_t subject_id, struct text *files,
+	int64_t *n, struct err *err)
+{
+	enum status st;
+	struct stmt *row = db_query(job->db, Q_EXPORT_FILES, "i", subject_id);
+	files->n = 0;
+	text_put(files, '\0'); /* "" where there is no file */
+	files->n = 0;
+	for (*n = 0; (st = db_step(row, err)) == OK; (*n)++)
+		text_part(files, col_text(row, 0));
+	return st == NOT_FOUND ? OK : st;
+}
+
+static enum status subject_row(const struct export_job *job, struct sheet *s,
+	const struct stmt *row, struct text *files, struct err *err)
+{
+	int64_t n_files = 0;
+	int64_t offset_s = col_int(row, 5);
+	enum status st = list_files(job, col_int(row, 0), files, &n_files, err);
+	if (st != OK)
+		return st;
+	put_int(s, row, 0);
+	put_text(s, row, 1);
+	if (col_null(row, 2)) {
+		char name[32];
+		snprintf(name, sizeof name, "e%lld", (long long)col_int(row, 0));
+		sheet_text(s, name);
+	} else {
+		put_text(s, row, 2);
+	}
+	put_time(s, row, 3, offset_s);
+	put_time(s, row, 4, offset_s);
+	sheet_int(s, n_files);
+	sheet_text(s, files->bytes);
+	for (int i = 6; i <= 10; i++) /* label, scientific_name, state, decided_by, reason */
+		put_text(s, row, i);
+	if (col_null(row, 11))
+		sheet_empty(s, 1);
+	else
+		sheet_real(s, col_real(row, 11));
+	put_int(s, row, 12);
+	put_int(s, row, 13);
+	put_text(s, row, 14);
+	put_int(s, row, 15);
+	put_int(s, row, 16);
+	put_time(s, row, 17, offset_s);
+	put_text(s, row, 18);
+	put_text(s, row, 19);
+	return sheet_end_row(s, err);
+}
+
+/* Ends a sheet well or not at all; its rows are in *out then. */
+static enum status finish(
+	const struct export_job *job, struct sheet *s, enum status st, struct err *err)
+{
+	struct sheet_sum sum;
+	if (st != NOT_FOUND) { /* the walk failed */
+		sheet_free(s);
+		return st;
+	}
+	st = sheet_finish(s, &sum, err);
+	if (st == OK) {
+		job->out->n_rows = sum.n_rows;
+		memcpy(job->out->sha256, sum.sha256, sizeof sum.sha256);
+	}
+	return st;
+}
+
+enum status export_subjects(const struct export_job *job, const char *path, struct err *err)
+{
+	static const char *const header[] = {"subject", "deployment", "event", "start", "end",
+		"n_frames", "files", "label", "scientific_name", "state", "decided_by", "reason",
+		"probability", "n_answers", "n_cant_tell", "model", "certificate", "policy", "decided",
+		"gold", "audit", NULL};
+	struct sheet *s = NULL;
+	struct text files = {0};
+	enum status st = sheet_open(path, header, &s, err);
+	if (st != OK)
+		return st;
+	struct stmt *row = db_query(job->db, Q_EXPORT_SUBJECTS, "i", job->project->id);
+	while ((st = db_step(row, err)) == OK)
+		if ((st = subject_row(job, s, row, &files, err)) != OK)
+			break;
+	db_done(row);
+	free(files.bytes);
+	return finish(job, s, st, err);
+}
+
+enum status export_answers(const struct export_job *job, const char *path, struct err *err)
+{
+	static const char *const header[] = {"classification", "uuid", "subject", "deployment",
+		"volunteer", "answer", "label", "scientific_name", "count", "details", "counted", "expert",
+		"blind", "credited", "superseded_by", "shown", "policy", "model", "duration_ms", "created",
+		"subject_label", "gold", "gold_label", NULL};
+	enum { CREATED = 19 };
+	struct sheet *s = NULL;
+	enum status st = sheet_open(path, header, &s, err);
+	if (st != OK)
+		return st;
+	struct stmt *row = db_query(job->db, Q_EXPORT_CLASSIFICATIONS, "i", job->project->id);
+	while ((st = db_step(row, err)) == OK) {
+		for (int i = 0; header[i]; i++)
+			if (i == CREATED)
+				put_time(s, row, i, 0);
+			else
+				put_text(s, row, i); /* numbers read as text, NULL as nothing */
+		if ((st = sheet_end_row(s, err)) != OK)
+			break;
+	}
+	db_done(row);
+	return finish(job, s, st, err);
+}

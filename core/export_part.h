@@ -1,0 +1,53 @@
+/* What the files of an export share; nobody else includes this. */
+#pragma once
+
+#include "export.h"
+#include "project.h"
+#include "sheet.h"
+
+#include <jansson.h>
+
+struct export_job {
+	struct db *db;
+	const struct project *project;
+	int64_t now_ms;
+	const json_t *camtrap; /* the project file's "camtrap" */
+	struct export_result *out;
+};
+
+/* Each writes into `path`, a new file, inside the job's read transaction. */
+enum status export_subjects(
+	const struct export_job *job, const char *path, struct err *err) MUST_CHECK;
+enum status export_answers(
+	const struct export_job *job, const char *path, struct err *err) MUST_CHECK;
+
+/* Writes the package's files into `folder`, which is there and empty. */
+enum status export_camtrap(
+	const struct export_job *job, const char *folder, struct err *err) MUST_CHECK;
+
+struct camtrap_deployment {
+	int64_t id;
+	char *name; /* as deploymentID: unique, and none of the words that mean "missing" */
+	double latitude_deg, longitude_deg; /* as published: rounded where a protected taxon was seen */
+	bool placed;                        /* it has coordinates */
+	bool rounded;
+	int64_t utc_offset_s, clock_shift_s;
+	int64_t start_ms, end_ms; /* first and last photograph */
+};
+
+struct camtrap {
+	const struct export_job *job;
+	const char *folder;
+	bool *observed; /* [project->k] a label in force names the taxon */
+	size_t n_deployments;
+	struct camtrap_deployment *deployments; /* in order of id */
+	struct sheet_sum deployments_sum, media_sum, observations_sum;
+};
+
+/* The names of what the project's "camtrap" object lacks or has wrong, as "a, b"; empty: nothing. */
+void package_missing(const json_t *camtrap, char *out, size_t size);
+/* datapackage.json, as a new object. */
+json_t *package_describe(const struct camtrap *c);
+
+/* JSON to a new file, synced. */
+enum status export_write_json(const char *path, const json_t *json, struct err *err) MUST_CHECK;

@@ -1,0 +1,535 @@
+/* labels: unit sql fault; timeout: 120 */
+/*
+ * Exports of a project made by hand: two time zones, every state and decider, a protected taxon, a person, names with
+ * commas, quotes, newlines, pipes and letters beyond ASCII. What is expected stands here byte for byte.
+ */
+#include "export.h"
+#include "project.h"
+#include "sheet.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+static const int64_t now = 1700000000000; /* 2023-11-14T22:13:20Z */
+
+static const char project_file[] =
+	"{\"slug\": \"two-zones\", \"title\": \"Two zones, \\\"one\\\" project\", \"description\": \"A "
+	"test.\","
+	" \"taxa\": ["
+	"{\"code\": \"zebra\", \"scientific_name\": \"Equus quagga\", \"common_name\": \"zebra\", "
+	"\"rank\": \"species\"},"
+	"{\"code\": \"rhino\", \"scientific_name\": \"Diceros bicornis\", \"common_name\": \"rhino\", "
+	"\"protected\": true},"
+	"{\"code\": \"human\", \"kind\": \"human\", \"common_name\": \"person\"},"
+	"{\"code\": \"vehicle\", \"kind\": \"vehicle\", \"common_name\": \"car\"},"
+	"{\"code\": \"blank\", \"kind\": \"blank\", \"common_name\": \"nothing here\"}],"
+	" \"camtrap\": {\"contributors\": [{\"title\": \"Ada\", \"role\": \"contact\"}],"
+	" \"samplingDesign\": \"targeted\", \"captureMethod\": [\"activityDetection\"],"
+	" \"licenses\": [{\"name\": \"CC0-1.0\", \"scope\": \"data\"}, {\"name\": \"CC-BY-4.0\", "
+	"\"scope\": \"media\"}]}}";
+
+/* 1590800000000 is 2020-05-30T00:53:20Z. */
+static const char rows[] =
+	"INSERT INTO volunteer (id, name, created_ms) VALUES (1, 'Grace Secret', 0), (2, 'Expert "
+	"Secret', 0);"
+	"INSERT INTO deployment (id, project_id, name, latitude_deg, longitude_deg, utc_offset_s, "
+	"clock_shift_s, created_ms)"
+	" VALUES (1, 1, 'cam, \"A\"', -2.34567, 34.81234, 10800, 0, 0), (2, 1, 'NA', 10.5, -60.25, "
+	"-12600, 3600, 0),"
+	" (3, 1, 'cam A again', -2.34570, 34.81230, 10800, 0, 0), (4, 1, 'never used', NULL, NULL, 0, "
+	"0, 0);"
+	"INSERT INTO model (id, project_id, name, sha256, arch, backbone, classes, created_ms) VALUES"
+	" (1, 1, 'm1', X'abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789', "
+	"'resnet18', 'b', '[]', 0);"
+	"INSERT INTO certificate (id, project_id, model_id, policy_id, alpha, delta, threshold, "
+	"n_gold, n_above, n_wrong,"
+	" p_error_upper, audit_rate, state, issued_ms) VALUES (7, 1, 1, 1, .05, .05, .9, 100, 90, 0, "
+	".03, .02, 'active', 0);"
+	"INSERT INTO subject (id, project_id, deployment_id, event_name, start_ms, end_ms, created_ms) "
+	"VALUES"
+	" (1, 1, 1, NULL, 1590800000000, 1590800005000, 0), (2, 1, 1, 'ev|2', 1590810000000, "
+	"1590810000000, 0),"
+	" (3, 1, 1, NULL, 1590820000000, 1590820000000, 0), (4, 1, 2, NULL, 1590800000000, "
+	"1590800000000, 0),"
+	" (5, 1, 2, NULL, 1590810000000, 1590810000000, 0), (6, 1, 2, NULL, 1590820000000, "
+	"1590820000000, 0),"
+	" (7, 1, 2, NULL, 1590830000000, 1590830000000, 0), (8, 1, 3, NULL, 1590900000000, "
+	"1590900000000, 0);"
+	"INSERT INTO prediction (id, subject_id, model_id, n_frames, top_id, p_top, top, created_ms) "
+	"VALUES (1, 3, 1, 1, 5, .99, X'', 0);"
+	"UPDATE subject SET state = 'retired', label_id = 1, p_label = 0.9876, decided_by = 'people', "
+	"reason = 'risk',"
+	" decided_ms = 1590900000000, policy_id = 1, n_answers = 3 WHERE id = 1;"
+	"UPDATE subject SET state = 'retired', label_id = 2, p_label = 1, decided_by = 'expert', "
+	"reason = 'expert',"
+	" decided_ms = 1590900000000, policy_id = 1 WHERE id = 2;"
+	"UPDATE subject SET state = 'retired', label_id = 5, p_label = 0.999, decided_by = 'model', "
+	"reason = 'certificate',"
+	" decided_ms = 1590900000000, policy_id = 1, prediction_id = 1, certificate_id = 7 WHERE id = "
+	"3;"
+	"UPDATE subject SET state = 'retired', reason = 'cant_tell', n_cant_tell = 3, decided_ms = "
+	"1590900000000 WHERE id = 5;"
+	"UPDATE subject SET state = 'retired', label_id = 3, p_label = 0.97, decided_by = 'people', "
+	"reason = 'risk',"
+	" decided_ms = 1590900000000, policy_id = 1, n_answers = 2 WHERE id = 6;"
+	"UPDATE subject SET state = 'expert', n_answers = 20 WHERE id = 7;"
+	"UPDATE subject SET state = 'retired', label_id = 4, p_label = 1, decided_by = 'expert', "
+	"reason = 'expert',"
+	" decided_ms = 1590900000000, policy_id = 1 WHERE id = 8;"
+	"INSERT INTO gold (subject_id, project_id, purpose, p_draw, taxon_id, expert_id, drawn_ms) "
+	"VALUES"
+	" (2, 1, 'certify', .1, 2, 2, 0), (8, 1, 'probe', NULL, 4, NULL, 0);"
+	"INSERT INTO audit (subject_id, certificate_id, kind, p_draw, model_label_id, state, drawn_ms) "
+	"VALUES"
+	" (3, 7, 'audit', .02, 5, 'crowd', 0);"
+	"INSERT INTO media (id, project_id, deployment_id, subject_id, sha256, n_bytes, file_name, "
+	"width_px, height_px,"
+	" crop_bottom_px, camera_ms, taken_ms, created_ms)"
+	" SELECT id, 1, deployment_id, id, CAST(printf('%032d', id) AS BLOB), 1, printf('IMG_%d.JPG', "
+	"id), 1, 1, 0, start_ms,"
+	" start_ms, 0 FROM subject;"
+	"INSERT INTO media (id, project_id, deployment_id, subject_id, sha256, n_bytes, file_name, "
+	"width_px, height_px,"
+	" crop_bottom_px, camera_ms, taken_ms, created_ms) VALUES (9, 1, 1, 1, CAST(printf('%032d', 9) "
+	"AS BLOB), 1,"
+	" 'Gro\xc3\x9f, \"a|b\"\n\xff.jpg', 1, 1, 0, 1590800005000, 1590800005000, 0);"
+	"INSERT INTO classification (id, uuid, project_id, subject_id, volunteer_id, answer, counted, "
+	"expert, blind, policy_id,"
+	" model_id, duration_ms, created_ms) VALUES"
+	" (1, CAST(printf('%016d', 1) AS BLOB), 1, 1, 1, 'taxa', 1, 0, 0, 1, NULL, 1500, "
+	"1590899000000),"
+	" (2, CAST(printf('%016d', 2) AS BLOB), 1, 1, 2, 'taxa', 1, 0, 0, 1, 1, NULL, 1590900000000),"
+	" (3, CAST(printf('%016d', 3) AS BLOB), 1, 5, 1, 'cant_tell', 1, 0, 1, 1, NULL, NULL, "
+	"1590900000000),"
+	" (4, CAST(printf('%016d', 4) AS BLOB), 1, 4, 1, 'taxa', 1, 0, 0, 1, NULL, NULL, "
+	"1590900000000),"
+	" (5, CAST(printf('%016d', 5) AS BLOB), 1, 4, 1, 'undone', 0, 0, 0, 1, NULL, NULL, "
+	"1590900001000),"
+	" (6, CAST(printf('%016d', 6) AS BLOB), 1, 2, 2, 'taxa', 1, 1, 0, 1, NULL, NULL, "
+	"1590900000000);"
+	"UPDATE classification SET superseded_by = 5 WHERE id = 4;"
+	"INSERT INTO annotation (classification_id, taxon_id, count) VALUES (1, 1, 2), (2, 1, 5), (4, "
+	"1, 9), (6, 2, NULL);";
+
+/* One row a line. */
+/* clang-format off */
+static const char wanted_labels[] =
+	"subject,deployment,event,start,end,n_frames,files,label,scientific_name,state,decided_by,reason,probability,n_answers,n_cant_tell,model,certificate,policy,decided,gold,audit\r\n"
+	"1,\"cam, \"\"A\"\"\",e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,2,\"IMG_1.JPG|Gro\xc3\x9f, \"\"a\\|b\"\"\n\xef\xbf\xbd.jpg\",zebra,Equus quagga,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,\r\n"
+	"2,\"cam, \"\"A\"\"\",ev|2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,1,IMG_2.JPG,rhino,Diceros bicornis,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,certify,\r\n"
+	"3,\"cam, \"\"A\"\"\",e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,1,IMG_3.JPG,blank,,retired,model,certificate,0.999,0,0,m1,7,1,2020-05-31T07:40:00+03:00,,audit:crowd\r\n"
+	"4,NA,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,1,IMG_4.JPG,,,open,,,,0,0,,,,,,\r\n"
+	"5,NA,e5,2020-05-30T00:10:00-03:30,2020-05-30T00:10:00-03:30,1,IMG_5.JPG,,,retired,,cant_tell,,0,3,,,,2020-05-31T01:10:00-03:30,,\r\n"
+	"6,NA,e6,2020-05-30T02:56:40-03:30,2020-05-30T02:56:40-03:30,1,IMG_6.JPG,human,,retired,people,risk,0.97,2,0,,,1,2020-05-31T01:10:00-03:30,,\r\n"
+	"7,NA,e7,2020-05-30T05:43:20-03:30,2020-05-30T05:43:20-03:30,1,IMG_7.JPG,,,expert,,,,20,0,,,,,,\r\n"
+	"8,cam A again,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,1,IMG_8.JPG,vehicle,,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,probe,\r\n";
+
+static const char wanted_answers[] =
+	"classification,uuid,subject,deployment,volunteer,answer,label,scientific_name,count,details,counted,expert,blind,credited,superseded_by,shown,policy,model,duration_ms,created,subject_label,gold,gold_label\r\n"
+	"1,30303030303030303030303030303031,1,\"cam, \"\"A\"\"\",1,taxa,zebra,Equus quagga,2,{},1,0,0,0,,survey,1,,1500,2020-05-31T04:23:20Z,zebra,,\r\n"
+	"2,30303030303030303030303030303032,1,\"cam, \"\"A\"\"\",2,taxa,zebra,Equus quagga,5,{},1,0,0,0,,survey,1,m1,,2020-05-31T04:40:00Z,zebra,,\r\n"
+	"3,30303030303030303030303030303033,5,NA,1,cant_tell,,,,,1,0,1,0,,survey,1,,,2020-05-31T04:40:00Z,,,\r\n"
+	"4,30303030303030303030303030303034,4,NA,1,taxa,zebra,Equus quagga,9,{},1,0,0,0,5,survey,1,,,2020-05-31T04:40:00Z,,,\r\n"
+	"5,30303030303030303030303030303035,4,NA,1,undone,,,,,0,0,0,0,,survey,1,,,2020-05-31T04:40:01Z,,,\r\n"
+	"6,30303030303030303030303030303036,2,\"cam, \"\"A\"\"\",2,taxa,rhino,Diceros bicornis,,{},1,1,0,0,,survey,1,,,2020-05-31T04:40:00Z,rhino,certify,rhino\r\n";
+
+static const char wanted_deployments[] =
+	"deploymentID,locationID,locationName,latitude,longitude,coordinateUncertainty,deploymentStart,deploymentEnd,setupBy,cameraID,cameraModel,cameraDelay,cameraHeight,cameraDepth,cameraTilt,cameraHeading,detectionDistance,timestampIssues,baitUse,featureType,habitat,deploymentGroups,deploymentTags,deploymentComments\r\n"
+	"\"cam, \"\"A\"\"\",,\"cam, \"\"A\"\"\",-2.3,34.8,7900,2020-05-30T03:53:20+03:00,2020-05-30T09:26:40+03:00,,,,,,,,,,,,,,,,Start and end are those of the first and last photograph. Coordinates are rounded to 0.1 degrees to protect a taxon seen at this place.\r\n"
+	"d2:NA,,d2:NA,10.5,-60.25,,2020-05-29T21:23:20-03:30,2020-05-30T05:43:20-03:30,,,,,,,,,,,,,,,,Start and end are those of the first and last photograph. Times are the camera's clock corrected by 3600 s.\r\n"
+	"cam A again,,cam A again,-2.3,34.8,7900,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,,,,,,,,,,,,,,,,Start and end are those of the first and last photograph. Coordinates are rounded to 0.1 degrees to protect a taxon seen at this place.\r\n";
+
+static const char wanted_media[] =
+	"mediaID,deploymentID,captureMethod,timestamp,filePath,filePublic,fileName,fileMediatype,exifData,favorite,mediaComments\r\n"
+	"m1,\"cam, \"\"A\"\"\",activityDetection,2020-05-30T03:53:20+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303031.jpg,true,IMG_1.JPG,image/jpeg,,,\r\n"
+	"m2,\"cam, \"\"A\"\"\",activityDetection,2020-05-30T06:40:00+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303032.jpg,true,IMG_2.JPG,image/jpeg,,,\r\n"
+	"m3,\"cam, \"\"A\"\"\",activityDetection,2020-05-30T09:26:40+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303033.jpg,true,IMG_3.JPG,image/jpeg,,,\r\n"
+	"m4,d2:NA,activityDetection,2020-05-29T21:23:20-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303034.jpg,false,IMG_4.JPG,image/jpeg,,,\r\n"
+	"m5,d2:NA,activityDetection,2020-05-30T00:10:00-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303035.jpg,false,IMG_5.JPG,image/jpeg,,,\r\n"
+	"m6,d2:NA,activityDetection,2020-05-30T02:56:40-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303036.jpg,false,IMG_6.JPG,image/jpeg,,,\r\n"
+	"m7,d2:NA,activityDetection,2020-05-30T05:43:20-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303037.jpg,false,IMG_7.JPG,image/jpeg,,,\r\n"
+	"m8,cam A again,activityDetection,2020-05-31T07:40:00+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303038.jpg,true,IMG_8.JPG,image/jpeg,,,\r\n"
+	"m9,\"cam, \"\"A\"\"\",activityDetection,2020-05-30T03:53:25+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303039.jpg,true,\"Gro\xc3\x9f, \"\"a|b\"\"\n\xef\xbf\xbd.jpg\",image/jpeg,,,\r\n";
+
+static const char wanted_observations[] =
+	"observationID,deploymentID,mediaID,eventID,eventStart,eventEnd,observationLevel,observationType,cameraSetupType,scientificName,count,lifeStage,sex,behavior,individualID,individualPositionRadius,individualPositionAngle,individualSpeed,bboxX,bboxY,bboxWidth,bboxHeight,classificationMethod,classifiedBy,classificationTimestamp,classificationProbability,observationTags,observationComments\r\n"
+	"o1,\"cam, \"\"A\"\"\",,e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,event,animal,,Equus quagga,2,,,,,,,,,,,,human,\"Two zones, \"\"one\"\" project\",2020-05-31T07:40:00+03:00,,taxon:zebra,\r\n"
+	"o2,\"cam, \"\"A\"\"\",,e2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,event,animal,,Diceros bicornis,,,,,,,,,,,,,human,expert 2,2020-05-31T07:40:00+03:00,,taxon:rhino | event:ev/2,\r\n"
+	"o3,\"cam, \"\"A\"\"\",,e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,event,blank,,,,,,,,,,,,,,,machine,m1 (sha256 abcdef012345),2020-05-31T07:40:00+03:00,0.999,taxon:blank | certificate:7,\r\n"
+	"o4,d2:NA,,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,event,unclassified,,,,,,,,,,,,,,,,,,,,\r\n"
+	"o5,d2:NA,,e5,2020-05-30T00:10:00-03:30,2020-05-30T00:10:00-03:30,event,unknown,,,,,,,,,,,,,,,human,\"Two zones, \"\"one\"\" project\",2020-05-31T01:10:00-03:30,,,\r\n"
+	"o6,d2:NA,,e6,2020-05-30T02:56:40-03:30,2020-05-30T02:56:40-03:30,event,human,,,,,,,,,,,,,,,human,\"Two zones, \"\"one\"\" project\",2020-05-31T01:10:00-03:30,,taxon:human,\r\n"
+	"o7,d2:NA,,e7,2020-05-30T05:43:20-03:30,2020-05-30T05:43:20-03:30,event,unclassified,,,,,,,,,,,,,,,,,,,,\r\n"
+	"o8,cam A again,,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,event,vehicle,,,,,,,,,,,,,,,human,expert,2020-05-31T07:40:00+03:00,,taxon:vehicle,\r\n";
+
+static const char wanted_package[] =
+	"{\"profile\": \"https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2/camtrap-dp-profile.json\","
+	" \"name\": \"two-zones\","
+	" \"created\": \"2023-11-14T22:13:20Z\","
+	" \"contributors\": [{\"title\": \"Ada\", \"role\": \"contact\"}],"
+	" \"licenses\": [{\"name\": \"CC0-1.0\", \"scope\": \"data\"}, {\"name\": \"CC-BY-4.0\", \"scope\": \"media\"}],"
+	" \"project\": {\"title\": \"Two zones, \\\"one\\\" project\", \"samplingDesign\": \"targeted\", \"captureMethod\": [\"activityDetection\"], \"individualAnimals\": false, \"observationLevel\": [\"event\"], \"id\": \"two-zones\", \"description\": \"A test.\"},"
+	" \"spatial\": {\"type\": \"Polygon\", \"coordinates\": [[[-60.25, -2.3], [34.8, -2.3], [34.8, 10.5], [-60.25, 10.5], [-60.25, -2.3]]]},"
+	" \"temporal\": {\"start\": \"2020-05-29\", \"end\": \"2020-05-31\"},"
+	" \"taxonomic\": [{\"scientificName\": \"Equus quagga\", \"vernacularNames\": {\"eng\": \"zebra\"}, \"taxonRank\": \"species\"}, {\"scientificName\": \"Diceros bicornis\", \"vernacularNames\": {\"eng\": \"rhino\"}}],"
+	" \"coordinatePrecision\": 0.1}";
+/* clang-format on */
+
+static char dir[64];
+static struct db *db;
+
+static void sql(const char *text)
+{
+	char path[100];
+	char *words = NULL;
+	sqlite3 *raw = NULL;
+	snprintf(path, sizeof path, "%s/data/topi.db", dir);
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	if (sqlite3_exec(raw, text, NULL, NULL, &words) != SQLITE_OK)
+		fail_msg("%s", words);
+	sqlite3_close(raw);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	int64_t id = 0;
+	char data[80];
+	snprintf(dir, sizeof dir, "/tmp/topi-export-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(data, sizeof data, "%s/data", dir);
+	json_t *file = json_loads(project_file, 0, NULL);
+	bool ok = file && db_open(data, DB_CREATE, &db, &err) == OK &&
+		project_add(db, file, now, &id, &err) == OK;
+	json_decref(file);
+	if (!ok) {
+		fprintf(stderr, "%s\n", err.text);
+		return -1;
+	}
+	sql(rows);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	char command[100];
+	db_close(db);
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	return system(command); /* a test's own folder under /tmp */
+}
+
+static const char *place(const char *name)
+{
+	static char path[200];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static char *read_all(const char *name)
+{
+	FILE *in = fopen(place(name), "rb");
+	if (!in)
+		fail_msg("%s is not there", name);
+	char *text = xcalloc(1, 1 << 16);
+	assert_true(fread(text, 1, (1 << 16) - 1, in) < (1 << 16) - 1);
+	fclose(in);
+	return text;
+}
+
+static void assert_file(const char *name, const char *wanted)
+{
+	char *text = read_all(name);
+	assert_string_equal(text, wanted);
+	free(text);
+}
+
+static void export_ok(enum export_format format, const char *name, struct export_result *out)
+{
+	struct err err = {0};
+	if (export_project(db, 1, format, place(name), now, out, &err) != OK)
+		fail_msg("%s", err.text);
+}
+
+/* Entries of the test's folder: 1 is the data directory alone. */
+static int n_entries(void)
+{
+	int n = -2;
+	DIR *d = opendir(dir);
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void labels(void **state)
+{
+	(void)state;
+	struct export_result out;
+	export_ok(EXPORT_CSV, "labels.csv", &out);
+	assert_int_equal(out.n_rows, 8);
+	assert_file("labels.csv", wanted_labels);
+	json_t *about = json_load_file(place("labels.csv.json"), 0, NULL);
+	assert_non_null(about);
+	assert_string_equal(json_string_value(json_object_get(about, "sha256")), out.sha256);
+	assert_int_equal(json_integer_value(json_object_get(about, "rows")), 8);
+	assert_string_equal(
+		json_string_value(json_object_get(about, "created")), "2023-11-14T22:13:20Z");
+	json_decref(about);
+	char command[300];
+	snprintf(command, sizeof command, "echo %s %s | sha256sum --check --status", out.sha256,
+		place("labels.csv"));
+	assert_int_equal(system(command), 0); /* coreutils agree on the hash */
+}
+
+static void answers(void **state)
+{
+	(void)state;
+	struct export_result out;
+	export_ok(EXPORT_CLASSIFICATIONS, "answers.csv", &out);
+	assert_int_equal(out.n_rows, 6);
+	assert_file("answers.csv", wanted_answers);
+}
+
+static void package(void **state)
+{
+	(void)state;
+	struct export_result out;
+	export_ok(EXPORT_CAMTRAP_DP, "package/", &out);
+	assert_int_equal(out.n_deployments, 3);
+	assert_int_equal(out.n_media, 9);
+	assert_int_equal(out.n_rows, 8);
+	assert_file("package/deployments.csv", wanted_deployments);
+	assert_file("package/media.csv", wanted_media);
+	assert_file("package/observations.csv", wanted_observations);
+	json_t *about = json_load_file(place("package/datapackage.json"), 0, NULL);
+	assert_non_null(about);
+	json_t *wanted = json_loads(wanted_package, 0, NULL);
+	assert_non_null(wanted);
+	const char *name;
+	json_t *value;
+	json_object_foreach(wanted, name, value) if (!json_equal(value, json_object_get(about, name)))
+		fail_msg("%s is not as expected", name);
+	json_decref(wanted);
+	json_decref(about);
+}
+
+static void nobody_is_named(void **state)
+{
+	(void)state;
+	static const char *const files[] = {"labels.csv", "answers.csv", "package/deployments.csv",
+		"package/media.csv", "package/observations.csv", "package/datapackage.json"};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		char *text = read_all(files[i]);
+		assert_null(strstr(text, "Secret"));
+		if (strncmp(files[i], "package", 7) == 0) {
+			assert_null(strstr(text, "34.81")); /* where the rhino was */
+			assert_null(strstr(text, "2.345"));
+		}
+		free(text);
+	}
+}
+
+static void what_exists_is_kept(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct export_result out;
+	char *before = read_all("labels.csv");
+	int n = n_entries();
+	static const struct {
+		enum export_format format;
+		const char *name;
+		enum status status;
+	} cases[] = {
+		{EXPORT_CSV, "labels.csv", CONFLICT},
+		{EXPORT_CLASSIFICATIONS, "labels.csv", CONFLICT},
+		{EXPORT_CAMTRAP_DP, "package", CONFLICT},
+		{EXPORT_CAMTRAP_DP, "labels.csv", CONFLICT},
+		{EXPORT_CSV, "no/such/folder.csv", NOT_FOUND},
+		{EXPORT_CAMTRAP_DP, "no/such/folder", NOT_FOUND},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(
+			export_project(db, 1, cases[i].format, place(cases[i].name), now, &out, &err),
+			cases[i].status);
+	assert_int_equal(
+		export_project(db, 99, EXPORT_CSV, place("x.csv"), now, &out, &err), NOT_FOUND);
+	assert_int_equal(export_project(db, 1, EXPORT_CSV, "", now, &out, &err), BAD_INPUT);
+	assert_int_equal(n_entries(), n);
+	assert_file("labels.csv", before);
+	free(before);
+	enum export_format format;
+	assert_int_equal(export_format_parse("xls", &format, &err), BAD_INPUT);
+	assert_int_equal(export_format_parse("camtrap-dp", &format, &err), OK);
+	assert_int_equal(format, EXPORT_CAMTRAP_DP);
+}
+
+/* Any step fails, or the disk is full: the export says so, and leaves nothing behind. */
+static void a_failure_leaves_nothing(void **state)
+{
+	(void)state;
+	struct export_result out;
+	int n = n_entries();
+	for (int format = EXPORT_CSV; format <= EXPORT_CAMTRAP_DP; format++) {
+		enum status st = FAULT;
+		for (long nth = 1; st != OK; nth++) {
+			struct err err = {0};
+			db_fail_step(nth, BUSY);
+			st = export_project(db, 1, (enum export_format)format, place("fault"), now, &out, &err);
+			db_fail_step(0, OK);
+			assert_true(nth < 200);
+			if (st != OK) {
+				assert_int_equal(st, BUSY);
+				assert_int_equal(n_entries(), n);
+			} else {
+				assert_true(nth > 10);
+			}
+		}
+		char command[300];
+		snprintf(command, sizeof command, "rm -r %s*", place("fault"));
+		assert_int_equal(system(command), 0);
+		struct err err = {0};
+		struct rlimit limit, small;
+		assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+		small = (struct rlimit){.rlim_cur = 600, .rlim_max = limit.rlim_max};
+		signal(SIGXFSZ, SIG_IGN);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		st = export_project(db, 1, (enum export_format)format, place("fault"), now, &out, &err);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		assert_int_equal(st, FULL);
+		assert_non_null(strstr(err.text, "disk is full"));
+		assert_int_equal(n_entries(), n);
+	}
+}
+
+static void all_that_is_missing_is_named(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct export_result out;
+	static const char *const words[] = {"contributors", "samplingDesign", "captureMethod",
+		"licenses", "topi project set", "coordinates of 2 deployments", "topi deployment set",
+		"times of 1 photograph ", "topi import --manifest"};
+	int n = n_entries();
+	sql("UPDATE project SET camtrap = '{\"licenses\": [{\"name\": \"CC0-1.0\", \"scope\": "
+		"\"data\"}]}';"
+		"UPDATE deployment SET latitude_deg = NULL WHERE id < 3;"
+		"UPDATE media SET taken_ms = NULL WHERE id = 1");
+	assert_int_equal(
+		export_project(db, 1, EXPORT_CAMTRAP_DP, place("incomplete"), now, &out, &err), BAD_INPUT);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strstr(err.text, words[i]))
+			fail_msg("'%s' is not in: %s", words[i], err.text);
+	assert_true(strlen(err.text) < sizeof err.text - 1);
+	assert_int_equal(n_entries(), n);
+}
+
+static void times_and_numbers(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t ms, offset_s;
+		const char *wanted;
+	} cases[] = {
+		{0, 0, "1970-01-01T00:00:00Z"},
+		{-1, 0, "1969-12-31T23:59:59Z"},
+		{1590814657999, 7200, "2020-05-30T06:57:37+02:00"},
+		{1590814657000, -12600, "2020-05-30T01:27:37-03:30"},
+		{1590814657000, 20700, "2020-05-30T10:42:37+05:45"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[ISO_TIME_SIZE];
+		iso_time(cases[i].ms, cases[i].offset_s, text);
+		assert_string_equal(text, cases[i].wanted);
+	}
+	static const char *const header[] = {"a", "b", "c", NULL};
+	struct err err = {0};
+	struct sheet *s = NULL;
+	struct sheet_sum sum;
+	assert_int_equal(sheet_open(place("n.csv"), header, &s, &err), OK);
+	sheet_real(s, 0.1);
+	sheet_real(s, 1.0 / 3);
+	sheet_real(s, 34.81234);
+	assert_int_equal(sheet_end_row(s, &err), OK);
+	sheet_text(s, "\xed\xa0\x80|\xf0\x9f\xa6\x93|\xc3"); /* a surrogate, a zebra, half a letter */
+	sheet_text(s, NULL);
+	sheet_text(s, "\r");
+	assert_int_equal(sheet_end_row(s, &err), OK);
+	sheet_int(s, 1);
+	assert_int_equal(sheet_end_row(s, &err), FAULT); /* too few cells */
+	assert_int_equal(sheet_finish(s, &sum, &err), OK);
+	assert_file("n.csv",
+		"a,b,c\r\n0.1,0.3333333333333333,34.81234\r\n"
+		"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd|\xf0\x9f\xa6\x93|\xef\xbf\xbd,,\"\r\"\r\n1\r\n");
+}
+
+/* 200,000 subjects: SQLite holds no more than its cache (kept small here), the program no more than a row. */
+static void memory_is_constant(void **state)
+{
+	(void)state;
+	enum { N = 200000, MIB = 1 << 20 };
+	struct export_result out;
+	sqlite3_soft_heap_limit64(8 * MIB);
+	sql("PRAGMA foreign_keys = OFF; DROP TRIGGER subject_disjoint_insert; BEGIN;"
+		"WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+		" INSERT INTO subject (id, project_id, deployment_id, start_ms, end_ms, created_ms)"
+		" SELECT i + 1000, 1, 1, 1600000000000 + i * 100000, 1600000000000 + i * 100000, 0 FROM n;"
+		"INSERT INTO media (project_id, deployment_id, subject_id, sha256, n_bytes, file_name, "
+		"width_px, height_px,"
+		" crop_bottom_px, camera_ms, taken_ms, created_ms) SELECT 1, 1, id, CAST(printf('%032d', "
+		"id) AS BLOB), 1,"
+		" printf('some/folder/with/a/long/name/IMG_%d.JPG', id), 1, 1, 0, start_ms, start_ms, 0 "
+		"FROM subject"
+		" WHERE id > 1000;"
+		"INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, "
+		"expert, blind,"
+		" policy_id, created_ms) SELECT CAST(printf('%016d', id) AS BLOB), 1, id, 1, 'cant_tell', "
+		"1, 0, 0, 1, 0"
+		" FROM subject WHERE id > 1000; COMMIT");
+	sqlite3_memory_highwater(1);
+	struct rusage before, after;
+	getrusage(RUSAGE_SELF, &before);
+	export_ok(EXPORT_CSV, "big.csv", &out);
+	assert_int_equal(out.n_rows, N + 8);
+	export_ok(EXPORT_CLASSIFICATIONS, "big-answers.csv", &out);
+	assert_int_equal(out.n_rows, N + 6);
+	export_ok(EXPORT_CAMTRAP_DP, "big-package", &out);
+	assert_int_equal(out.n_media, N + 9);
+	getrusage(RUSAGE_SELF, &after);
+	assert_true(sqlite3_memory_highwater(0) < 12 * MIB);
+	assert_true((after.ru_maxrss - before.ru_maxrss) * 1024 < 16 * MIB);
+	struct stat there;
+	assert_int_equal(stat(place("big.csv"), &there), 0);
+	assert_true(there.st_size > 16 * MIB); /* what it would have had to hold */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(labels),
+		cmocka_unit_test(answers),
+		cmocka_unit_test(package),
+		cmocka_unit_test(nobody_is_named),
+		cmocka_unit_test(what_exists_is_kept),
+		cmocka_unit_test(a_failure_leaves_nothing),
+		cmocka_unit_test(times_and_numbers),
+		cmocka_unit_test(memory_is_constant),
+		cmocka_unit_test(all_that_is_missing_is_named),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
