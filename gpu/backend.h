@@ -64,12 +64,14 @@ extern const struct backend backend_reference;
 extern const struct backend backend_onednn;
 
 /*
- * The backend of a device's name: "auto", "cpu", "cuda", "cuda:N" or "reference"; NULL means auto.
- * Auto takes the first card when the module loads and opens there, else the CPU. Errors: BAD_INPUT
- * for another name; NOT_FOUND when CUDA is asked for and its module cannot be loaded, with why.
+ * Opens a net on a device: "auto", "cpu", "cuda", "cuda:N" or "reference"; NULL means auto. Auto
+ * takes the first card when the module is there and opens, else the CPU. config->device is ignored.
+ * Owns:   *handle is the caller's, to (*out)->close.
+ * Errors: BAD_INPUT for another name; NOT_FOUND when CUDA is asked for and its module cannot be
+ * loaded, with why; others as open.
  */
-enum status backend_find(
-	const char *device, const struct backend **out, int *device_number, struct err *err) MUST_CHECK;
+enum status backend_open(const char *device, const struct backend_config *config,
+	const struct backend **out, void **handle, struct err *err) MUST_CHECK;
 
 /*
  * Softmax cross entropy of one row, shared by the backends that compute it on the CPU.

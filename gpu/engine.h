@@ -11,7 +11,9 @@ struct engine;
 
 /*
  * Loads a model file and readies it on a device ("auto", "cpu", "cuda[:N]", "reference"; NULL:
- * auto). Owns:   *out is the caller's, to engine_close. Errors: as model_load and backend_find.
+ * auto).
+ * Owns:   *out is the caller's, to engine_close.
+ * Errors: as model_load and backend_open.
  */
 enum status engine_open(
 	const char *path, const char *device, struct engine **out, struct err *err) MUST_CHECK;

@@ -44,7 +44,9 @@ struct picture {
 
 /*
  * Decodes to the net's input. The picture is taken as stored: EXIF orientation is the importer's
- * matter. Shapes: rgb [px][px][3]. Errors: BAD_INPUT when it is no JPEG, is damaged or ends early;
+ * matter.
+ * Shapes: rgb [px][px][3].
+ * Errors: BAD_INPUT when it is no JPEG, is damaged or ends early;
  * TOO_LARGE over 100 MP or 128 MB; NOT_FOUND when there is no such file. rgb is then unspecified.
  */
 enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_spec *spec,
@@ -54,7 +56,8 @@ enum status input_load(
 
 /*
  * Decodes a picture for training: squashed to px by px, or, with INPUT_CROP, the whole frame with
- * its short side px (a frame of more than 3 : 1 is cut to that, in the middle). Owns:   out->rgb is
+ * its short side px (a frame of more than 3 : 1 is cut to that, in the middle).
+ * Owns:   out->rgb is
  * the caller's, to free().
  */
 enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_fit fit,
@@ -66,7 +69,8 @@ enum status input_read_file(
 
 /*
  * The rectangle (x, y, w, h) of src, resized with a triangle filter as wide as the reduction: what
- * Pillow and torchvision call antialiased bilinear. Shapes: dst [dst_h][dst_w][3].
+ * Pillow and torchvision call antialiased bilinear.
+ * Shapes: dst [dst_h][dst_w][3].
  */
 void input_resize(const struct picture *src, double x, double y, double w, double h, uint8_t *dst,
 	int dst_w, int dst_h);

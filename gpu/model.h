@@ -40,7 +40,8 @@ enum status model_load(const char *path, struct model **out, struct err *err) MU
 
 /*
  * A net with fresh parameters (net_init_params), uniform prior, ImageNet's normalisation and fit
- * "squash". Shapes: classes [n_classes], copied; NULL gives "0", "1", …
+ * "squash".
+ * Shapes: classes [n_classes], copied; NULL gives "0", "1", …
  */
 enum status model_new(const char *arch, const char *const *classes, int n_classes, int input_px,
 	unsigned long long seed, struct model **out, struct err *err) MUST_CHECK;

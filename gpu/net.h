@@ -3,8 +3,8 @@
  * torchvision's form); net_init expands it into layers, activations and parameters; whatever
  * allocates, loads, saves, runs, trains or checks a net loops over these lists.
  *
- * All parameters of a net are one array of floats: parameter i lies at [offset, offset + n), in the
- * order of torchvision's state_dict, each row-major in its published shape.
+ * All parameters of a net are one array of floats: parameter i lies at [offset, offset + n),
+ * row-major in its published shape. Layers are in an order in which they can run.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ enum net_param_kind {
 };
 
 struct net_param {
-	char name[40]; /* torchvision's: "layer2.0.bn1.running_var" */
+	char name[64]; /* torchvision's: "layer2.0.bn1.running_var" */
 	enum net_param_kind kind;
 	int n_dims;
 	int shape[4];
@@ -96,7 +96,8 @@ int net_param_find(const struct net *net, const char *name);
 /*
  * Parameters to start training from: He's normal (fan out) for convolutions, batch norm 1, 0, 0, 1
  * (0 instead of 1 for the last scale of each block, so that a block starts as the identity), small
- * uniform for the head. The same seed gives the same floats. Shapes: params [net->n_floats].
+ * uniform for the head. The same seed gives the same floats.
+ * Shapes: params [net->n_floats].
  */
 void net_init_params(const struct net *net, unsigned long long seed, float *params);
 

@@ -80,7 +80,8 @@ struct safetensors_pair {
 
 /*
  * Writes the tensors in the order given to a temporary name beside path, syncs it, renames it: the
- * file is there whole or not at all. The same arguments give the same bytes. Errors: FULL when the
+ * file is there whole or not at all. The same arguments give the same bytes.
+ * Errors: FULL when the
  * disk is; BAD_INPUT for a metadata text that is not UTF-8; FAULT with the system's words
  * otherwise.
  */

@@ -51,7 +51,7 @@ struct train_spec {
 	double label_smoothing; /* share of the target spread evenly; negative: 0.05 */
 	double l2;              /* TRAIN_HEAD; 0: 1e-3 */
 	unsigned long long seed;
-	const char *device;   /* backend_find; NULL: auto */
+	const char *device;   /* backend_open; NULL: auto */
 	const char *snapshot; /* kept in the file; NULL: nothing */
 	const char *parent;   /* name kept in the file; NULL: from */
 	/* After each epoch (TRAIN_HEAD: each iteration) and, with epoch 0, while embeddings are made;
@@ -76,7 +76,7 @@ struct train_report {
  * Shapes: items [n_items].
  * Errors: BAD_INPUT when fewer than 2 items can be read, a target does not sum to 1, or the spec
  * contradicts itself; CONFLICT when progress stopped it (no file is written); others as model_load,
- * backend_find, model_save.
+ * backend_open, model_save.
  */
 enum status train_run(const struct train_spec *spec, const struct train_item *items, int n_items,
 	const char *path, struct train_report *report, struct err *err) MUST_CHECK;

@@ -1,0 +1,97 @@
+/* Which backend runs a net. CUDA's is a library beside the program, so that the program itself
+ * starts on a machine without CUDA. */
+#include "backend.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum status load_cuda(const struct backend **out, struct err *err)
+{
+	static const struct backend *loaded;
+	char path[4096];
+	if (loaded) {
+		*out = loaded;
+		return OK;
+	}
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	path[n < 0 ? 0 : n] = 0;
+	char *slash = strrchr(path, '/');
+	size_t at = slash ? (size_t)(slash - path) + 1 : 0;
+	snprintf(path + at, sizeof path - at, "libtopi_cuda.so");
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!library)
+		return err_set(err, NOT_FOUND, "no CUDA here: %.150s", dlerror());
+	const struct backend *found = dlsym(library, "topi_backend");
+	if (!found || found->abi != BACKEND_ABI) {
+		dlclose(library);
+		return err_set(err, NOT_FOUND, "%.120s is of another version: build it again", path);
+	}
+	*out = loaded = found;
+	return OK;
+}
+
+/* NULL in *out: the device is "auto". */
+static enum status find(
+	const char *device, const struct backend **out, int *number, struct err *err)
+{
+	*number = 0;
+	*out = NULL;
+	if (!device || !strcmp(device, "auto"))
+		return OK;
+	if (!strcmp(device, "cpu")) {
+		*out = &backend_onednn;
+		return OK;
+	}
+	if (!strcmp(device, "reference")) {
+		*out = &backend_reference;
+		return OK;
+	}
+	if (!strcmp(device, "cuda"))
+		return load_cuda(out, err);
+	if (!strncmp(device, "cuda:", 5)) {
+		char *end;
+		long n = strtol(device + 5, &end, 10);
+		if (device[5] >= '0' && device[5] <= '9' && !*end && n < 1024) {
+			*number = (int)n;
+			return load_cuda(out, err);
+		}
+	}
+	return err_set(
+		err, BAD_INPUT, "device %.40s: wanted auto, cpu, cuda, cuda:N or reference", device);
+}
+
+enum status backend_open(const char *device, const struct backend_config *config,
+	const struct backend **out, void **handle, struct err *err)
+{
+	struct backend_config chosen = *config;
+	enum status status = find(device, out, &chosen.device, err);
+	if (status)
+		return status;
+	if (!*out) {
+		struct err ignored;
+		if (!load_cuda(out, &ignored) && !(*out)->open(&chosen, handle, &ignored))
+			return OK;
+		*out = &backend_onednn;
+	}
+	return (*out)->open(&chosen, handle, err);
+}
+
+double backend_softmax_loss(
+	const float *logits, const float *target, int n, float scale, float *gradient)
+{
+	double top = logits[0], sum = 0, loss = 0;
+	for (int i = 1; i < n; i++)
+		top = logits[i] > top ? logits[i] : top;
+	for (int i = 0; i < n; i++)
+		sum += exp(logits[i] - top);
+	for (int i = 0; i < n; i++) {
+		double log_p = logits[i] - top - log(sum);
+		loss -= target[i] * log_p;
+		gradient[i] = scale * (float)(exp(log_p) - target[i]);
+	}
+	return loss;
+}

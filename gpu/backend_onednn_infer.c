@@ -1,0 +1,251 @@
+/*
+ * Inference: batch norm folded into the convolutions, bias, residual and relu inside them (the
+ * residual by writing over the skip's buffer), one layout for all activations, so no copy runs
+ * between layers. Primitives are made once for each batch size, weights once for each layout that
+ * these want.
+ */
+#include "backend_onednn.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_BATCH 32
+#define N_PLANS 6 /* batches of 1, 2, 4, … 32 */
+
+struct weights {
+	dnnl_memory_t memory;
+	int layer;
+};
+
+struct plan {
+	struct onednn_pool pool;
+	int n_ops;
+	struct onednn_op ops[NET_MAX_LAYERS];
+	float *picture, *embedding; /* [batch][3][px][px]; [batch][n_features] */
+};
+
+struct onednn_infer {
+	struct onednn_pool pool; /* weights */
+	float *folded;           /* convolutions' weights, plain, at their parameter's offset */
+	dnnl_memory_t bias[NET_MAX_LAYERS];
+	struct weights *weights;
+	int n_weights;
+	struct plan *plans[N_PLANS];
+};
+
+static void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	onednn_pool_release(&plan->pool);
+	free(plan);
+}
+
+void onednn_infer_free(struct onednn *o)
+{
+	if (!o->infer)
+		return;
+	for (int i = 0; i < N_PLANS; i++)
+		plan_free(o->infer->plans[i]);
+	onednn_pool_release(&o->infer->pool);
+	free(o->infer->folded);
+	free(o->infer->weights);
+	free(o->infer);
+	o->infer = NULL;
+}
+
+static void fold(struct onednn *o)
+{
+	const struct net *net = o->net;
+	struct onednn_infer *f = o->infer = xcalloc(1, sizeof *f);
+	f->pool.engine = o->engine;
+	f->folded = xmalloc(net->n_floats * sizeof *f->folded);
+	for (int i = 0; i < net->n_layers; i++) {
+		if (net->layers[i].kind != NET_CONV)
+			continue;
+		const struct net_param *p = &net->params[net->layers[i].weight];
+		const float *w = o->params + p[0].offset, *scale = o->params + p[1].offset;
+		const float *shift = o->params + p[2].offset, *mean = o->params + p[3].offset;
+		const float *var = o->params + p[4].offset;
+		dnnl_memory_desc_t md = onednn_md1(&f->pool, p->shape[0]);
+		f->bias[i] = onednn_memory(&f->pool, &md, NULL);
+		float *bias = onednn_memory_data(f->bias[i]);
+		size_t n_each = p->n / (size_t)p->shape[0];
+		for (int c = 0; c < p->shape[0] && bias; c++) {
+			float factor = scale[c] / sqrtf(var[c] + NET_BN_EPSILON);
+			bias[c] = shift[c] - mean[c] * factor;
+			for (size_t j = 0; j < n_each; j++)
+				f->folded[p->offset + (size_t)c * n_each + j] = w[(size_t)c * n_each + j] * factor;
+		}
+	}
+}
+
+/* A layer's folded weights in the layout that a primitive wants. */
+static dnnl_memory_t weights_in(struct onednn *o, int layer, const dnnl_memory_desc_t *want)
+{
+	struct onednn_infer *f = o->infer;
+	if (!want)
+		return NULL;
+	for (int i = 0; i < f->n_weights; i++) {
+		if (f->weights[i].layer == layer &&
+			dnnl_memory_desc_equal(onednn_memory_md(f->weights[i].memory), want))
+			return f->weights[i].memory;
+	}
+	const struct net_param *p = &o->net->params[o->net->layers[layer].weight];
+	struct onednn_pool once = {.engine = o->engine};
+	struct onednn_op op;
+	dnnl_memory_desc_t plain = onednn_weights_md(&once, p, dnnl_oihw);
+	dnnl_memory_t from = onednn_memory(&once, &plain, f->folded + p->offset);
+	dnnl_memory_t to = onednn_memory(&f->pool, want, NULL);
+	onednn_op_reorder(&once, &op, from, to);
+	if (once.failed == dnnl_success && onednn_run(o, &op, 1, NULL))
+		onednn_attempt(&once, dnnl_runtime_error, "a reorder of weights");
+	onednn_attempt(&f->pool, once.failed, once.failed_at);
+	onednn_pool_release(&once);
+	f->weights = xrealloc(f->weights, (size_t)(f->n_weights + 1) * sizeof *f->weights);
+	f->weights[f->n_weights++] = (struct weights){to, layer};
+	return to;
+}
+
+static void add_conv(
+	struct onednn *o, struct plan *plan, int layer, int batch, dnnl_memory_t *memories)
+{
+	const struct net_layer *l = &o->net->layers[layer];
+	struct onednn_pool *pool = &plan->pool;
+	struct onednn_op *op = &plan->ops[plan->n_ops++];
+	struct onednn_conv conv;
+	dnnl_post_ops_t after = NULL;
+	dnnl_primitive_attr_t attr = NULL;
+	onednn_attempt(pool, dnnl_primitive_attr_create(&attr), "attributes");
+	onednn_attempt(pool, dnnl_post_ops_create(&after), "attributes");
+	if (l->add >= 0)
+		onednn_attempt(pool, dnnl_post_ops_append_sum(after, 1), "a sum");
+	if (l->relu)
+		onednn_attempt(
+			pool, dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0), "a relu");
+	onednn_attempt(pool, dnnl_primitive_attr_set_post_ops(attr, after), "attributes");
+	onednn_conv_init(pool, &conv, o->net, layer, batch, o->tag);
+	dnnl_primitive_desc_t desc = onednn_conv_forward(
+		pool, &conv, dnnl_forward_inference, onednn_memory_md(o->infer->bias[layer]), attr);
+	onednn_op_init(pool, op, desc);
+	onednn_op_arg(op, DNNL_ARG_SRC, memories[l->src]);
+	onednn_op_arg(op, DNNL_ARG_WEIGHTS,
+		weights_in(o, layer, onednn_query(pool, desc, dnnl_query_weights_md)));
+	onednn_op_arg(op, DNNL_ARG_BIAS, o->infer->bias[layer]);
+	onednn_op_arg(op, DNNL_ARG_DST, memories[l->dst]);
+	dnnl_post_ops_destroy(after);
+	dnnl_primitive_attr_destroy(attr);
+}
+
+static void add_pool(struct onednn *o, struct plan *plan, int layer, dnnl_memory_t *memories)
+{
+	const struct net_layer *l = &o->net->layers[layer];
+	struct onednn_op *op = &plan->ops[plan->n_ops++];
+	dnnl_pooling_desc_t desc;
+	onednn_attempt(&plan->pool,
+		dnnl_pooling_forward_desc_init(&desc, dnnl_forward_inference,
+			l->kind == NET_MAXPOOL ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding,
+			onednn_memory_md(memories[l->src]), onednn_memory_md(memories[l->dst]),
+			(dnnl_dims_t){l->stride, l->stride}, (dnnl_dims_t){l->kernel, l->kernel},
+			(dnnl_dims_t){l->pad, l->pad}, (dnnl_dims_t){l->pad, l->pad}),
+		"pooling");
+	onednn_op_init(&plan->pool, op, onednn_desc(&plan->pool, &desc, NULL, NULL, "pooling"));
+	onednn_op_arg(op, DNNL_ARG_SRC, memories[l->src]);
+	onednn_op_arg(op, DNNL_ARG_DST, memories[l->dst]);
+}
+
+static struct plan *plan_new(struct onednn *o, int batch)
+{
+	const struct net *net = o->net;
+	struct plan *plan = xcalloc(1, sizeof *plan);
+	int slot[NET_MAX_LAYERS + 1];
+	size_t size[NET_MAX_LAYERS + 1];
+	float *buffers[NET_MAX_LAYERS + 1];
+	dnnl_memory_t memories[NET_MAX_LAYERS + 1];
+	plan->pool.engine = o->engine;
+	int n_slots = net_plan_slots(net, slot, size);
+	for (int i = 0; i < n_slots; i++)
+		buffers[i] = onednn_buffer(&plan->pool, (size_t)batch * size[i]);
+	for (int i = 0; i <= net->n_layers && plan->pool.failed == dnnl_success; i++) {
+		const struct net_act *a = &net->acts[i];
+		if (i == net->n_layers)
+			break; /* the logits go to the caller */
+		dnnl_memory_desc_t md = onednn_md4(
+			&plan->pool, batch, a->c, a->h, a->w, i ? o->tag : dnnl_nchw);
+		memories[i] = onednn_memory(&plan->pool, &md, buffers[slot[i]]);
+	}
+	for (int i = 0; i < net->n_layers && plan->pool.failed == dnnl_success; i++) {
+		switch (net->layers[i].kind) {
+		case NET_CONV:
+			add_conv(o, plan, i, batch, memories);
+			break;
+		case NET_MAXPOOL:
+		case NET_AVGPOOL:
+			add_pool(o, plan, i, memories);
+			break;
+		case NET_FC:
+			break;
+		}
+	}
+	if (plan->pool.failed == dnnl_success) {
+		plan->picture = onednn_memory_data(memories[0]);
+		/* One pixel, channels a multiple of the block: blocked and plain are the same bytes. */
+		plan->embedding = onednn_memory_data(memories[net->n_layers - 1]);
+	}
+	return plan;
+}
+
+/* Embeddings to logits. */
+static enum status head(
+	const struct onednn *o, const float *x, int n, float *logits, struct err *err)
+{
+	int k = o->net->n_classes, d = o->net->n_features;
+	const struct net_param *fc = &o->net->params[o->net->layers[o->net->n_layers - 1].weight];
+	const float *w = o->params + fc[0].offset, *bias = o->params + fc[1].offset;
+	for (int i = 0; i < n; i++)
+		memcpy(logits + i * k, bias, (size_t)k * sizeof *bias);
+	if (dnnl_sgemm('N', 'T', n, k, d, 1, x, d, w, d, 1, logits, k) != dnnl_success)
+		return err_set(err, FAULT, "oneDNN: a matrix product failed");
+	return OK;
+}
+
+static enum status run_batch(
+	struct onednn *o, const uint8_t *rgb, int n, float *logits, float *embeddings, struct err *err)
+{
+	int which = 0, d = o->net->n_features;
+	while (1 << which < n)
+		which++;
+	struct plan **slot = &o->infer->plans[which];
+	if (!*slot)
+		*slot = plan_new(o, 1 << which);
+	enum status status = onednn_pool_check(&(*slot)->pool, err);
+	if (!status)
+		status = onednn_pool_check(&o->infer->pool, err);
+	if (status)
+		return status;
+	onednn_normalise(o, rgb, n, (*slot)->picture);
+	status = onednn_run(o, (*slot)->ops, (*slot)->n_ops, err);
+	if (!status)
+		status = head(o, (*slot)->embedding, n, logits, err);
+	if (!status && embeddings)
+		memcpy(embeddings, (*slot)->embedding, (size_t)n * (size_t)d * sizeof *embeddings);
+	return status;
+}
+
+enum status onednn_infer(
+	struct onednn *o, const uint8_t *rgb, int n, float *logits, float *embeddings, struct err *err)
+{
+	int k = o->net->n_classes, d = o->net->n_features;
+	size_t image = (size_t)o->net->input_px * (size_t)o->net->input_px * 3;
+	if (!o->infer)
+		fold(o);
+	for (int i = 0; i < n; i += MAX_BATCH) {
+		int m = n - i < MAX_BATCH ? n - i : MAX_BATCH;
+		enum status status = run_batch(o, rgb + (size_t)i * image, m, logits + i * k,
+			embeddings ? embeddings + i * d : NULL, err);
+		if (status)
+			return status;
+	}
+	return OK;
+}

@@ -1,0 +1,431 @@
+/*
+ * The oracle: every layer as its textbook loop, in double precision, one image or batch at a time.
+ * Slow and obvious on purpose; the other backends are held to its numbers. Activations are
+ * [n][c][h][w].
+ */
+#include "backend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reference {
+	const struct net *net;
+	float mean[3], std[3];
+	int batch; /* of the buffers below */
+	int train_batch;
+	float *params, *average, *momentum; /* [n_floats]; the last two only for training */
+	double *gradient;                   /* [n_floats] */
+	double *act[NET_MAX_LAYERS + 1];    /* values of activations, */
+	double *slope[NET_MAX_LAYERS + 1];  /* the loss' derivatives by them, */
+	double *conv[NET_MAX_LAYERS];       /* what a layer's batch norm reads */
+	double *batch_mean[NET_MAX_LAYERS], *batch_var[NET_MAX_LAYERS]; /* [c] */
+};
+
+static size_t act_size(const struct net *net, int act)
+{
+	return (size_t)net->acts[act].c * (size_t)net->acts[act].h * (size_t)net->acts[act].w;
+}
+
+static void free_buffers(struct reference *r)
+{
+	for (int i = 0; i <= r->net->n_layers; i++) {
+		free(r->act[i]);
+		free(r->slope[i]);
+		r->act[i] = r->slope[i] = NULL;
+	}
+	for (int i = 0; i < r->net->n_layers; i++) {
+		free(r->conv[i]);
+		free(r->batch_mean[i]);
+		free(r->batch_var[i]);
+		r->conv[i] = r->batch_mean[i] = r->batch_var[i] = NULL;
+	}
+}
+
+static void size_buffers(struct reference *r, int batch)
+{
+	if (r->batch == batch)
+		return;
+	free_buffers(r);
+	r->batch = batch;
+	for (int i = 0; i <= r->net->n_layers; i++) {
+		r->act[i] = xcalloc((size_t)batch * act_size(r->net, i), sizeof(double));
+		r->slope[i] = xcalloc((size_t)batch * act_size(r->net, i), sizeof(double));
+	}
+	for (int i = 0; i < r->net->n_layers; i++) {
+		int c = r->net->acts[i + 1].c;
+		r->conv[i] = xcalloc((size_t)batch * act_size(r->net, i + 1), sizeof(double));
+		r->batch_mean[i] = xcalloc((size_t)c, sizeof(double));
+		r->batch_var[i] = xcalloc((size_t)c, sizeof(double));
+	}
+}
+
+static const float *param(const struct reference *r, int i)
+{
+	return r->params + r->net->params[i].offset;
+}
+
+/* All convolution loops run over outputs (n, o, y, x) and taps (c, ky, kx). */
+static void conv_forward(struct reference *r, const struct net_layer *l, double *out)
+{
+	const struct net_act *in = &r->net->acts[l->src], *to = &r->net->acts[l->dst];
+	const float *w = param(r, l->weight);
+	for (int n = 0; n < r->batch; n++)
+		for (int o = 0; o < to->c; o++)
+			for (int y = 0; y < to->h; y++)
+				for (int x = 0; x < to->w; x++) {
+					double sum = 0;
+					for (int c = 0; c < in->c; c++)
+						for (int ky = 0; ky < l->kernel; ky++)
+							for (int kx = 0; kx < l->kernel; kx++) {
+								int iy = y * l->stride - l->pad + ky,
+									ix = x * l->stride - l->pad + kx;
+								if (iy >= 0 && iy < in->h && ix >= 0 && ix < in->w)
+									sum += w[((o * in->c + c) * l->kernel + ky) * l->kernel + kx] *
+										r->act[l->src][((n * in->c + c) * in->h + iy) * in->w + ix];
+							}
+					out[((n * to->c + o) * to->h + y) * to->w + x] = sum;
+				}
+}
+
+static void conv_backward(struct reference *r, const struct net_layer *l, const double *slope)
+{
+	const struct net_act *in = &r->net->acts[l->src], *to = &r->net->acts[l->dst];
+	const float *w = param(r, l->weight);
+	double *dw = r->gradient + r->net->params[l->weight].offset;
+	for (int n = 0; n < r->batch; n++)
+		for (int o = 0; o < to->c; o++)
+			for (int y = 0; y < to->h; y++)
+				for (int x = 0; x < to->w; x++) {
+					double d = slope[((n * to->c + o) * to->h + y) * to->w + x];
+					for (int c = 0; c < in->c; c++)
+						for (int ky = 0; ky < l->kernel; ky++)
+							for (int kx = 0; kx < l->kernel; kx++) {
+								int iy = y * l->stride - l->pad + ky,
+									ix = x * l->stride - l->pad + kx;
+								if (iy < 0 || iy >= in->h || ix < 0 || ix >= in->w)
+									continue;
+								int wi = ((o * in->c + c) * l->kernel + ky) * l->kernel + kx;
+								int ai = ((n * in->c + c) * in->h + iy) * in->w + ix;
+								dw[wi] += d * r->act[l->src][ai];
+								r->slope[l->src][ai] += d * w[wi];
+							}
+				}
+}
+
+/* Batch norm, addition and relu. Training takes the batch's mean and (biased) variance. */
+static void norm_forward(struct reference *r, int i, int is_training)
+{
+	const struct net_layer *l = &r->net->layers[i];
+	const struct net_act *to = &r->net->acts[l->dst];
+	const float *scale = param(r, l->weight + 1), *shift = param(r, l->weight + 2);
+	float *running_mean = r->params + r->net->params[l->weight + 3].offset;
+	float *running_var = r->params + r->net->params[l->weight + 4].offset;
+	int plane = to->h * to->w;
+	double count = (double)r->batch * plane;
+	for (int c = 0; c < to->c; c++) {
+		double mean = running_mean[c], var = running_var[c];
+		if (is_training) {
+			mean = var = 0;
+			for (int n = 0; n < r->batch; n++)
+				for (int p = 0; p < plane; p++)
+					mean += r->conv[i][(n * to->c + c) * plane + p] / count;
+			for (int n = 0; n < r->batch; n++)
+				for (int p = 0; p < plane; p++)
+					var += pow(r->conv[i][(n * to->c + c) * plane + p] - mean, 2) / count;
+			double unbiased = count > 1 ? var * count / (count - 1) : var;
+			running_mean[c] = (float)(0.9 * running_mean[c] + 0.1 * mean);
+			running_var[c] = (float)(0.9 * running_var[c] + 0.1 * unbiased);
+			r->batch_mean[i][c] = mean;
+			r->batch_var[i][c] = var;
+		}
+		for (int n = 0; n < r->batch; n++)
+			for (int p = 0; p < plane; p++) {
+				int at = (n * to->c + c) * plane + p;
+				double v = scale[c] * (r->conv[i][at] - mean) / sqrt(var + (double)NET_BN_EPSILON) +
+					shift[c];
+				if (l->add >= 0)
+					v += r->act[l->add][at];
+				r->act[l->dst][at] = l->relu && v < 0 ? 0 : v;
+			}
+	}
+}
+
+/* From the slope by the output to the slope by the convolution's result, which replaces it. */
+static void norm_backward(struct reference *r, int i)
+{
+	const struct net_layer *l = &r->net->layers[i];
+	const struct net_act *to = &r->net->acts[l->dst];
+	const float *scale = param(r, l->weight + 1);
+	double *d_scale = r->gradient + r->net->params[l->weight + 1].offset;
+	double *d_shift = r->gradient + r->net->params[l->weight + 2].offset;
+	double *slope = r->slope[l->dst];
+	int plane = to->h * to->w;
+	double count = (double)r->batch * plane;
+	for (size_t at = 0; at < (size_t)r->batch * act_size(r->net, l->dst); at++) {
+		if (l->relu && r->act[l->dst][at] <= 0)
+			slope[at] = 0;
+		if (l->add >= 0)
+			r->slope[l->add][at] += slope[at];
+	}
+	for (int c = 0; c < to->c; c++) {
+		double mean = r->batch_mean[i][c];
+		double inverse = 1 / sqrt(r->batch_var[i][c] + (double)NET_BN_EPSILON);
+		for (int n = 0; n < r->batch; n++)
+			for (int p = 0; p < plane; p++) {
+				int at = (n * to->c + c) * plane + p;
+				d_scale[c] += slope[at] * (r->conv[i][at] - mean) * inverse;
+				d_shift[c] += slope[at];
+			}
+		for (int n = 0; n < r->batch; n++)
+			for (int p = 0; p < plane; p++) {
+				int at = (n * to->c + c) * plane + p;
+				double normal = (r->conv[i][at] - mean) * inverse;
+				slope[at] = scale[c] * inverse *
+					(slope[at] - (d_shift[c] + normal * d_scale[c]) / count);
+			}
+	}
+}
+
+static void maxpool(struct reference *r, const struct net_layer *l, int is_backward)
+{
+	const struct net_act *in = &r->net->acts[l->src], *to = &r->net->acts[l->dst];
+	for (int nc = 0; nc < r->batch * to->c; nc++)
+		for (int y = 0; y < to->h; y++)
+			for (int x = 0; x < to->w; x++) {
+				int best = -1;
+				for (int ky = 0; ky < l->kernel; ky++)
+					for (int kx = 0; kx < l->kernel; kx++) {
+						int iy = y * l->stride - l->pad + ky, ix = x * l->stride - l->pad + kx;
+						if (iy < 0 || iy >= in->h || ix < 0 || ix >= in->w)
+							continue;
+						int at = (nc * in->h + iy) * in->w + ix;
+						if (best < 0 || r->act[l->src][at] > r->act[l->src][best])
+							best = at;
+					}
+				int out = (nc * to->h + y) * to->w + x;
+				if (is_backward)
+					r->slope[l->src][best] += r->slope[l->dst][out];
+				else
+					r->act[l->dst][out] = r->act[l->src][best];
+			}
+}
+
+static void avgpool(struct reference *r, const struct net_layer *l, int is_backward)
+{
+	int plane = r->net->acts[l->src].h * r->net->acts[l->src].w;
+	for (int nc = 0; nc < r->batch * r->net->acts[l->src].c; nc++) {
+		if (!is_backward)
+			r->act[l->dst][nc] = 0;
+		for (int p = 0; p < plane; p++) {
+			if (is_backward)
+				r->slope[l->src][nc * plane + p] += r->slope[l->dst][nc] / plane;
+			else
+				r->act[l->dst][nc] += r->act[l->src][nc * plane + p] / plane;
+		}
+	}
+}
+
+static void fc(struct reference *r, const struct net_layer *l, int is_backward)
+{
+	int d = r->net->n_features, k = r->net->n_classes;
+	const float *w = param(r, l->weight), *b = param(r, l->weight + 1);
+	double *dw = r->gradient ? r->gradient + r->net->params[l->weight].offset : NULL;
+	double *db = r->gradient ? r->gradient + r->net->params[l->weight + 1].offset : NULL;
+	for (int n = 0; n < r->batch; n++)
+		for (int i = 0; i < k; i++) {
+			const double *x = r->act[l->src] + n * d;
+			double slope = r->slope[l->dst][n * k + i], sum = b[i];
+			for (int j = 0; j < d; j++) {
+				sum += w[i * d + j] * x[j];
+				if (is_backward) {
+					dw[i * d + j] += slope * x[j];
+					r->slope[l->src][n * d + j] += slope * w[i * d + j];
+				}
+			}
+			if (is_backward)
+				db[i] += slope;
+			else
+				r->act[l->dst][n * k + i] = sum;
+		}
+}
+
+static void forward(struct reference *r, const uint8_t *rgb, int is_training)
+{
+	int plane = r->net->input_px * r->net->input_px;
+	for (int n = 0; n < r->batch; n++)
+		for (int c = 0; c < 3; c++)
+			for (int p = 0; p < plane; p++)
+				r->act[0][(n * 3 + c) * plane + p] =
+					(rgb[(n * plane + p) * 3 + c] / 255.0 - (double)r->mean[c]) / (double)r->std[c];
+	for (int i = 0; i < r->net->n_layers; i++) {
+		const struct net_layer *l = &r->net->layers[i];
+		switch (l->kind) {
+		case NET_CONV:
+			conv_forward(r, l, r->conv[i]);
+			norm_forward(r, i, is_training);
+			break;
+		case NET_MAXPOOL:
+			maxpool(r, l, 0);
+			break;
+		case NET_AVGPOOL:
+			avgpool(r, l, 0);
+			break;
+		case NET_FC:
+			fc(r, l, 0);
+			break;
+		}
+	}
+}
+
+static void backward(struct reference *r)
+{
+	for (int i = r->net->n_layers; i-- > 0;) {
+		const struct net_layer *l = &r->net->layers[i];
+		switch (l->kind) {
+		case NET_CONV:
+			norm_backward(r, i);
+			conv_backward(r, l, r->slope[l->dst]);
+			break;
+		case NET_MAXPOOL:
+			maxpool(r, l, 1);
+			break;
+		case NET_AVGPOOL:
+			avgpool(r, l, 1);
+			break;
+		case NET_FC:
+			fc(r, l, 1);
+			break;
+		}
+	}
+}
+
+static void reference_close(void *handle)
+{
+	struct reference *r = handle;
+	if (!r)
+		return;
+	free_buffers(r);
+	free(r->params);
+	free(r->average);
+	free(r->momentum);
+	free(r->gradient);
+	free(r);
+}
+
+static enum status reference_open(
+	const struct backend_config *config, void **handle, struct err *err)
+{
+	(void)err;
+	struct reference *r = xcalloc(1, sizeof *r);
+	size_t n = config->net->n_floats;
+	r->net = config->net;
+	memcpy(r->mean, config->mean, sizeof r->mean);
+	memcpy(r->std, config->std, sizeof r->std);
+	r->train_batch = config->train_batch;
+	r->params = xmalloc(n * sizeof(float));
+	memcpy(r->params, config->params, n * sizeof(float));
+	if (r->train_batch) {
+		r->average = xmalloc(n * sizeof(float));
+		memcpy(r->average, config->params, n * sizeof(float));
+		r->momentum = xcalloc(n, sizeof(float));
+		r->gradient = xcalloc(n, sizeof(double));
+	}
+	*handle = r;
+	return OK;
+}
+
+static enum status reference_infer(
+	void *handle, const uint8_t *rgb, int n, float *logits, float *embeddings, struct err *err)
+{
+	(void)err;
+	struct reference *r = handle;
+	int k = r->net->n_classes, d = r->net->n_features, last = r->net->n_layers;
+	size_t image = (size_t)r->net->input_px * (size_t)r->net->input_px * 3;
+	size_buffers(r, 1);
+	for (int i = 0; i < n; i++) {
+		forward(r, rgb + (size_t)i * image, 0);
+		for (int j = 0; j < k; j++)
+			logits[i * k + j] = (float)r->act[last][j];
+		for (int j = 0; embeddings && j < d; j++)
+			embeddings[i * d + j] = (float)r->act[last - 1][j];
+	}
+	return OK;
+}
+
+/* Loss and its slope by the logits. */
+static void loss(struct reference *r, struct backend_step *step)
+{
+	int k = r->net->n_classes, last = r->net->n_layers;
+	float *logits = xmalloc((size_t)k * 2 * sizeof *logits), *slope = logits + k;
+	double total = 0;
+	for (int n = 0; n < r->batch; n++)
+		total += step->weight[n];
+	step->loss = 0;
+	step->n_right = 0;
+	for (int n = 0; n < r->batch; n++) {
+		const float *target = step->target + n * k;
+		int best = 0, truth = 0;
+		for (int i = 0; i < k; i++) {
+			logits[i] = (float)r->act[last][n * k + i];
+			best = logits[i] > logits[best] ? i : best;
+			truth = target[i] > target[truth] ? i : truth;
+		}
+		double share = step->weight[n] / total;
+		step->loss += share * backend_softmax_loss(logits, target, k, (float)share, slope);
+		step->n_right += best == truth;
+		for (int i = 0; i < k; i++)
+			r->slope[last][n * k + i] = slope[i];
+	}
+	free(logits);
+}
+
+static enum status reference_train_step(void *handle, struct backend_step *step, struct err *err)
+{
+	struct reference *r = handle;
+	const struct net *net = r->net;
+	if (!r->train_batch)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	size_buffers(r, r->train_batch);
+	for (int i = 0; i <= net->n_layers; i++)
+		memset(r->slope[i], 0, (size_t)r->batch * act_size(net, i) * sizeof(double));
+	memset(r->gradient, 0, net->n_floats * sizeof(double));
+	forward(r, step->rgb, 1);
+	loss(r, step);
+	backward(r);
+	for (int i = 0; i < net->n_params; i++) {
+		const struct net_param *p = &net->params[i];
+		float decay = p->n_dims > 1 ? step->weight_decay : 0;
+		for (size_t j = p->offset; j < p->offset + p->n; j++) {
+			if (p->kind != NET_BN_MEAN && p->kind != NET_BN_VAR) {
+				r->momentum[j] = step->momentum * r->momentum[j] + (float)r->gradient[j] +
+					decay * r->params[j];
+				r->params[j] -= step->rate * r->momentum[j];
+			}
+			r->average[j] += (1 - step->average) * (r->params[j] - r->average[j]);
+			if (step->gradient)
+				step->gradient[j] = (float)r->gradient[j];
+		}
+	}
+	return OK;
+}
+
+static enum status reference_read_params(
+	void *handle, enum backend_params which, float *out, struct err *err)
+{
+	struct reference *r = handle;
+	if (which == BACKEND_AVERAGE && !r->average)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	memcpy(out, which == BACKEND_AVERAGE ? r->average : r->params, r->net->n_floats * sizeof *out);
+	return OK;
+}
+
+const struct backend backend_reference = {
+	.abi = BACKEND_ABI,
+	.name = "reference",
+	.open = reference_open,
+	.infer = reference_infer,
+	.train_step = reference_train_step,
+	.read_params = reference_read_params,
+	.close = reference_close,
+};

@@ -1,0 +1,99 @@
+/* A model on a backend. */
+#include "engine.h"
+
+#include "backend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct engine {
+	struct model *owned; /* NULL when the model is the caller's */
+	const struct model *model;
+	const struct backend *backend;
+	void *handle;
+};
+
+enum status engine_open_model(
+	const struct model *model, const char *device, struct engine **out, struct err *err)
+{
+	struct engine *engine = xcalloc(1, sizeof *engine);
+	struct backend_config config = {.net = &model->net, .params = model->params};
+	memcpy(config.mean, model->input.mean, sizeof config.mean);
+	memcpy(config.std, model->input.std, sizeof config.std);
+	engine->model = model;
+	enum status status = backend_open(device, &config, &engine->backend, &engine->handle, err);
+	if (status) {
+		free(engine);
+		return status;
+	}
+	*out = engine;
+	return OK;
+}
+
+enum status engine_open(const char *path, const char *device, struct engine **out, struct err *err)
+{
+	struct model *model;
+	enum status status = model_load(path, &model, err);
+	if (status)
+		return status;
+	status = engine_open_model(model, device, out, err);
+	if (status) {
+		model_free(model);
+		return status;
+	}
+	(*out)->owned = model;
+	return OK;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (!engine)
+		return;
+	engine->backend->close(engine->handle);
+	model_free(engine->owned);
+	free(engine);
+}
+
+const struct model *engine_model(const struct engine *engine)
+{
+	return engine->model;
+}
+
+const char *engine_backend(const struct engine *engine)
+{
+	return engine->backend->name;
+}
+
+enum status engine_run(struct engine *engine, const uint8_t *rgb, int n, float *logits,
+	float *embeddings, struct err *err)
+{
+	return engine->backend->infer(engine->handle, rgb, n, logits, embeddings, err);
+}
+
+void engine_head(const struct model *model, const float *embeddings, int n, float *logits)
+{
+	const struct net *net = &model->net;
+	const struct net_param *fc = &net->params[net->layers[net->n_layers - 1].weight];
+	const float *w = model->params + fc[0].offset, *b = model->params + fc[1].offset;
+	int k = net->n_classes, d = net->n_features;
+	for (int i = 0; i < n; i++) {
+		for (int c = 0; c < k; c++) {
+			double sum = b[c];
+			for (int j = 0; j < d; j++)
+				sum += (double)w[c * d + j] * (double)embeddings[i * d + j];
+			logits[i * k + c] = (float)sum;
+		}
+	}
+}
+
+void engine_softmax(const float *logits, int k, float *probs)
+{
+	double top = logits[0], sum = 0;
+	for (int i = 1; i < k; i++)
+		top = logits[i] > top ? logits[i] : top;
+	for (int i = 0; i < k; i++)
+		sum += exp(logits[i] - top);
+	for (int i = 0; i < k; i++)
+		probs[i] = (float)(exp(logits[i] - top) / sum);
+}
