@@ -6,3 +6,4 @@
 int cmd_init(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_infer(int argc, char **argv);
