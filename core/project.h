@@ -60,3 +60,16 @@ void project_release(struct project *project);
 int project_class(const struct project *project, int64_t taxon_id);
 
 const char *taxon_kind_name(enum taxon_kind kind);
+
+/* A project as the file that project_add takes; taxa that have left the list are not in it. The caller owns *out. */
+enum status project_show(struct db *db, int64_t id, json_t **out, struct err *err) MUST_CHECK;
+
+/*
+ * Changes a project by a project file, of which any part may be missing: title, description, gap_s (for imports to come)
+ * and camtrap are replaced; a taxon whose code is known has the fields given replaced, a new one joins at the end. Ids
+ * stay, and no taxon is ever removed: "retired": true takes it off the list, false brings it back. Runs in the caller's
+ * transaction, to be rolled back unless OK.
+ * Errors: BAD_INPUT with the field that is wrong; CONFLICT another slug, kind or policy than the project has.
+ */
+enum status project_set(
+	struct db *db, int64_t id, const json_t *file, int64_t now_ms, struct err *err) MUST_CHECK;

@@ -10,6 +10,22 @@
 
 static const struct command commands[] = {
 	{"init", cmd_init, "DIR", "make a data directory", ""},
+	{"project", cmd_project,
+		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json",
+		"make, list, print or change a project",
+		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
+		"description,\n"
+		"gap_s and camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod,\n"
+		"licenses, ...) are replaced, taxa are changed by code or join the list; \"retired\": "
+		"true\n"
+		"takes one off the list. No taxon is ever removed, its id stays.\n"},
+	{"deployment", cmd_deployment, "list DIR PROJECT | set DIR PROJECT NAME OPTIONS",
+		"list or correct deployments",
+		"--latitude D, --longitude D   where it stood, in degrees (WGS 84)\n"
+		"--utc-offset +HH:MM           the zone that the camera's clock was set to\n"
+		"--clock-shift-s S             seconds to add to what the clock showed\n"
+		"--holdout on|off              models are judged there, never trained\n"
+		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
 	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
 		"replay a recorded project through the label model",
 		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
@@ -27,7 +43,8 @@ static const struct command commands[] = {
 		"what a model sees on JPEG files, one JSON line each",
 		"MODEL is a file that topi trained or a ResNet-18, -34 or -50 with torchvision's tensor\n"
 		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
-		"--raw the logits. D is auto, cpu, cuda or cuda:N. A bad file gets a line with \"error\".\n"},
+		"--raw the logits. D is auto, cpu, cuda or cuda:N. A bad file gets a line with "
+		"\"error\".\n"},
 	{0},
 };
 

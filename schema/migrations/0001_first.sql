@@ -136,16 +136,19 @@ CREATE INDEX subject_by_time ON subject (deployment_id, start_ms);
 CREATE UNIQUE INDEX subject_by_event ON subject (deployment_id, event_name) WHERE event_name IS NOT NULL;
 CREATE INDEX subject_by_certificate ON subject (certificate_id) WHERE certificate_id IS NOT NULL;
 
--- Events of one deployment never overlap: Camtrap DP joins media to events by time.
+-- Events of one deployment never overlap: Camtrap DP joins media to events by time. As those that are there do not, the
+-- last one to start before the new one's end is the only one that can reach into it: one step of the index.
 CREATE TRIGGER subject_disjoint_insert BEFORE INSERT ON subject
-WHEN EXISTS (SELECT 1 FROM subject s WHERE s.deployment_id = NEW.deployment_id
-             AND s.start_ms <= NEW.end_ms AND s.end_ms >= NEW.start_ms)
+WHEN NEW.start_ms <= (SELECT s.end_ms FROM subject s
+  WHERE s.deployment_id = NEW.deployment_id AND s.start_ms <= NEW.end_ms
+  ORDER BY s.start_ms DESC LIMIT 1)
 BEGIN
   SELECT RAISE(ABORT, 'capture events of a deployment may not overlap in time');
 END;
 CREATE TRIGGER subject_disjoint_update BEFORE UPDATE OF start_ms, end_ms, deployment_id ON subject
-WHEN EXISTS (SELECT 1 FROM subject s WHERE s.deployment_id = NEW.deployment_id AND s.id <> NEW.id
-             AND s.start_ms <= NEW.end_ms AND s.end_ms >= NEW.start_ms)
+WHEN NEW.start_ms <= (SELECT s.end_ms FROM subject s
+  WHERE s.deployment_id = NEW.deployment_id AND s.start_ms <= NEW.end_ms AND s.id <> NEW.id
+  ORDER BY s.start_ms DESC LIMIT 1)
 BEGIN
   SELECT RAISE(ABORT, 'capture events of a deployment may not overlap in time');
 END;

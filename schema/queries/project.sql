@@ -55,3 +55,11 @@ SELECT id, kind FROM taxon WHERE project_id = ?1 AND code = ?2 AND retired_ms IS
 -- name: class_prior_put
 INSERT INTO class_prior (project_id, taxon_id, p) VALUES (?1, ?2, ?3)
 ON CONFLICT (project_id, taxon_id) DO UPDATE SET p = excluded.p;
+
+-- name: project_set
+UPDATE project SET title = ?2, description = ?3, gap_s = ?4, camtrap = ?5 WHERE id = ?1;
+
+-- name: taxon_set
+UPDATE taxon SET scientific_name = ?2, common_name = ?3, rank = ?4, hotkey = ?5, protected = ?6,
+  retired_ms = CASE WHEN ?7 = 1 THEN COALESCE(retired_ms, ?8) END
+WHERE id = ?1;

@@ -1,0 +1,142 @@
+/*
+ * topi deployment list DIR PROJECT
+ * topi deployment set DIR PROJECT NAME [--latitude D] [--longitude D] [--utc-offset +HH:MM] [--clock-shift-s S]
+ *                                      [--holdout on|off]
+ */
+#include "commands.h"
+#include "deployment.h"
+#include "project.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OPTION_LATITUDE = 1, OPTION_LONGITUDE, OPTION_OFFSET, OPTION_SHIFT, OPTION_HOLDOUT };
+
+static const struct option options[] = {
+	{"latitude", required_argument, NULL, OPTION_LATITUDE},
+	{"longitude", required_argument, NULL, OPTION_LONGITUDE},
+	{"utc-offset", required_argument, NULL, OPTION_OFFSET},
+	{"clock-shift-s", required_argument, NULL, OPTION_SHIFT},
+	{"holdout", required_argument, NULL, OPTION_HOLDOUT},
+	{0},
+};
+
+struct arguments {
+	double latitude_deg, longitude_deg;
+	int64_t utc_offset_s, clock_shift_s, holdout;
+	struct deployment_change change; /* points into this struct */
+};
+
+static enum status parse_offset(const char *text, int64_t *out, struct err *err)
+{
+	char sign = 0, end = 0;
+	int hours = 0, minutes = 0;
+	bool zulu = strcmp(text, "Z") == 0;
+	if (!zulu &&
+		(strlen(text) != 6 || sscanf(text, "%c%2d:%2d%c", &sign, &hours, &minutes, &end) != 3 ||
+			!strchr("+-", sign) || hours < 0 || minutes < 0 || hours > 18 || minutes > 59))
+		return err_set(
+			err, BAD_INPUT, "--utc-offset is '%.40s': +HH:MM, -HH:MM or Z is wanted", text);
+	*out = (sign == '-' ? -60 : 60) * (60 * hours + minutes);
+	return OK;
+}
+
+/* One option. Errors: BAD_INPUT. */
+static enum status take(struct arguments *a, int option, const char *text, struct err *err)
+{
+	switch (option) {
+	case OPTION_LATITUDE:
+		a->change.latitude_deg = &a->latitude_deg;
+		return parse_real("--latitude", text, -90, 90, &a->latitude_deg, err);
+	case OPTION_LONGITUDE:
+		a->change.longitude_deg = &a->longitude_deg;
+		return parse_real("--longitude", text, -180, 180, &a->longitude_deg, err);
+	case OPTION_OFFSET:
+		a->change.utc_offset_s = &a->utc_offset_s;
+		return parse_offset(text, &a->utc_offset_s, err);
+	case OPTION_SHIFT:
+		a->change.clock_shift_s = &a->clock_shift_s;
+		return parse_int("--clock-shift-s", text, -4000000000, 4000000000, &a->clock_shift_s, err);
+	default:
+		a->change.holdout = &a->holdout;
+		a->holdout = strcmp(text, "on") == 0;
+		if (!a->holdout && strcmp(text, "off") != 0)
+			return err_set(err, BAD_INPUT, "--holdout is '%.40s': on or off is wanted", text);
+		return OK;
+	}
+}
+
+static int end(struct db *db, enum status st, const struct err *err)
+{
+	db_rollback(db);
+	db_close(db);
+	return st == OK ? EXIT_DONE : cmd_fail(err);
+}
+
+static int list(const char *dir, const char *slug)
+{
+	struct err err = {0};
+	struct db *db = NULL;
+	struct deployment_list all = {0};
+	int64_t project_id = 0;
+	enum status st = db_open(dir, DB_READ, &db, &err);
+	if (st != OK)
+		return cmd_fail(&err);
+	st = project_find(db, slug, &project_id, &err);
+	if (st == OK)
+		st = deployment_list(db, project_id, &all, &err);
+	for (int i = 0; st == OK && i < all.n; i++) {
+		const struct deployment *d = &all.items[i];
+		char place[64] = "no coordinates";
+		int64_t minutes = d->utc_offset_s / 60, size = minutes < 0 ? -minutes : minutes;
+		if (d->placed)
+			snprintf(place, sizeof place, "%.6f %.6f", d->latitude_deg, d->longitude_deg);
+		printf("%-24s %-24s UTC%c%02d:%02d shift %lld s, %lld subjects%s\n", d->name, place,
+			minutes < 0 ? '-' : '+', (int)(size / 60), (int)(size % 60),
+			(long long)d->clock_shift_s, (long long)d->n_subjects, d->holdout ? ", held out" : "");
+	}
+	deployment_list_release(&all);
+	return end(db, st, &err);
+}
+
+static int set(int argc, char **argv)
+{
+	struct err err = {0};
+	struct arguments a = {0};
+	struct db *db = NULL;
+	int64_t project_id = 0;
+	opterr = 0;
+	optind = 0; /* glibc: start afresh, whatever was parsed before */
+	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+		if (option == ':')
+			return cmd_usage("%s needs a value", argv[optind - 1]);
+		if (option == '?')
+			return cmd_usage("deployment set does not know %s", argv[optind - 1]);
+		if (take(&a, option, optarg, &err) != OK)
+			return cmd_usage("%s", err.text);
+	}
+	if (argc - optind != 3)
+		return cmd_usage(
+			"deployment set takes a data directory, a project and a deployment's name");
+	enum status st = db_open(argv[optind], DB_WRITE, &db, &err);
+	if (st != OK)
+		return cmd_fail(&err);
+	st = db_begin(db, &err);
+	if (st == OK)
+		st = project_find(db, argv[optind + 1], &project_id, &err);
+	if (st == OK)
+		st = deployment_set(db, project_id, argv[optind + 2], &a.change, &err);
+	if (st == OK)
+		st = db_commit(db, &err);
+	return end(db, st, &err);
+}
+
+int cmd_deployment(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "list") == 0)
+		return list(argv[2], argv[3]);
+	if (argc > 1 && strcmp(argv[1], "set") == 0)
+		return set(argc - 1, argv + 1);
+	return cmd_usage("deployment takes list DIR PROJECT or set DIR PROJECT NAME OPTIONS");
+}
