@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "db.h"
+#include "project.h"
 
 enum { PREDICTION_TOP = 12 };
 
@@ -30,3 +30,23 @@ enum status prediction_settle(
  */
 enum status prediction_sweep(
 	struct db *db, int n_max, int64_t now_ms, int *n_swept, struct err *err) MUST_CHECK;
+
+/* A prediction's largest class with its calibrated probability. */
+struct prediction_top {
+	int64_t model_id;
+	int64_t taxon_id;
+	double p;        /* calibrated; as the model said where it has no calibration */
+	bool calibrated; /* false: this model's opinion is no evidence */
+};
+
+/* Errors: NOT_FOUND no such prediction; FAULT what is stored makes no sense. */
+enum status prediction_read_top(struct db *db, const struct project *project, int64_t prediction_id,
+	struct prediction_top *out, struct err *err) MUST_CHECK;
+
+/*
+ * A prediction as evidence: calibrated log-odds against the model's own class prior; 0 for a class that the model does
+ * not know. *has is false, and evidence_out all 0, where the model has no calibration: then it is not heard.
+ * Shapes: evidence_out [project->k], nats.
+ */
+enum status prediction_evidence(struct db *db, const struct project *project, int64_t prediction_id,
+	double *evidence_out, bool *has, struct err *err) MUST_CHECK;

@@ -1,0 +1,194 @@
+/*
+ * Audits of a certificate: what people and experts find when they do not know what the model said. Shadow audits and
+ * audits are draws from the same subjects, so one confidence sequence reads both.
+ */
+#include "certificate.h"
+
+#include "bounds.h"
+#include "draw.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status find_audit(struct db *db, int64_t subject_id, const char *state,
+	int64_t *certificate_id, int64_t *model_label_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_AUDIT_OF, &row, err, "is", subject_id, state);
+	if (st == OK) {
+		*certificate_id = col_int(row, 0);
+		*model_label_id = col_int(row, 1);
+		db_done(row);
+	}
+	return st;
+}
+
+enum status audit_answered(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t crowd_label_id, int64_t now_ms, bool *wants_expert, struct err *err)
+{
+	int64_t certificate_id = 0;
+	int64_t model_label_id = 0;
+	double u = 0;
+	enum status st = find_audit(db, subject_id, "crowd", &certificate_id, &model_label_id, err);
+	*wants_expert = crowd_label_id == 0;
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	st = draw_uniform(db, "expert", certificate_id, subject_id, &u, err);
+	if (st != OK)
+		return st;
+	*wants_expert = crowd_label_id != model_label_id || u < p->policy.expert_share;
+	const int64_t *crowd = crowd_label_id ? &crowd_label_id : NULL;
+	return db_run(db, Q_AUDIT_SET, err, "iisIII", subject_id, certificate_id,
+		*wants_expert ? "expert" : "done", crowd, *wants_expert ? NULL : crowd,
+		*wants_expert ? NULL : &now_ms);
+}
+
+enum status audit_judged(
+	struct db *db, int64_t subject_id, int64_t taxon_id, int64_t now_ms, struct err *err)
+{
+	int64_t certificate_id = 0;
+	int64_t model_label_id = 0;
+	enum status st = find_audit(db, subject_id, "expert", &certificate_id, &model_label_id, err);
+	if (st == NOT_FOUND) /* an expert may come before people are done */
+		st = find_audit(db, subject_id, "crowd", &certificate_id, &model_label_id, err);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	return db_run(db, Q_AUDIT_JUDGE, err, "iisIi", subject_id, certificate_id,
+		taxon_id ? "done" : "void", taxon_id ? &taxon_id : NULL, now_ms);
+}
+
+enum status audit_reopened(struct db *db, int64_t subject_id, bool *blind, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_AUDIT_LAST, &row, err, "i", subject_id);
+	*blind = st == OK;
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	int64_t certificate_id = col_int(row, 0);
+	db_done(row);
+	return db_run(
+		db, Q_AUDIT_SET, err, "iisnnn", subject_id, certificate_id, "crowd", NULL, NULL, NULL);
+}
+
+struct counts {
+	int n, k;               /* audits done, and those that found an error */
+	int n_shadow, k_shadow; /* of them shadow audits */
+};
+
+static enum status count(struct db *db, int64_t certificate_id, struct counts *c, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", certificate_id);
+	if (st == OK) {
+		*c = (struct counts){
+			(int)col_int(row, 0), (int)col_int(row, 1), (int)col_int(row, 2), (int)col_int(row, 3)};
+		db_done(row);
+	}
+	return st;
+}
+
+/* Its labels are taken back, its model is not heard until it has a new calibration, every open subject is decided again. */
+static enum status revoke(struct db *db, const struct project *p, int64_t certificate_id,
+	int64_t model_id, const char *why, int64_t now_ms, struct err *err)
+{
+	int64_t *ids = NULL;
+	size_t n = 0;
+	size_t room = 0;
+	enum status st = db_run(
+		db, Q_CERTIFICATE_END, err, "isis", certificate_id, "revoked", now_ms, why);
+	if (st == OK)
+		st = db_run(db, Q_MODEL_CLEAR_CALIBRATION, err, "i", model_id);
+	if (st == OK)
+		st = db_run(db, Q_AUDIT_UNBLIND, err, "i", certificate_id);
+	if (st == OK)
+		st = db_run(db, Q_AUDIT_VOID, err, "i", certificate_id);
+	if (st == OK)
+		st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id);
+	if (st != OK)
+		return st;
+	struct stmt *row = db_query(db, Q_SUBJECT_BY_LABEL_OF, "i", certificate_id);
+	while ((st = db_step(row, err)) == OK) {
+		if (n == room) {
+			room = room ? room * 2 : 1024;
+			ids = xrealloc(ids, room * sizeof *ids);
+		}
+		ids[n++] = col_int(row, 0);
+	}
+	st = st == NOT_FOUND ? OK : st;
+	for (size_t i = 0; st == OK && i < n; i++)
+		st = label_reopen(db, p, ids[i], "revoked", now_ms, err);
+	free(ids);
+	return st;
+}
+
+static enum status end_probation(
+	struct db *db, const struct project *p, int64_t certificate_id, int64_t now_ms, struct err *err)
+{
+	enum status st = db_run(db, Q_CERTIFICATE_ACTIVATE, err, "ii", certificate_id, now_ms);
+	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
+}
+
+/* A deployment that came after the certificate ends its probation by its own audits. */
+static enum status settle_deployment(struct db *db, const struct project *p, int64_t certificate_id,
+	int64_t deployment_id, double alpha, double delta, int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_PROBATION_GET, &row, err, "ii", certificate_id, deployment_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	bool ended = !col_null(row, 0);
+	db_done(row);
+	if (ended)
+		return OK;
+	st = db_one(db, Q_AUDIT_COUNT_DEPLOYMENT, &row, err, "ii", certificate_id, deployment_id);
+	if (st != OK)
+		return st;
+	int n = (int)col_int(row, 0);
+	int k = (int)col_int(row, 1);
+	db_done(row);
+	if (n < p->policy.audits || cs_upper(k, n, delta) >= 2 * alpha)
+		return OK;
+	st = db_run(db, Q_PROBATION_END, err, "iii", certificate_id, deployment_id, now_ms);
+	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
+}
+
+enum status audit_settle(
+	struct db *db, const struct project *p, int64_t subject_id, int64_t now_ms, struct err *err)
+{
+	int64_t id = 0;
+	int64_t unused = 0;
+	struct subject s;
+	struct stmt *row = NULL;
+	struct counts c = {0};
+	enum status st = find_audit(db, subject_id, "done", &id, &unused, err);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	st = db_one(db, Q_CERTIFICATE_GET, &row, err, "i", id);
+	if (st != OK)
+		return st;
+	int64_t model_id = col_int(row, 1);
+	double alpha = col_real(row, 2);
+	double delta = col_real(row, 3);
+	bool probation = strcmp(col_text(row, 6), "probation") == 0;
+	bool revoked = strcmp(col_text(row, 6), "revoked") == 0;
+	db_done(row);
+	if (revoked)
+		return OK;
+	st = count(db, id, &c, err);
+	if (st != OK)
+		return st;
+	double lower = cs_lower(c.k, c.n, delta);
+	if (lower > alpha) {
+		char why[160];
+		snprintf(why, sizeof why,
+			"%d errors in %d audits: above %.4f with probability %.2f, %.4f was promised", c.k, c.n,
+			lower, 1 - delta, alpha);
+		return revoke(db, p, id, model_id, why, now_ms, err);
+	}
+	if (probation && c.n_shadow >= p->policy.audits &&
+		cs_upper(c.k_shadow, c.n_shadow, delta) < 2 * alpha)
+		return end_probation(db, p, id, now_ms, err);
+	st = subject_load(db, subject_id, &s, err);
+	return st == OK ? settle_deployment(db, p, id, s.deployment_id, alpha, delta, now_ms, err) : st;
+}

@@ -1,0 +1,257 @@
+/* Issues certificates and labels under them; audit.c reads their audits. */
+#include "certificate.h"
+
+#include "bounds.h"
+#include "calibration.h"
+#include "draw.h"
+#include "prediction.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct certificate {
+	int64_t id, model_id;
+	double alpha, delta, threshold, audit_rate;
+	bool active;
+	int n_gold;
+	int64_t issued_ms;
+};
+
+struct gold {
+	bool for_threshold; /* else for the calibration */
+	bool right;
+	double p_top; /* before calibration */
+};
+
+static enum status load_gold(
+	struct db *db, const struct project *p, struct gold **out, int *n, struct err *err)
+{
+	int room = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_PREDICTION_GOLD, "ii", p->id, p->model_id);
+	while ((st = db_step(row, err)) == OK) {
+		double u = 0;
+		if (*n == room) {
+			room = room ? room * 2 : 256;
+			*out = xrealloc(*out, (size_t)room * sizeof **out);
+		}
+		struct gold *g = &(*out)[(*n)++];
+		*g = (struct gold){.right = col_int(row, 1) == col_int(row, 4), .p_top = col_real(row, 3)};
+		st = draw_uniform(db, "half", p->id, col_int(row, 0), &u, err);
+		if (st != OK) {
+			db_done(row);
+			return st;
+		}
+		g->for_threshold = u < 0.5;
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
+static double confidence(struct calibration c, double p_top)
+{
+	return 1 / (1 + exp(-(c.w0 + c.w1 * top_logodds(p_top))));
+}
+
+static enum status fit(
+	const struct gold *gold, int n, struct calibration *out, int *n_used, struct err *err)
+{
+	double *top = xcalloc((size_t)n, sizeof *top);
+	bool *right = xcalloc((size_t)n, sizeof *right);
+	*n_used = 0;
+	for (int i = 0; i < n; i++)
+		if (!gold[i].for_threshold) {
+			top[*n_used] = top_logodds(gold[i].p_top);
+			right[(*n_used)++] = gold[i].right;
+		}
+	enum status st = *n_used < CERTIFICATE_MIN_CALIBRATION
+		? err_set(err, NOT_FOUND, "too little gold for a calibration")
+		: calibration_fit(top, right, *n_used, out, err);
+	if (st == OK && out->w1 <= 0)
+		/* More confidence means more errors: such a model's confidence says nothing, and no threshold on it can. */
+		st = err_set(err, NOT_FOUND, "the model's confidence does not rise with its accuracy");
+	free(top);
+	free(right);
+	return st;
+}
+
+struct tested {
+	double threshold;
+	int n_gold, n_above, n_wrong;
+};
+
+static enum status test(const struct policy *policy, struct calibration c, const struct gold *gold,
+	int n, struct tested *out, struct err *err)
+{
+	double *conf = xcalloc((size_t)n, sizeof *conf);
+	bool *wrong = xcalloc((size_t)n, sizeof *wrong);
+	*out = (struct tested){0};
+	for (int i = 0; i < n; i++)
+		if (gold[i].for_threshold) {
+			conf[out->n_gold] = confidence(c, gold[i].p_top);
+			wrong[out->n_gold++] = !gold[i].right;
+		}
+	enum status st = choose_threshold(
+		conf, wrong, out->n_gold, policy->alpha, policy->delta, &out->threshold, err);
+	for (int i = 0; st == OK && i < out->n_gold; i++) {
+		out->n_above += conf[i] >= out->threshold;
+		out->n_wrong += conf[i] >= out->threshold && wrong[i];
+	}
+	free(conf);
+	free(wrong);
+	return st;
+}
+
+static enum status read_certificate(struct stmt *row, enum status st, struct certificate *c)
+{
+	if (st != OK)
+		return st;
+	*c = (struct certificate){
+		.id = col_int(row, 0),
+		.model_id = col_int(row, 1),
+		.alpha = col_real(row, 2),
+		.delta = col_real(row, 3),
+		.threshold = col_real(row, 4),
+		.audit_rate = col_real(row, 5),
+		.active = strcmp(col_text(row, 6), "active") == 0,
+		.n_gold = (int)col_int(row, 7),
+		.issued_ms = col_int(row, 8),
+	};
+	db_done(row);
+	return OK;
+}
+
+/* Whether this model's last certificate was made from just this much gold: then there is nothing to renew. */
+static enum status is_current(
+	struct db *db, int64_t model_id, int n_gold, bool *current, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CERTIFICATE_LAST_OF_MODEL, &row, err, "i", model_id);
+	*current = st == OK && col_int(row, 1) == n_gold;
+	db_done(st == OK ? row : NULL);
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* The uncalibrated probability at which the calibrated one reaches the threshold (the calibration is monotone). */
+static double raw_threshold(struct calibration c, double threshold)
+{
+	double logodds = (log(threshold) - log1p(-threshold) - c.w0) / c.w1;
+	return 1 / (1 + exp(-logodds));
+}
+
+static enum status issue(struct db *db, const struct project *p, struct calibration c,
+	const struct tested *t, int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct certificate old = {0};
+	const struct policy *policy = &p->policy;
+	enum status st = db_one(db, Q_PREDICTION_N_SURE, &row, err, "id", p->model_id,
+		raw_threshold(c, fmin(t->threshold, 1 - 1e-9)));
+	if (st != OK)
+		return st;
+	double n_sure = (double)col_int(row, 0);
+	db_done(row);
+	st = db_one(db, Q_CERTIFICATE_IN_FORCE, &row, err, "i", p->id);
+	st = read_certificate(row, st, &old);
+	if (st == OK)
+		st = db_run(db, Q_CERTIFICATE_END, err, "isis", old.id, "replaced", now_ms,
+			"a newer model or more gold has a certificate of its own");
+	if (st != OK && st != NOT_FOUND)
+		return st;
+	double rate = fmin(1, fmax(policy->audit_rate, policy->audits / fmax(n_sure, 1)));
+	return db_run(db, Q_CERTIFICATE_ADD, err, "iiidddiiiddi", p->id, p->model_id, policy->id,
+		policy->alpha, policy->delta, t->threshold, (int64_t)t->n_gold, (int64_t)t->n_above,
+		(int64_t)t->n_wrong, cp_upper(t->n_wrong, t->n_above, policy->delta), rate, now_ms);
+}
+
+enum status certificate_renew(
+	struct db *db, const struct project *p, int64_t now_ms, struct err *err)
+{
+	struct gold *gold = NULL;
+	int n = 0;
+	int n_used = 0;
+	bool current = false;
+	struct calibration c = {0};
+	struct tested t = {0};
+	enum status st = load_gold(db, p, &gold, &n, err);
+	int n_gold = 0;
+	for (int i = 0; st == OK && i < n; i++)
+		n_gold += gold[i].for_threshold;
+	if (st == OK)
+		st = is_current(db, p->model_id, n_gold, &current, err);
+	if (st == OK && !current) {
+		st = fit(gold, n, &c, &n_used, err);
+		if (st == OK)
+			st = db_run(
+				db, Q_MODEL_SET_CALIBRATION, err, "iddi", p->model_id, c.w0, c.w1, (int64_t)n_used);
+		if (st == OK)
+			st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id);
+		if (st == OK)
+			st = test(&p->policy, c, gold, n, &t, err);
+		if (st == OK)
+			st = issue(db, p, c, &t, now_ms, err);
+		if (st == NOT_FOUND)
+			st = OK; /* too little gold, or no threshold passes: nothing is auto-labelled */
+	}
+	free(gold);
+	return st;
+}
+
+/* A deployment that the certificate's gold does not cover is on probation of its own. */
+static enum status on_probation(struct db *db, const struct project *p, const struct certificate *c,
+	int64_t deployment_id, bool *out, struct err *err)
+{
+	struct stmt *row = NULL;
+	*out = !c->active;
+	if (*out)
+		return OK;
+	enum status st = db_one(db, Q_PROBATION_GET, &row, err, "ii", c->id, deployment_id);
+	if (st == OK) {
+		*out = col_null(row, 0);
+		db_done(row);
+		return OK;
+	}
+	if (st != NOT_FOUND)
+		return st;
+	st = db_one(db, Q_DEPLOYMENT_HAS_GOLD, &row, err, "iii", p->id, deployment_id, c->issued_ms);
+	db_done(st == OK ? row : NULL);
+	if (st != NOT_FOUND)
+		return st;
+	*out = true;
+	return db_run(db, Q_PROBATION_ADD, err, "ii", c->id, deployment_id);
+}
+
+enum status certificate_apply(struct db *db, const struct project *p, const struct subject *s,
+	int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct certificate c = {0};
+	struct prediction_top top = {0};
+	bool probation = false;
+	double u = 0;
+	if (!s->prediction_id || !p->policy.auto_label)
+		return OK;
+	enum status st = db_one(db, Q_CERTIFICATE_IN_FORCE, &row, err, "i", p->id);
+	st = read_certificate(row, st, &c);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	st = prediction_read_top(db, p, s->prediction_id, &top, err);
+	int class = project_class(p, top.taxon_id);
+	if (st != OK || !top.calibrated || top.model_id != c.model_id || top.p < c.threshold ||
+		class < 0 || p->taxa[class].protected || p->taxa[class].retired)
+		return st;
+	st = on_probation(db, p, &c, s->deployment_id, &probation, err);
+	if (st == OK)
+		st = draw_uniform(db, probation ? "shadow" : "audit", c.id, s->id, &u, err);
+	if (st != OK)
+		return st;
+	bool drawn = u < c.audit_rate;
+	if (drawn)
+		st = db_run(db, Q_AUDIT_ADD, err, "iisdii", s->id, c.id, probation ? "shadow" : "audit",
+			c.audit_rate, top.taxon_id, now_ms);
+	if (drawn && probation && st == OK)
+		st = db_run(db, Q_SUBJECT_SET_BLIND, err, "ii", s->id, (int64_t)1);
+	if (st != OK || probation)
+		return st;
+	return label_by_model(db, p, s, top.taxon_id, top.p, c.id, drawn, now_ms, err);
+}

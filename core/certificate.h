@@ -1,0 +1,43 @@
+/*
+ * Certificates: the bound under which a model labels alone, and the blind audits that keep it honest (docs/consensus.md,
+ * items on gold, certificates and audits). One stratum, "all", a project today.
+ *
+ * A certificate stands on certification gold that was drawn at random, never shown, never trained on: its calibration is
+ * fitted on one half, its threshold tested on the other. It begins on probation: subjects that it would label are drawn
+ * as shadow audits and answered blind; when enough of them hold it is active. Audits go on for as long as it labels; the
+ * moment that their confidence sequence shows an error above alpha it is revoked and its labels are taken back.
+ */
+#pragma once
+
+#include "label.h"
+
+enum {
+	CERTIFICATE_MIN_CALIBRATION = 20
+}; /* gold in the calibration's half: below it a model is not heard */
+
+/* Fits the promoted model's calibration and issues a certificate, where gold or model are new since the last one. */
+enum status certificate_renew(
+	struct db *db, const struct project *project, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/* An open subject without answers: auto-labels it, or draws it for an audit, where the certificate in force says so. */
+enum status certificate_apply(struct db *db, const struct project *project,
+	const struct subject *subject, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/*
+ * People have answered an audited subject: crowd_label_id 0 when they could not tell. A disagreement, and a random share
+ * of the agreements, wants an expert; else the audit is done.
+ */
+enum status audit_answered(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t crowd_label_id, int64_t now_ms, bool *wants_expert, struct err *err) MUST_CHECK;
+
+/* The expert has spoken (taxon_id 0: cannot be told, which voids the audit). OK where there is no audit. */
+enum status audit_judged(struct db *db, int64_t subject_id, int64_t taxon_id, int64_t now_ms,
+	struct err *err) MUST_CHECK;
+
+/* Reads the confidence sequence after an audit of this subject: ends a probation, or revokes. */
+enum status audit_settle(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t now_ms, struct err *err) MUST_CHECK;
+
+/* A subject is opened again: its audit too, unless its certificate was revoked. *blind says whether it has one. */
+enum status audit_reopened(
+	struct db *db, int64_t subject_id, bool *blind, struct err *err) MUST_CHECK;

@@ -1,0 +1,301 @@
+/* What the evidence means for a subject, written down in one transaction with what caused it. */
+#include "label.h"
+
+#include "certificate.h"
+#include "evidence.h"
+#include "skill.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REMIX_EVERY = 200 };
+
+enum status subject_load(struct db *db, int64_t id, struct subject *s, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_SUBJECT_GET, &row, err, "i", id);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "there is no subject %lld", (long long)id);
+	if (st != OK)
+		return st;
+	const char *state = col_text(row, 2);
+	*s = (struct subject){
+		.id = id,
+		.project_id = col_int(row, 0),
+		.deployment_id = col_int(row, 1),
+		.state = state[0] == 'o' ? SUBJECT_OPEN
+			: state[0] == 'e'    ? SUBJECT_EXPERT
+								 : SUBJECT_RETIRED,
+		.blind = col_int(row, 3) != 0,
+		.n_answers = (int)col_int(row, 4),
+		.n_cant_tell = (int)col_int(row, 5),
+		.risk = col_real(row, 6),
+		.label_id = col_int(row, 7),
+		.decided_ms = col_int(row, 10),
+		.prediction_id = col_int(row, 11),
+		.certificate_id = col_int(row, 12),
+		.taught = col_int(row, 13) != 0,
+	};
+	snprintf(s->decided_by, sizeof s->decided_by, "%s", col_text(row, 8));
+	snprintf(s->reason, sizeof s->reason, "%s", col_text(row, 9));
+	db_done(row);
+	return OK;
+}
+
+/* A label (or its end) as the subject's new state and as an event. */
+struct change {
+	const char *state;
+	const char *what;
+	const char *by; /* NULL: no label */
+	const char *reason;
+	int64_t taxon_id; /* 0: no label */
+	double p;
+	int64_t certificate_id;    /* 0: none */
+	int64_t classification_id; /* 0: none */
+	bool blind;
+};
+
+static const int64_t *or_null(const int64_t *id)
+{
+	return *id ? id : NULL;
+}
+
+static enum status apply(struct db *db, const struct project *p, const struct subject *s,
+	const struct change *c, int64_t now_ms, struct err *err)
+{
+	const double *prob = c->taxon_id ? &c->p : NULL;
+	const int64_t *decided = c->by || strcmp(c->state, "open") != 0 ? &now_ms : NULL;
+	bool plain_open = strcmp(c->state, "open") == 0 && !c->by;
+	enum status st = db_run(db, Q_SUBJECT_SET_LABEL, err, "isiIDssIiI", s->id, c->state,
+		(int64_t)c->blind, or_null(&c->taxon_id), prob, c->by, plain_open ? NULL : c->reason,
+		decided, p->policy.id, or_null(&c->certificate_id));
+	if (st != OK)
+		return st;
+	return db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIi", s->id, now_ms, c->what,
+		or_null(&c->taxon_id), prob, s->risk, c->by, c->reason, (int64_t)s->n_answers,
+		or_null(&c->classification_id), or_null(&s->prediction_id), or_null(&c->certificate_id),
+		p->policy.id);
+}
+
+/* The only time anybody learns: each vote is credited against the other sources, or against the truth where it is known. */
+static enum status teach(struct db *db, const struct project *p, const struct subject *s,
+	const struct evidence *e, int truth, struct err *err)
+{
+	double *t = xcalloc((size_t)p->k, sizeof *t);
+	enum status st = OK;
+	bool taught = false;
+	for (int i = 0; st == OK && i < e->n_votes; i++) {
+		const struct vote *v = &e->votes[i];
+		bool any = truth >= 0;
+		if (v->credited)
+			continue;
+		if (truth >= 0)
+			for (int z = 0; z < p->k; z++)
+				t[z] = z == truth;
+		else
+			st = evidence_others(e, p, i, t, &any, err);
+		if (st == OK && any)
+			st = skill_teach(db, p, v->volunteer_id, v->answer, t, err);
+		if (st == OK && any)
+			st = db_run(db, Q_VOTE_SET_CREDITED, err, "i", v->classification_id);
+		taught = taught || any;
+	}
+	free(t);
+	if (st != OK || !taught || s->taught)
+		return st;
+	struct stmt *row = NULL;
+	st = db_run(db, Q_SUBJECT_SET_TAUGHT, err, "i", s->id);
+	if (st == OK)
+		st = db_one(db, Q_PROJECT_TAUGHT, &row, err, "i", p->id);
+	if (st != OK)
+		return st;
+	int64_t n = col_int(row, 0);
+	do
+		st = db_step(row, err);
+	while (st == OK);
+	if (st != NOT_FOUND)
+		return st;
+	return n % REMIX_EVERY == 0 ? skill_remix(db, p->id, err) : OK;
+}
+
+static enum status to_expert(struct db *db, const struct project *p, const struct subject *s,
+	const char *reason, int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	/* An audited auto-label stands until the expert has spoken. */
+	struct change c = {
+		.state = "expert",
+		.what = "to_expert",
+		.by = s->label_id ? s->decided_by : NULL,
+		.reason = reason,
+		.taxon_id = s->label_id,
+		.p = 1 - s->risk,
+		.certificate_id = s->certificate_id,
+		.classification_id = classification_id,
+		.blind = s->blind,
+	};
+	return apply(db, p, s, &c, now_ms, err);
+}
+
+static enum status by_people(struct db *db, const struct project *p, const struct subject *s,
+	const struct evidence *e, const char *reason, int64_t classification_id, int64_t now_ms,
+	struct err *err)
+{
+	struct change c = {
+		.state = "retired",
+		.what = "retired",
+		.by = "people",
+		.reason = reason,
+		.taxon_id = p->taxa[e->top].id,
+		.p = 1 - e->risk,
+		.certificate_id = 0,
+		.classification_id = classification_id,
+	};
+	enum status st = apply(db, p, s, &c, now_ms, err);
+	return st == OK ? teach(db, p, s, e, -1, err) : st;
+}
+
+enum status label_by_model(struct db *db, const struct project *p, const struct subject *s,
+	int64_t taxon_id, double prob, int64_t certificate_id, bool audited, int64_t now_ms,
+	struct err *err)
+{
+	struct change c = {
+		.state = audited ? "open" : "retired",
+		.what = "retired",
+		.by = "model",
+		.reason = "certificate",
+		.taxon_id = taxon_id,
+		.p = prob,
+		.certificate_id = certificate_id,
+		.blind = audited,
+	};
+	return apply(db, p, s, &c, now_ms, err);
+}
+
+/* People have answered an audited subject as far as they will. */
+static enum status decide_blind(struct db *db, const struct project *p, const struct subject *s,
+	const struct evidence *e, int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	bool sure = e->n_votes > 0 && e->risk <= p->policy.audit_tau;
+	bool stuck = e->n_votes >= p->policy.cap || s->n_cant_tell >= p->policy.cant_tell;
+	bool wants_expert = false;
+	if (!sure && !stuck)
+		return OK;
+	enum status st = audit_answered(
+		db, p, s->id, sure ? p->taxa[e->top].id : 0, now_ms, &wants_expert, err);
+	if (st != OK)
+		return st;
+	if (wants_expert)
+		return to_expert(db, p, s, "audit", classification_id, now_ms, err);
+	st = by_people(db, p, s, e, "audit", classification_id, now_ms, err);
+	return st == OK ? audit_settle(db, p, s->id, now_ms, err) : st;
+}
+
+static enum status decide_open(struct db *db, const struct project *p, const struct subject *s,
+	const struct evidence *e, int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	bool enough = e->has_model || e->n_votes >= p->policy.min_answers;
+	if (e->n_votes == 0 && s->n_cant_tell == 0)
+		return certificate_apply(db, p, s, now_ms, err);
+	if (e->n_votes > 0 && enough && e->risk <= p->policy.tau)
+		return by_people(db, p, s, e, "risk", classification_id, now_ms, err);
+	if (e->n_votes >= p->policy.cap)
+		return to_expert(db, p, s, "cap", classification_id, now_ms, err);
+	if (s->n_cant_tell >= p->policy.cant_tell)
+		return to_expert(db, p, s, "cant_tell", classification_id, now_ms, err);
+	return OK;
+}
+
+static enum status count_cant_tell(struct db *db, int64_t subject_id, int *out, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_VOTE_CANT_TELL, &row, err, "i", subject_id);
+	if (st == OK) {
+		*out = (int)col_int(row, 0);
+		db_done(row);
+	}
+	return st;
+}
+
+enum status label_decide(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	struct subject s;
+	struct evidence e = {0};
+	enum status st = subject_load(db, subject_id, &s, err);
+	if (st != OK || s.state != SUBJECT_OPEN)
+		return st;
+	st = evidence_load(db, p, subject_id, s.blind ? 0 : s.prediction_id, &e, err);
+	if (st == OK)
+		st = count_cant_tell(db, subject_id, &s.n_cant_tell, err);
+	s.n_answers = e.n_votes;
+	s.risk = e.risk;
+	if (st == OK)
+		st = db_run(db, Q_SUBJECT_SET_EVIDENCE, err, "iiidd", s.id, (int64_t)s.n_answers,
+			(int64_t)s.n_cant_tell, s.risk, s.risk / (1 + s.n_answers + s.n_cant_tell));
+	if (st == OK)
+		st = s.blind ? decide_blind(db, p, &s, &e, classification_id, now_ms, err)
+					 : decide_open(db, p, &s, &e, classification_id, now_ms, err);
+	evidence_release(&e);
+	return st;
+}
+
+enum status label_by_expert(struct db *db, const struct project *p, int64_t subject_id, int truth,
+	int64_t expert_id, int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	struct subject s;
+	struct evidence e = {0};
+	int64_t taxon_id = truth >= 0 ? p->taxa[truth].id : 0;
+	enum status st = subject_load(db, subject_id, &s, err);
+	if (st == OK)
+		st = evidence_load(db, p, subject_id, 0, &e, err);
+	struct change c = {
+		.state = "retired",
+		.what = s.state == SUBJECT_RETIRED ? "relabelled" : "retired",
+		.by = truth >= 0 ? "expert" : NULL,
+		.reason = truth >= 0 ? "expert" : "cant_tell",
+		.taxon_id = taxon_id,
+		.p = 1,
+		.classification_id = classification_id,
+	};
+	if (st == OK)
+		st = apply(db, p, &s, &c, now_ms, err);
+	if (st == OK && truth >= 0)
+		st = teach(db, p, &s, &e, truth, err);
+	if (st == OK)
+		st = db_run(db, Q_GOLD_LABEL, err, "iIIi", subject_id, or_null(&taxon_id),
+			or_null(&expert_id), now_ms);
+	if (st == OK)
+		st = audit_judged(db, subject_id, taxon_id, now_ms, err);
+	if (st == OK)
+		st = audit_settle(db, p, subject_id, now_ms, err);
+	evidence_release(&e);
+	return st;
+}
+
+enum status label_reopen(struct db *db, const struct project *p, int64_t subject_id,
+	const char *why, int64_t now_ms, struct err *err)
+{
+	struct subject s;
+	enum status st = subject_load(db, subject_id, &s, err);
+	struct change c = {.state = "open", .what = "reopened", .reason = why};
+	if (st == OK)
+		st = audit_reopened(db, subject_id, &c.blind, err);
+	if (st == OK)
+		st = apply(db, p, &s, &c, now_ms, err);
+	return st == OK ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
+}
+
+enum status label_posterior(
+	struct db *db, const struct project *p, int64_t subject_id, double *q_out, struct err *err)
+{
+	struct subject s;
+	struct evidence e = {0};
+	enum status st = subject_load(db, subject_id, &s, err);
+	if (st == OK)
+		st = evidence_load(db, p, subject_id, s.prediction_id, &e, err);
+	for (int z = 0; st == OK && z < p->k; z++)
+		q_out[z] = e.q[z];
+	evidence_release(&e);
+	return st;
+}

@@ -1,0 +1,55 @@
+/*
+ * Decisions: the one place where a subject retires, is auto-labelled, goes to an expert or is opened again. Every change
+ * of a label is a row of label_event. All functions run inside the caller's transaction.
+ *
+ * Two rules, never mixed (docs/consensus.md): a subject with no answers is labelled only under a certificate, whatever
+ * its risk; once it has an answer it retires by the policy's tau.
+ */
+#pragma once
+
+#include "project.h"
+
+struct subject {
+	int64_t id, project_id, deployment_id;
+	enum subject_state { SUBJECT_OPEN, SUBJECT_EXPERT, SUBJECT_RETIRED } state;
+	bool blind; /* an audit: the model is not heard */
+	int n_answers, n_cant_tell;
+	double risk;
+	int64_t label_id; /* 0: none */
+	char decided_by[8], reason[16];
+	int64_t decided_ms, prediction_id, certificate_id; /* 0: none */
+	bool taught;
+};
+
+/* Errors: NOT_FOUND. */
+enum status subject_load(
+	struct db *db, int64_t id, struct subject *out, struct err *err) MUST_CHECK;
+
+/*
+ * Decides an open subject after an answer (classification_id) or a prediction or a change of rules (0). A subject that
+ * is not open is left as it is.
+ */
+enum status label_decide(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t classification_id, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/*
+ * An expert's verdict: the class of a taxon, or -1 for "cannot be told", which retires the subject without a label.
+ * Closes the subject's audit and fills in its gold row where it has them.
+ * Shapes: classification_id and expert_id 0 for a verdict from a file.
+ */
+enum status label_by_expert(struct db *db, const struct project *project, int64_t subject_id,
+	int truth, int64_t expert_id, int64_t classification_id, int64_t now_ms,
+	struct err *err) MUST_CHECK;
+
+/* Takes the label of a subject back and opens it, with the reason ("undone", "revoked"); then decides it anew. */
+enum status label_reopen(struct db *db, const struct project *project, int64_t subject_id,
+	const char *why, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/* What certificate.c asks for: an auto-label. `audited` leaves the subject open, to be answered blind. */
+enum status label_by_model(struct db *db, const struct project *project,
+	const struct subject *subject, int64_t taxon_id, double p, int64_t certificate_id, bool audited,
+	int64_t now_ms, struct err *err) MUST_CHECK;
+
+/* The posterior of a subject from its counted votes and the model's evidence in use. Shapes: q_out [project->k]. */
+enum status label_posterior(struct db *db, const struct project *project, int64_t subject_id,
+	double *q_out, struct err *err) MUST_CHECK;

@@ -1,0 +1,348 @@
+/* A model's opinion in the database, calibrated when it is read, so that a new calibration needs no rewrite. */
+#include "prediction.h"
+
+#include "calibration.h"
+#include "certificate.h"
+#include "consensus.h"
+#include "label.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+	uint32_t taxon_id;
+	float p;
+};
+
+/* What a model's head means, in the project's classes. */
+struct head {
+	int k;         /* the head's classes */
+	int *class_of; /* [k] the project's class, or -1 */
+	int64_t *taxon_id;
+	double *prior; /* [k] pi_m, sums to 1 */
+	bool calibrated;
+	struct calibration calibration;
+};
+
+static void head_release(struct head *h)
+{
+	free(h->class_of);
+	free(h->taxon_id);
+	free(h->prior);
+	*h = (struct head){0};
+}
+
+static enum status parse_classes(
+	const char *text, const struct project *p, struct head *h, struct err *err)
+{
+	json_t *list = json_loads(text, 0, NULL);
+	size_t k = json_array_size(list);
+	double sum = 0;
+	if (k < 2 || k > PROJECT_MAX_TAXA) {
+		json_decref(list);
+		return err_set(
+			err, FAULT, "a model has %zu classes: 2 to %d are possible", k, PROJECT_MAX_TAXA);
+	}
+	h->k = (int)k;
+	h->class_of = xcalloc(k, sizeof *h->class_of);
+	h->taxon_id = xcalloc(k, sizeof *h->taxon_id);
+	h->prior = xcalloc(k, sizeof *h->prior);
+	for (size_t i = 0; i < k; i++) {
+		const json_t *one = json_array_get(list, i);
+		h->taxon_id[i] = json_integer_value(json_object_get(one, "taxon"));
+		h->prior[i] = fmax(json_number_value(json_object_get(one, "prior")), 1e-6);
+		h->class_of[i] = project_class(p, h->taxon_id[i]);
+		sum += h->prior[i];
+	}
+	for (size_t i = 0; i < k; i++)
+		h->prior[i] /= sum;
+	json_decref(list);
+	return isfinite(sum) ? OK : err_set(err, FAULT, "a model's class prior is not finite");
+}
+
+static enum status load_head(
+	struct db *db, const struct project *p, int64_t model_id, struct head *h, struct err *err)
+{
+	struct stmt *row = NULL;
+	*h = (struct head){0};
+	enum status st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "there is no model %lld", (long long)model_id);
+	if (st != OK)
+		return st;
+	h->calibrated = !col_null(row, 1);
+	h->calibration = (struct calibration){col_real(row, 1), col_real(row, 2)};
+	if (col_int(row, 3) != p->id)
+		st = err_set(err, BAD_INPUT, "model %lld is another project's", (long long)model_id);
+	else
+		st = parse_classes(col_text(row, 0), p, h, err);
+	db_done(row);
+	return st;
+}
+
+/* Softmax in place. Shapes: x [k] logits in, probabilities out. */
+static enum status softmax(double *x, int k, struct err *err)
+{
+	double max = -INFINITY;
+	double sum = 0;
+	for (int i = 0; i < k; i++) {
+		if (!isfinite(x[i]))
+			return err_set(err, BAD_INPUT, "logit %d is not a finite number", i);
+		max = fmax(max, x[i]);
+	}
+	for (int i = 0; i < k; i++)
+		sum += x[i] = exp(x[i] - max);
+	for (int i = 0; i < k; i++)
+		x[i] /= sum;
+	return OK;
+}
+
+/* The largest entries, p falling. Returns how many. */
+static int take_top(const double *p, const struct head *h, struct entry *out)
+{
+	bool *taken = xcalloc((size_t)h->k, sizeof *taken);
+	int n = h->k < PREDICTION_TOP ? h->k : PREDICTION_TOP;
+	for (int i = 0; i < n; i++) {
+		int best = -1;
+		for (int j = 0; j < h->k; j++)
+			if (!taken[j] && (best < 0 || p[j] > p[best]))
+				best = j;
+		taken[best] = true;
+		out[i] = (struct entry){(uint32_t)h->taxon_id[best], (float)p[best]};
+	}
+	free(taken);
+	return n;
+}
+
+/* A prediction becomes the subject's evidence when its model is in force, has a calibration and was not trained on it. */
+static enum status adopt(
+	struct db *db, const struct project *p, int64_t subject_id, int64_t model_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	if (model_id != p->model_id)
+		return OK;
+	enum status st = db_one(db, Q_PREDICTION_TRAINED_ON, &row, err, "ii", model_id, subject_id);
+	db_done(row);
+	if (st != NOT_FOUND)
+		return st;
+	st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
+	if (st != OK)
+		return st;
+	bool calibrated = !col_null(row, 1);
+	db_done(row);
+	if (!calibrated)
+		return OK;
+	st = db_one(db, Q_PREDICTION_ID, &row, err, "ii", subject_id, model_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	int64_t id = col_int(row, 0);
+	db_done(row);
+	return db_run(db, Q_SUBJECT_SET_PREDICTION, err, "ii", subject_id, id);
+}
+
+static enum status store(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t model_id, int n_frames, const struct head *h, double *probs, int64_t now_ms,
+	bool *stored, struct err *err)
+{
+	struct entry top[PREDICTION_TOP];
+	enum status st = softmax(probs, h->k, err);
+	if (st != OK)
+		return st;
+	int n = take_top(probs, h, top);
+	st = db_run(db, Q_PREDICTION_ADD, err, "iiiidbi", subject_id, model_id, (int64_t)n_frames,
+		(int64_t)top[0].taxon_id, (double)top[0].p, (const void *)top, (size_t)n * sizeof *top,
+		now_ms);
+	if (st != OK)
+		return st;
+	*stored = db_changes(db) > 0;
+	if (!*stored)
+		return OK;
+	st = adopt(db, p, subject_id, model_id, err);
+	return st == OK ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
+}
+
+enum status prediction_store(struct db *db, int64_t subject_id, int64_t model_id, int n_frames,
+	const float *logits, int n_classes, int64_t now_ms, bool *stored, struct err *err)
+{
+	struct subject s;
+	struct project p = {0};
+	struct head h = {0};
+	double *probs = NULL;
+	*stored = false;
+	enum status st = subject_load(db, subject_id, &s, err);
+	if (st == OK)
+		st = project_load(db, s.project_id, &p, err);
+	if (st == OK)
+		st = load_head(db, &p, model_id, &h, err);
+	if (st == OK && n_classes != h.k)
+		st = err_set(err, BAD_INPUT, "%d logits came for a model of %d classes", n_classes, h.k);
+	if (st == OK && n_frames < 1)
+		st = err_set(err, BAD_INPUT, "a prediction of %d frames: at least 1 is wanted", n_frames);
+	if (st == OK) {
+		probs = xcalloc((size_t)h.k, sizeof *probs);
+		for (int i = 0; i < h.k; i++)
+			probs[i] = (double)logits[i];
+		st = store(db, &p, subject_id, model_id, n_frames, &h, probs, now_ms, stored, err);
+	}
+	free(probs);
+	head_release(&h);
+	project_release(&p);
+	return st;
+}
+
+/* The stored entries as the head's full distribution: what is not listed is shared in proportion to pi_m. */
+static void spread(const struct head *h, const struct entry *top, int n, double *out)
+{
+	double listed = 0;
+	double prior_rest = 0;
+	for (int i = 0; i < h->k; i++)
+		out[i] = -1;
+	for (int j = 0; j < n; j++)
+		for (int i = 0; i < h->k; i++)
+			if (h->taxon_id[i] == (int64_t)top[j].taxon_id) {
+				out[i] = (double)top[j].p;
+				listed += out[i];
+			}
+	for (int i = 0; i < h->k; i++)
+		if (out[i] < 0)
+			prior_rest += h->prior[i];
+	for (int i = 0; i < h->k; i++)
+		if (out[i] < 0)
+			out[i] = fmax(1 - listed, 0) * h->prior[i] / prior_rest;
+}
+
+/* One prediction in the head's classes, calibrated where the model is. */
+static enum status load_probs(struct db *db, const struct project *p, int64_t prediction_id,
+	struct head *h, double **probs, int64_t *model_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct entry top[PREDICTION_TOP];
+	enum status st = db_one(db, Q_PREDICTION_GET, &row, err, "i", prediction_id);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "there is no prediction %lld", (long long)prediction_id);
+	if (st != OK)
+		return st;
+	size_t n_bytes = 0;
+	const void *blob = col_blob(row, 1, &n_bytes);
+	bool sound = n_bytes >= sizeof *top && n_bytes <= sizeof top && n_bytes % sizeof *top == 0;
+	*model_id = col_int(row, 0);
+	if (sound)
+		memcpy(top, blob, n_bytes);
+	db_done(row);
+	if (!sound)
+		return err_set(
+			err, FAULT, "prediction %lld is of %zu bytes", (long long)prediction_id, n_bytes);
+	st = load_head(db, p, *model_id, h, err);
+	if (st != OK)
+		return st;
+	*probs = xcalloc((size_t)h->k, sizeof **probs);
+	spread(h, top, (int)(n_bytes / sizeof *top), *probs);
+	return h->calibrated ? calibration_apply(*probs, h->prior, h->k, h->calibration, *probs, err)
+						 : OK;
+}
+
+enum status prediction_read_top(struct db *db, const struct project *p, int64_t prediction_id,
+	struct prediction_top *out, struct err *err)
+{
+	struct head h = {0};
+	double *probs = NULL;
+	int64_t model_id = 0;
+	struct stmt *row = NULL;
+	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, err);
+	if (st == OK)
+		st = db_one(db, Q_PREDICTION_GET, &row, err, "i", prediction_id);
+	if (st == OK) {
+		struct entry first;
+		size_t n_bytes = 0;
+		memcpy(&first, col_blob(row, 1, &n_bytes), sizeof first);
+		db_done(row);
+		*out = (struct prediction_top){
+			.model_id = model_id, .taxon_id = (int64_t)first.taxon_id, .calibrated = h.calibrated};
+		for (int i = 0; i < h.k; i++)
+			if (h.taxon_id[i] == out->taxon_id)
+				out->p = probs[i];
+	}
+	free(probs);
+	head_release(&h);
+	return st;
+}
+
+enum status prediction_evidence(struct db *db, const struct project *p, int64_t prediction_id,
+	double *out, bool *has, struct err *err)
+{
+	struct head h = {0};
+	double *probs = NULL;
+	int64_t model_id = 0;
+	*has = false;
+	for (int z = 0; z < p->k; z++)
+		out[z] = 0;
+	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, err);
+	if (st == OK && h.calibrated) {
+		double *ev = xcalloc((size_t)h.k, sizeof *ev);
+		st = consensus_model_evidence(probs, h.prior, NULL, h.k, ev, err);
+		for (int i = 0; st == OK && i < h.k; i++)
+			if (h.class_of[i] >= 0)
+				out[h.class_of[i]] = ev[i];
+		*has = st == OK;
+		free(ev);
+	}
+	free(probs);
+	head_release(&h);
+	return st;
+}
+
+enum status prediction_settle(struct db *db, int64_t project_id, int64_t now_ms, struct err *err)
+{
+	struct project p = {0};
+	enum status st = project_load(db, project_id, &p, err);
+	if (st == OK && p.model_id)
+		st = certificate_renew(db, &p, now_ms, err);
+	project_release(&p);
+	return st;
+}
+
+/* One piece of one project's sweep: subjects after `from`. */
+static enum status sweep_some(struct db *db, const struct project *p, int64_t from, int n_max,
+	int64_t now_ms, int *n_swept, struct err *err)
+{
+	int64_t *ids = xcalloc((size_t)n_max, sizeof *ids);
+	int n = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_SUBJECT_SWEEP, "iii", p->id, from, (int64_t)n_max);
+	while ((st = db_step(row, err)) == OK)
+		ids[n++] = col_int(row, 0);
+	st = st == NOT_FOUND ? OK : st;
+	for (int i = 0; st == OK && i < n; i++) {
+		st = adopt(db, p, ids[i], p->model_id, err);
+		if (st == OK)
+			st = label_decide(db, p, ids[i], 0, now_ms, err);
+	}
+	int64_t next = n ? ids[n - 1] : 0;
+	if (st == OK)
+		st = db_run(db, Q_PROJECT_SET_SWEEP, err, "iI", p->id, n == n_max ? &next : NULL);
+	*n_swept = n;
+	free(ids);
+	return st;
+}
+
+enum status prediction_sweep(
+	struct db *db, int n_max, int64_t now_ms, int *n_swept, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct project p = {0};
+	*n_swept = 0;
+	enum status st = db_one(db, Q_PROJECT_NEXT_SWEEP, &row, err, "");
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	int64_t id = col_int(row, 0);
+	int64_t from = col_int(row, 1);
+	db_done(row);
+	st = project_load(db, id, &p, err);
+	if (st == OK)
+		st = sweep_some(db, &p, from, n_max, now_ms, n_swept, err);
+	if (st == OK && *n_swept == 0)
+		*n_swept = 1; /* a mark was cleared: there may be another project's */
+	project_release(&p);
+	return st;
+}
