@@ -1,0 +1,241 @@
+/* Answers: checked, stored once, and followed by the decision in the same transaction. */
+#include "classification.h"
+
+#include "label.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { UNDO_LAST = 10, UNDO_AFTER_RETIREMENT_MS = 10 * 60 * 1000 };
+
+enum status uuid_parse(const char *text, uint8_t out[16], struct err *err)
+{
+	int digits = 0;
+	size_t n = strlen(text);
+	for (size_t i = 0; n == 36 && i < n; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		int c = tolower((unsigned char)text[i]);
+		if (dash && c == '-')
+			continue;
+		if (dash || !isxdigit(c))
+			break;
+		int value = c <= '9' ? c - '0' : c - 'a' + 10;
+		out[digits / 2] = (uint8_t)(digits % 2 ? out[digits / 2] | value : value << 4);
+		digits++;
+	}
+	return digits == 32
+		? OK
+		: err_set(err, BAD_INPUT, "'%.60s' is no UUID: 8-4-4-4-12 hex digits are wanted", text);
+}
+
+void uuid_format(const uint8_t u[16], char out[37])
+{
+	snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0],
+		u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
+		u[15]);
+}
+
+struct stored {
+	int64_t id, volunteer_id, subject_id, created_ms;
+	bool counted, superseded, undone, expert;
+};
+
+static enum status find_stored(
+	struct db *db, const uint8_t uuid[16], struct stored *out, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CLASSIFICATION_BY_UUID, &row, err, "b", uuid, (size_t)16);
+	if (st != OK)
+		return st;
+	*out = (struct stored){
+		.id = col_int(row, 0),
+		.volunteer_id = col_int(row, 1),
+		.subject_id = col_int(row, 2),
+		.counted = col_int(row, 3) != 0,
+		.undone = strcmp(col_text(row, 4), "undone") == 0,
+		.superseded = col_int(row, 5) != 0,
+		.created_ms = col_int(row, 6),
+		.expert = col_int(row, 7) != 0,
+	};
+	db_done(row);
+	return OK;
+}
+
+static enum status exists(struct stmt *row, enum status st, bool *out)
+{
+	*out = st == OK;
+	db_done(st == OK ? row : NULL);
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* The class that an answer names, or -1 for "can't tell". */
+static enum status check_answer(
+	const struct project *p, const struct classification *c, int *class, struct err *err)
+{
+	*class = -1;
+	if (c->count && (*c->count < 1 || *c->count > 1000000))
+		return err_set(
+			err, BAD_INPUT, "a count of %lld: 1 to 1000000 is wanted", (long long)*c->count);
+	if (c->duration_ms && *c->duration_ms < 0)
+		return err_set(err, BAD_INPUT, "a duration of %lld ms: 0 or more is wanted",
+			(long long)*c->duration_ms);
+	if (c->answer == ANSWER_CANT_TELL)
+		return OK;
+	*class = project_class(p, c->taxon_id);
+	if (*class < 0 || p->taxa[*class].retired)
+		return err_set(err, BAD_INPUT, "the project has no taxon %lld", (long long)c->taxon_id);
+	return OK;
+}
+
+static enum status check_given(struct db *db, const struct classification *c, struct err *err)
+{
+	bool there = false;
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CLASSIFICATION_IN_FORCE, &row, err, "iii", c->volunteer_id,
+		c->subject_id, (int64_t)c->expert);
+	st = exists(row, st, &there);
+	if (st == OK && there)
+		return err_set(err, CONFLICT,
+			"subject %lld has an answer of yours already: undo that one first",
+			(long long)c->subject_id);
+	if (st == OK) {
+		st = db_one(db, Q_TASK_GIVEN, &row, err, "ii", c->subject_id, c->volunteer_id);
+		st = exists(row, st, &there);
+	}
+	if (st == OK && !there)
+		return err_set(err, DENIED, "subject %lld was not given to you: ask for the next one",
+			(long long)c->subject_id);
+	return st;
+}
+
+static enum status insert(struct db *db, const struct project *p, const struct subject *s,
+	const struct classification *c, bool counted, int64_t now_ms, int64_t *id, struct err *err)
+{
+	const int64_t *model = s->prediction_id && !s->blind && p->model_id ? &p->model_id : NULL;
+	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIi", c->uuid, (size_t)16,
+		p->id, s->id, c->volunteer_id, c->answer == ANSWER_TAXA ? "taxa" : "cant_tell",
+		(int64_t)counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, model,
+		c->duration_ms, now_ms);
+	*id = db_last_id(db);
+	if (st == OK && c->answer == ANSWER_TAXA)
+		st = db_run(db, Q_ANNOTATION_ADD, err, "iiI", *id, c->taxon_id, c->count);
+	if (st == OK)
+		st = db_run(db, Q_TASK_END, err, "ii", s->id, c->volunteer_id);
+	return st;
+}
+
+static enum status add(struct db *db, const struct project *p, const struct classification *c,
+	int64_t now_ms, struct classification_result *out, struct err *err)
+{
+	struct subject s;
+	int class = -1;
+	int64_t id = 0;
+	enum status st = subject_load(db, c->subject_id, &s, err);
+	if (st == OK && s.project_id != p->id)
+		return err_set(err, NOT_FOUND, "the project has no subject %lld", (long long)c->subject_id);
+	if (st == OK)
+		st = check_answer(p, c, &class, err);
+	if (st == OK)
+		st = check_given(db, c, err);
+	if (st != OK)
+		return st;
+	out->counted = c->expert ? s.state == SUBJECT_EXPERT : s.state == SUBJECT_OPEN;
+	st = insert(db, p, &s, c, out->counted, now_ms, &id, err);
+	if (st != OK || !out->counted)
+		return st;
+	return c->expert ? label_by_expert(db, p, s.id, class, c->volunteer_id, id, now_ms, err)
+					 : label_decide(db, p, s.id, id, now_ms, err);
+}
+
+enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,
+	struct classification_result *out, struct err *err)
+{
+	struct stored stored;
+	struct project p = {0};
+	*out = (struct classification_result){0};
+	enum status st = find_stored(db, c->uuid, &stored, err);
+	if (st == OK) {
+		if (stored.volunteer_id != c->volunteer_id || stored.subject_id != c->subject_id ||
+			stored.undone)
+			return err_set(err, DENIED, "this UUID names another answer: make a new one");
+		*out = (struct classification_result){.counted = stored.counted, .replay = true};
+		return OK;
+	}
+	if (st == NOT_FOUND)
+		st = project_load(db, c->project_id, &p, err);
+	if (st == OK)
+		st = add(db, &p, c, now_ms, out, err);
+	project_release(&p);
+	return st;
+}
+
+static enum status check_undo(struct db *db, const struct subject *s, const struct stored *old,
+	int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(
+		db, Q_CLASSIFICATION_N_SINCE, &row, err, "iii", old->volunteer_id, s->project_id, old->id);
+	if (st != OK)
+		return st;
+	bool far_back = col_int(row, 0) >= UNDO_LAST;
+	db_done(row);
+	if (far_back)
+		return err_set(err, CONFLICT, "only the last %d answers can be undone", UNDO_LAST);
+	if (s->state == SUBJECT_RETIRED && now_ms - s->decided_ms > UNDO_AFTER_RETIREMENT_MS)
+		return err_set(err, CONFLICT, "the subject was decided more than 10 minutes ago");
+	if (old->expert || (s->state == SUBJECT_RETIRED && strcmp(s->decided_by, "people") != 0))
+		return err_set(err, CONFLICT, "%s cannot be undone",
+			old->expert ? "an expert's verdict"
+						: "an answer to a subject that an expert or the model decided");
+	return OK;
+}
+
+static enum status undo(struct db *db, const struct project *p, const struct subject *s,
+	const struct stored *old, const uint8_t uuid[16], int64_t now_ms, struct err *err)
+{
+	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIi", uuid, (size_t)16, p->id,
+		s->id, old->volunteer_id, "undone", (int64_t)0, (int64_t)old->expert, (int64_t)s->blind,
+		p->policy.id, NULL, NULL, now_ms);
+	if (st == OK)
+		st = db_run(db, Q_CLASSIFICATION_SUPERSEDE, err, "ii", old->id, db_last_id(db));
+	if (st != OK || !old->counted)
+		return st;
+	if (s->state == SUBJECT_OPEN)
+		return label_decide(db, p, s->id, 0, now_ms, err);
+	return label_reopen(db, p, s->id, "undone", now_ms, err);
+}
+
+enum status classification_undo(struct db *db, const uint8_t uuid[16], const uint8_t of[16],
+	int64_t volunteer_id, int64_t now_ms, int64_t *subject_id, bool *expert, struct err *err)
+{
+	struct stored old;
+	struct stored again;
+	struct subject s;
+	struct project p = {0};
+	enum status st = find_stored(db, of, &old, err);
+	if (st == NOT_FOUND || (st == OK && (old.volunteer_id != volunteer_id || old.undone)))
+		return err_set(err, NOT_FOUND, "there is no answer of yours under this UUID");
+	if (st != OK)
+		return st;
+	*subject_id = old.subject_id;
+	*expert = old.expert;
+	st = find_stored(db, uuid, &again, err);
+	if (st == OK)
+		return again.undone && again.volunteer_id == volunteer_id &&
+				again.subject_id == old.subject_id
+			? OK
+			: err_set(err, DENIED, "this UUID names another answer: make a new one");
+	if (st == NOT_FOUND && old.superseded)
+		return err_set(err, CONFLICT, "this answer was undone already");
+	if (st == NOT_FOUND)
+		st = subject_load(db, old.subject_id, &s, err);
+	if (st == OK)
+		st = check_undo(db, &s, &old, now_ms, err);
+	if (st == OK)
+		st = project_load(db, s.project_id, &p, err);
+	if (st == OK)
+		st = undo(db, &p, &s, &old, uuid, now_ms, err);
+	project_release(&p);
+	return st;
+}

@@ -1,0 +1,139 @@
+/*
+ * Leases. Held ones are given again first; then the queue, where a subject that somebody else looks at waits while others
+ * are free; near the end up to three may look at one subject.
+ */
+#include "task.h"
+
+#include "project.h"
+
+#include <stdlib.h>
+
+enum { RENDITION_PX = 1280, MAX_TOGETHER = 3 };
+
+void task_list_release(struct task_list *list)
+{
+	for (int i = 0; i < list->n; i++)
+		free(list->tasks[i].frames);
+	*list = (struct task_list){0};
+}
+
+/* The size of the largest web rendition, as the import makes it: never larger than the photograph. */
+static struct frame frame_of(int64_t id, int64_t width, int64_t height)
+{
+	int64_t longer = width > height ? width : height;
+	if (longer > RENDITION_PX) {
+		width = (width * RENDITION_PX + longer / 2) / longer;
+		height = (height * RENDITION_PX + longer / 2) / longer;
+	}
+	return (struct frame){id, (int)(width < 1 ? 1 : width), (int)(height < 1 ? 1 : height)};
+}
+
+static enum status load_frames(struct db *db, struct task *t, struct err *err)
+{
+	enum status st;
+	t->frames = xcalloc(TASK_MAX_FRAMES, sizeof *t->frames);
+	struct stmt *row = db_query(db, Q_TASK_FRAMES, "ii", t->subject_id, (int64_t)TASK_MAX_FRAMES);
+	while ((st = db_step(row, err)) == OK)
+		t->frames[t->n_frames++] = frame_of(
+			col_int(row, 0), col_int(row, 1), col_int(row, 2) - col_int(row, 3));
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* Adds a lease to the list, new or renewed. */
+static enum status lease(struct db *db, int64_t project_id, int64_t subject_id,
+	int64_t volunteer_id, bool expert, int lease_s, int64_t now_ms, struct task_list *list,
+	struct err *err)
+{
+	struct stmt *row = NULL;
+	struct task *t = &list->tasks[list->n];
+	*t = (struct task){.subject_id = subject_id, .expires_ms = now_ms + (int64_t)lease_s * 1000};
+	enum status st = db_one(db, Q_TASK_PUT, &row, err, "iiiiii", project_id, subject_id,
+		volunteer_id, (int64_t)expert, now_ms, t->expires_ms);
+	if (st != OK)
+		return st;
+	t->id = col_int(row, 0);
+	do
+		st = db_step(row, err);
+	while (st == OK);
+	list->n++;
+	return st == NOT_FOUND ? load_frames(db, t, err) : st;
+}
+
+static enum status add_held(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
+	int n_wanted, int64_t now_ms, struct task_list *list, struct err *err)
+{
+	enum status st;
+	struct stmt *row = db_query(db, Q_TASK_HELD, "iiiii", volunteer_id, project_id, (int64_t)expert,
+		now_ms, (int64_t)n_wanted);
+	while ((st = db_step(row, err)) == OK)
+		list->tasks[list->n++] = (struct task){
+			.id = col_int(row, 0), .subject_id = col_int(row, 1), .expires_ms = col_int(row, 2)};
+	st = st == NOT_FOUND ? OK : st;
+	for (int i = 0; st == OK && i < list->n; i++)
+		st = load_frames(db, &list->tasks[i], err);
+	return st;
+}
+
+static enum status add_new(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
+	int together, int n_wanted, int lease_s, int64_t now_ms, struct task_list *list,
+	struct err *err)
+{
+	int64_t ids[TASK_MAX];
+	int n = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_TASK_CANDIDATE, "isiiiii", project_id,
+		expert ? "expert" : "open", volunteer_id, (int64_t)expert, now_ms, (int64_t)together,
+		(int64_t)(n_wanted - list->n));
+	while ((st = db_step(row, err)) == OK)
+		ids[n++] = col_int(row, 0);
+	st = st == NOT_FOUND ? OK : st;
+	for (int i = 0; st == OK && i < n; i++)
+		st = lease(db, project_id, ids[i], volunteer_id, expert, lease_s, now_ms, list, err);
+	return st;
+}
+
+enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
+	int n_wanted, int64_t now_ms, struct task_list *out, struct err *err)
+{
+	struct policy policy;
+	struct stmt *row = NULL;
+	*out = (struct task_list){0};
+	if (n_wanted < 1 || n_wanted > TASK_MAX)
+		return err_set(
+			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
+	enum status st = policy_get(db, project_id, &policy, err);
+	if (st == OK)
+		st = add_held(db, project_id, volunteer_id, expert, n_wanted, now_ms, out, err);
+	if (st == OK && out->n < n_wanted)
+		st = add_new(
+			db, project_id, volunteer_id, expert, 1, n_wanted, policy.lease_s, now_ms, out, err);
+	if (st == OK && out->n == 0)
+		st = add_new(db, project_id, volunteer_id, expert, MAX_TOGETHER, 1, policy.lease_s, now_ms,
+			out, err);
+	if (st != OK || out->n > 0)
+		return st;
+	st = db_one(db, Q_TASK_ANY_OPEN, &row, err, "is", project_id, expert ? "expert" : "open");
+	db_done(st == OK ? row : NULL);
+	out->reason = st == OK ? TASK_SEEN : TASK_DONE;
+	return st == NOT_FOUND ? OK : st;
+}
+
+enum status task_again(struct db *db, int64_t subject_id, int64_t volunteer_id, bool expert,
+	int64_t now_ms, struct task_list *out, struct err *err)
+{
+	struct policy policy;
+	struct stmt *row = NULL;
+	*out = (struct task_list){0};
+	enum status st = db_one(db, Q_SUBJECT_GET, &row, err, "i", subject_id);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "there is no subject %lld", (long long)subject_id);
+	if (st != OK)
+		return st;
+	int64_t project_id = col_int(row, 0);
+	db_done(row);
+	st = policy_get(db, project_id, &policy, err);
+	if (st == OK)
+		st = lease(
+			db, project_id, subject_id, volunteer_id, expert, policy.lease_s, now_ms, out, err);
+	return st;
+}
