@@ -4,12 +4,13 @@
  * commas, quotes, newlines, pipes and letters beyond ASCII. What is expected stands here byte for byte.
  */
 #include "export.h"
-#include "project.h"
 #include "sheet.h"
+#include "support_export.h"
 
 #include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,107 +21,6 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
-
-static const int64_t now = 1700000000000; /* 2023-11-14T22:13:20Z */
-
-static const char project_file[] =
-	"{\"slug\": \"two-zones\", \"title\": \"Two zones, \\\"one\\\" project\", \"description\": \"A "
-	"test.\","
-	" \"taxa\": ["
-	"{\"code\": \"zebra\", \"scientific_name\": \"Equus quagga\", \"common_name\": \"zebra\", "
-	"\"rank\": \"species\"},"
-	"{\"code\": \"rhino\", \"scientific_name\": \"Diceros bicornis\", \"common_name\": \"rhino\", "
-	"\"protected\": true},"
-	"{\"code\": \"human\", \"kind\": \"human\", \"common_name\": \"person\"},"
-	"{\"code\": \"vehicle\", \"kind\": \"vehicle\", \"common_name\": \"car\"},"
-	"{\"code\": \"blank\", \"kind\": \"blank\", \"common_name\": \"nothing here\"}],"
-	" \"camtrap\": {\"contributors\": [{\"title\": \"Ada\", \"role\": \"contact\"}],"
-	" \"samplingDesign\": \"targeted\", \"captureMethod\": [\"activityDetection\"],"
-	" \"licenses\": [{\"name\": \"CC0-1.0\", \"scope\": \"data\"}, {\"name\": \"CC-BY-4.0\", "
-	"\"scope\": \"media\"}]}}";
-
-/* 1590800000000 is 2020-05-30T00:53:20Z. */
-static const char rows[] =
-	"INSERT INTO volunteer (id, name, created_ms) VALUES (1, 'Grace Secret', 0), (2, 'Expert "
-	"Secret', 0);"
-	"INSERT INTO deployment (id, project_id, name, latitude_deg, longitude_deg, utc_offset_s, "
-	"clock_shift_s, created_ms)"
-	" VALUES (1, 1, 'cam, \"A\"', -2.34567, 34.81234, 10800, 0, 0), (2, 1, 'NA', 10.5, -60.25, "
-	"-12600, 3600, 0),"
-	" (3, 1, 'cam A again', -2.34570, 34.81230, 10800, 0, 0), (4, 1, 'never used', NULL, NULL, 0, "
-	"0, 0);"
-	"INSERT INTO model (id, project_id, name, sha256, arch, backbone, classes, created_ms) VALUES"
-	" (1, 1, 'm1', X'abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789', "
-	"'resnet18', 'b', '[]', 0);"
-	"INSERT INTO certificate (id, project_id, model_id, policy_id, alpha, delta, threshold, "
-	"n_gold, n_above, n_wrong,"
-	" p_error_upper, audit_rate, state, issued_ms) VALUES (7, 1, 1, 1, .05, .05, .9, 100, 90, 0, "
-	".03, .02, 'active', 0);"
-	"INSERT INTO subject (id, project_id, deployment_id, event_name, start_ms, end_ms, created_ms) "
-	"VALUES"
-	" (1, 1, 1, NULL, 1590800000000, 1590800005000, 0), (2, 1, 1, 'ev|2', 1590810000000, "
-	"1590810000000, 0),"
-	" (3, 1, 1, NULL, 1590820000000, 1590820000000, 0), (4, 1, 2, NULL, 1590800000000, "
-	"1590800000000, 0),"
-	" (5, 1, 2, NULL, 1590810000000, 1590810000000, 0), (6, 1, 2, NULL, 1590820000000, "
-	"1590820000000, 0),"
-	" (7, 1, 2, NULL, 1590830000000, 1590830000000, 0), (8, 1, 3, NULL, 1590900000000, "
-	"1590900000000, 0);"
-	"INSERT INTO prediction (id, subject_id, model_id, n_frames, top_id, p_top, top, created_ms) "
-	"VALUES (1, 3, 1, 1, 5, .99, X'', 0);"
-	"UPDATE subject SET state = 'retired', label_id = 1, p_label = 0.9876, decided_by = 'people', "
-	"reason = 'risk',"
-	" decided_ms = 1590900000000, policy_id = 1, n_answers = 3 WHERE id = 1;"
-	"UPDATE subject SET state = 'retired', label_id = 2, p_label = 1, decided_by = 'expert', "
-	"reason = 'expert',"
-	" decided_ms = 1590900000000, policy_id = 1 WHERE id = 2;"
-	"UPDATE subject SET state = 'retired', label_id = 5, p_label = 0.999, decided_by = 'model', "
-	"reason = 'certificate',"
-	" decided_ms = 1590900000000, policy_id = 1, prediction_id = 1, certificate_id = 7 WHERE id = "
-	"3;"
-	"UPDATE subject SET state = 'retired', reason = 'cant_tell', n_cant_tell = 3, decided_ms = "
-	"1590900000000 WHERE id = 5;"
-	"UPDATE subject SET state = 'retired', label_id = 3, p_label = 0.97, decided_by = 'people', "
-	"reason = 'risk',"
-	" decided_ms = 1590900000000, policy_id = 1, n_answers = 2 WHERE id = 6;"
-	"UPDATE subject SET state = 'expert', n_answers = 20 WHERE id = 7;"
-	"UPDATE subject SET state = 'retired', label_id = 4, p_label = 1, decided_by = 'expert', "
-	"reason = 'expert',"
-	" decided_ms = 1590900000000, policy_id = 1 WHERE id = 8;"
-	"INSERT INTO gold (subject_id, project_id, purpose, p_draw, taxon_id, expert_id, drawn_ms) "
-	"VALUES"
-	" (2, 1, 'certify', .1, 2, 2, 0), (8, 1, 'probe', NULL, 4, NULL, 0);"
-	"INSERT INTO audit (subject_id, certificate_id, kind, p_draw, model_label_id, state, drawn_ms) "
-	"VALUES"
-	" (3, 7, 'audit', .02, 5, 'crowd', 0);"
-	"INSERT INTO media (id, project_id, deployment_id, subject_id, sha256, n_bytes, file_name, "
-	"width_px, height_px,"
-	" crop_bottom_px, camera_ms, taken_ms, created_ms)"
-	" SELECT id, 1, deployment_id, id, CAST(printf('%032d', id) AS BLOB), 1, printf('IMG_%d.JPG', "
-	"id), 1, 1, 0, start_ms,"
-	" start_ms, 0 FROM subject;"
-	"INSERT INTO media (id, project_id, deployment_id, subject_id, sha256, n_bytes, file_name, "
-	"width_px, height_px,"
-	" crop_bottom_px, camera_ms, taken_ms, created_ms) VALUES (9, 1, 1, 1, CAST(printf('%032d', 9) "
-	"AS BLOB), 1,"
-	" 'Gro\xc3\x9f, \"a|b\"\n\xff.jpg', 1, 1, 0, 1590800005000, 1590800005000, 0);"
-	"INSERT INTO classification (id, uuid, project_id, subject_id, volunteer_id, answer, counted, "
-	"expert, blind, policy_id,"
-	" model_id, duration_ms, created_ms) VALUES"
-	" (1, CAST(printf('%016d', 1) AS BLOB), 1, 1, 1, 'taxa', 1, 0, 0, 1, NULL, 1500, "
-	"1590899000000),"
-	" (2, CAST(printf('%016d', 2) AS BLOB), 1, 1, 2, 'taxa', 1, 0, 0, 1, 1, NULL, 1590900000000),"
-	" (3, CAST(printf('%016d', 3) AS BLOB), 1, 5, 1, 'cant_tell', 1, 0, 1, 1, NULL, NULL, "
-	"1590900000000),"
-	" (4, CAST(printf('%016d', 4) AS BLOB), 1, 4, 1, 'taxa', 1, 0, 0, 1, NULL, NULL, "
-	"1590900000000),"
-	" (5, CAST(printf('%016d', 5) AS BLOB), 1, 4, 1, 'undone', 0, 0, 0, 1, NULL, NULL, "
-	"1590900001000),"
-	" (6, CAST(printf('%016d', 6) AS BLOB), 1, 2, 2, 'taxa', 1, 1, 0, 1, NULL, NULL, "
-	"1590900000000);"
-	"UPDATE classification SET superseded_by = 5 WHERE id = 4;"
-	"INSERT INTO annotation (classification_id, taxon_id, count) VALUES (1, 1, 2), (2, 1, 5), (4, "
-	"1, 9), (6, 2, NULL);";
 
 /* One row a line. */
 /* clang-format off */
@@ -191,36 +91,20 @@ static struct db *db;
 
 static void sql(const char *text)
 {
-	char path[100];
-	char *words = NULL;
-	sqlite3 *raw = NULL;
-	snprintf(path, sizeof path, "%s/data/topi.db", dir);
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	if (sqlite3_exec(raw, text, NULL, NULL, &words) != SQLITE_OK)
-		fail_msg("%s", words);
-	sqlite3_close(raw);
+	char data[80];
+	snprintf(data, sizeof data, "%s/data", dir);
+	assert_int_equal(export_world_sql(data, text), 0);
 }
 
 static int set_up(void **state)
 {
 	(void)state;
-	struct err err = {0};
-	int64_t id = 0;
 	char data[80];
 	snprintf(dir, sizeof dir, "/tmp/topi-export-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(data, sizeof data, "%s/data", dir);
-	json_t *file = json_loads(project_file, 0, NULL);
-	bool ok = file && db_open(data, DB_CREATE, &db, &err) == OK &&
-		project_add(db, file, now, &id, &err) == OK;
-	json_decref(file);
-	if (!ok) {
-		fprintf(stderr, "%s\n", err.text);
-		return -1;
-	}
-	sql(rows);
-	return 0;
+	return export_world_make(data, &db);
 }
 
 static int tear_down(void **state)
@@ -260,7 +144,7 @@ static void assert_file(const char *name, const char *wanted)
 static void export_ok(enum export_format format, const char *name, struct export_result *out)
 {
 	struct err err = {0};
-	if (export_project(db, 1, format, place(name), now, out, &err) != OK)
+	if (export_project(db, 1, format, place(name), export_world_ms, out, &err) != OK)
 		fail_msg("%s", err.text);
 }
 
@@ -364,12 +248,12 @@ static void what_exists_is_kept(void **state)
 		{EXPORT_CAMTRAP_DP, "no/such/folder", NOT_FOUND},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_int_equal(
-			export_project(db, 1, cases[i].format, place(cases[i].name), now, &out, &err),
+		assert_int_equal(export_project(db, 1, cases[i].format, place(cases[i].name),
+							 export_world_ms, &out, &err),
 			cases[i].status);
 	assert_int_equal(
-		export_project(db, 99, EXPORT_CSV, place("x.csv"), now, &out, &err), NOT_FOUND);
-	assert_int_equal(export_project(db, 1, EXPORT_CSV, "", now, &out, &err), BAD_INPUT);
+		export_project(db, 99, EXPORT_CSV, place("x.csv"), export_world_ms, &out, &err), NOT_FOUND);
+	assert_int_equal(export_project(db, 1, EXPORT_CSV, "", export_world_ms, &out, &err), BAD_INPUT);
 	assert_int_equal(n_entries(), n);
 	assert_file("labels.csv", before);
 	free(before);
@@ -390,7 +274,8 @@ static void a_failure_leaves_nothing(void **state)
 		for (long nth = 1; st != OK; nth++) {
 			struct err err = {0};
 			db_fail_step(nth, BUSY);
-			st = export_project(db, 1, (enum export_format)format, place("fault"), now, &out, &err);
+			st = export_project(
+				db, 1, (enum export_format)format, place("fault"), export_world_ms, &out, &err);
 			db_fail_step(0, OK);
 			assert_true(nth < 200);
 			if (st != OK) {
@@ -409,7 +294,8 @@ static void a_failure_leaves_nothing(void **state)
 		small = (struct rlimit){.rlim_cur = 600, .rlim_max = limit.rlim_max};
 		signal(SIGXFSZ, SIG_IGN);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-		st = export_project(db, 1, (enum export_format)format, place("fault"), now, &out, &err);
+		st = export_project(
+			db, 1, (enum export_format)format, place("fault"), export_world_ms, &out, &err);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		assert_int_equal(st, FULL);
 		assert_non_null(strstr(err.text, "disk is full"));
@@ -431,7 +317,8 @@ static void all_that_is_missing_is_named(void **state)
 		"UPDATE deployment SET latitude_deg = NULL WHERE id < 3;"
 		"UPDATE media SET taken_ms = NULL WHERE id = 1");
 	assert_int_equal(
-		export_project(db, 1, EXPORT_CAMTRAP_DP, place("incomplete"), now, &out, &err), BAD_INPUT);
+		export_project(db, 1, EXPORT_CAMTRAP_DP, place("incomplete"), export_world_ms, &out, &err),
+		BAD_INPUT);
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (!strstr(err.text, words[i]))
 			fail_msg("'%s' is not in: %s", words[i], err.text);
