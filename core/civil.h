@@ -43,10 +43,11 @@ struct civil_date civil_date_of(int64_t civil_s);
 
 /*
  * Reads ISO 8601 date and time: `2020-05-30T04:57:37+02:00`, `Z`, no offset, a space for the T,
- * seconds left out, a fraction of a second (kept to the millisecond, cut, not rounded). Owns:
- * borrows text; writes out only on OK. Errors: BAD_INPUT for anything else: a date alone, a 31
- * June, hour 24, second 60, an offset over 18 h, a year
- *         outside 2 to 9998 (so that no offset leads out of the calendar), text after the time.
+ * seconds left out, a fraction of a second (kept to the millisecond, cut, not rounded).
+ * Owns:   borrows text; writes out only on OK.
+ * Errors: BAD_INPUT for anything else: a date alone, a 31 June, hour 24, second 60, an offset
+ *         over 18 h, a year outside 2 to 9998 (so that no offset leads out of the calendar),
+ *         text after the time.
  */
 enum status civil_parse(const char *text, struct civil_time *out, struct err *err) MUST_CHECK;
 

@@ -1,0 +1,111 @@
+/*
+ * Pictures: a camera's JPEG is decoded once, and what everybody else looks at afterwards are its
+ * renditions. Only image_jpeg.c knows libjpeg-turbo; nothing here prints or ends the program.
+ *
+ * Invariants: no size is taken from a file without a bound; a rendition holds JFIF and pixels and
+ * nothing else (no EXIF, no profile, no comment, no thumbnail), because place, time and the
+ * photographer's name must not leave with it.
+ * Source: ITU-T T.81 (JPEG), T.871 (JFIF); Adobe technical note 5116 for CMYK.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#define IMAGE_MAX_SIDE_PX 30000
+#define IMAGE_MAX_PIXELS 100000000
+/* A progressive picture has about 10 scans; hostile ones have hundreds over the same pixels. */
+#define IMAGE_MAX_SCANS 100
+
+/* Shapes: pixels [height_px][width_px][3], red, green, blue, sRGB. Owns: pixels. */
+struct image_rgb {
+	int width_px, height_px;
+	uint8_t *pixels;
+};
+
+/* What a file says of itself. Units: sizes in pixels of the original, upright (after the EXIF
+ * orientation) and before any cut. */
+struct image_info {
+	int width_px, height_px;
+	int orientation; /* EXIF 1-8; 1 where it says nothing */
+	int n_components;
+	bool progressive;
+	int n_warnings;    /* lesser faults that the decoder passed over */
+	char warning[100]; /* the first of them */
+};
+
+struct image_options {
+	/* Rows of the original as stored (before the orientation) that the camera's info strip takes
+	 * at the bottom; they are in no rendition. */
+	int crop_bottom_px;
+};
+
+enum image_rendition_kind {
+	RENDITION_WEB,   /* long side 1280, quality 85 */
+	RENDITION_THUMB, /* long side 320, quality 85 */
+	RENDITION_MODEL, /* long side 448, quality 90 */
+	N_RENDITIONS
+};
+
+/* Owns: bytes, a JPEG. */
+struct image_rendition {
+	int width_px, height_px;
+	uint8_t *bytes;
+	size_t n_bytes;
+};
+
+/*
+ * Reads the header alone.
+ * Errors: BAD_INPUT when it is no JPEG, or one that cannot be taken (arithmetic coding, 12 bits, 2
+ *         components) or is cut short; TOO_LARGE over 30,000 px a side or 100 megapixels.
+ */
+enum status image_probe(
+	const uint8_t *jpeg, size_t n_bytes, struct image_info *info, struct err *err) MUST_CHECK;
+
+/*
+ * The picture's three renditions, from one decoding: cut, upright, no larger than the original.
+ * Shapes: out [N_RENDITIONS], by enum image_rendition_kind.
+ * Owns:   borrows jpeg; the caller releases out with image_renditions_release, also on an error.
+ * Errors: as image_decode_rgb.
+ */
+enum status image_renditions(const uint8_t *jpeg, size_t n_bytes,
+	const struct image_options *options, struct image_rendition out[N_RENDITIONS],
+	struct image_info *info, struct err *err) MUST_CHECK;
+void image_renditions_release(struct image_rendition out[N_RENDITIONS]);
+
+/*
+ * Decodes to upright RGB, cut as options say (NULL: nothing). min_long_side_px > 0 allows the
+ * decoder to shrink by 2, 4 or 8 as long as the long side keeps at least so many pixels; columns
+ * and rows of the original that fill less than one pixel at the far edges are dropped then. 0
+ * decodes at full size. Grey, YCbCr, RGB, CMYK and YCCK are taken, sequential or progressive.
+ * Owns:   borrows jpeg; out is the caller's on OK (image_rgb_release) and empty otherwise. info may
+ *         be NULL.
+ * Errors: as image_probe; BAD_INPUT also for damage that leaves pixels unknown ("the file is cut
+ *         short", a bad code) and a crop that leaves nothing; FAULT when memory is out.
+ */
+enum status image_decode_rgb(const uint8_t *jpeg, size_t n_bytes,
+	const struct image_options *options, int min_long_side_px, struct image_rgb *out,
+	struct image_info *info, struct err *err) MUST_CHECK;
+
+/*
+ * Resizes each axis on its own: the mean over the area that an output pixel covers where it gets
+ * smaller (so no aliasing, and each input pixel counts the same), linear between pixel centres
+ * where it grows. Values are averaged as stored (sRGB), as browsers and training pipelines do.
+ * Owns:   borrows in; out as above.
+ * Errors: BAD_INPUT when a side is under 1 or over IMAGE_MAX_SIDE_PX; FAULT when memory is out.
+ */
+enum status image_resize_rgb(const struct image_rgb *in, int width_px, int height_px,
+	struct image_rgb *out, struct err *err) MUST_CHECK;
+
+/*
+ * Encodes baseline JPEG, 4:2:0, JFIF and nothing else. Units: quality 1-100 (libjpeg's).
+ * Owns:   *bytes is the caller's (free) on OK, NULL otherwise.
+ * Errors: FAULT when memory is out.
+ */
+enum status image_encode_rgb(const struct image_rgb *in, int quality, uint8_t **bytes,
+	size_t *n_bytes, struct err *err) MUST_CHECK;
+
+void image_rgb_release(struct image_rgb *image);
