@@ -58,24 +58,23 @@ function readTable({ parse }, described, name) {
   return table;
 }
 
-const within = (from, at, to) => Date.parse(from) <= Date.parse(at) && Date.parse(at) <= Date.parse(to);
-
 /** Readers join media to events by deployment and time, so each must meet exactly one. */
 function checkEvents(deployments, media, observations) {
-  const place = new Map(deployments.rows.map((d) => [d.deploymentID, d]));
-  const events = new Map();
+  const places = new Map(deployments.rows.map((d) => [d.deploymentID,
+    { start: Date.parse(d.deploymentStart), end: Date.parse(d.deploymentEnd), events: new Map() }]));
   for (const o of observations.rows) {
-    const d = place.get(o.deploymentID);
-    if (d && !(within(d.deploymentStart, o.eventStart, d.deploymentEnd) &&
-      within(o.eventStart, o.eventEnd, d.deploymentEnd)))
+    const place = places.get(o.deploymentID);
+    const event = { start: Date.parse(o.eventStart), end: Date.parse(o.eventEnd), type: o.observationType };
+    if (place && !(place.start <= event.start && event.start <= event.end && event.end <= place.end))
       wrong.push(`observation ${o.observationID}: outside its deployment`);
-    events.set(o.eventID, o);
+    place?.events.set(o.eventID, event);
   }
   for (const m of media.rows) {
-    const met = [...events.values()].filter((e) => e.deploymentID === m.deploymentID &&
-      within(e.eventStart, m.timestamp, e.eventEnd));
+    const at = Date.parse(m.timestamp);
+    const events = [...(places.get(m.deploymentID)?.events.values() ?? [])];
+    const met = events.filter((e) => e.start <= at && at <= e.end);
     if (met.length !== 1) wrong.push(`media ${m.mediaID}: lies in ${met.length} events`);
-    else if (met[0].observationType === 'human' && m.filePublic !== 'false')
+    else if (met[0].type === 'human' && m.filePublic !== 'false')
       wrong.push(`media ${m.mediaID}: shows a person and is public`);
     if (m.exifData !== '') wrong.push(`media ${m.mediaID}: has EXIF`);
   }
