@@ -50,7 +50,7 @@ export function plural(n, one, many = one + 's') {
 
 /** True while the person types: single keys are then letters, not commands. @param {EventTarget|null} target */
 export function isTyping(target) {
-	return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+	return target instanceof HTMLInputElement && target.type !== 'checkbox';
 }
 
 /** Waits. @param {number} ms @returns {Promise<void>} */

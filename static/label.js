@@ -208,7 +208,7 @@ export class LabelScreen {
 			document.querySelector('dialog[open]'))
 			return;
 		const target = /** @type {HTMLElement} */ (event.target);
-		const isOnButton = target.matches('button, a') && (event.key === ' ' || event.key === 'Enter');
+		const isOnButton = target.matches('button, a, input') && (event.key === ' ' || event.key === 'Enter');
 		if (isOnButton)
 			return;
 		const choice = this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
@@ -232,7 +232,7 @@ export class LabelScreen {
 			[this.taxa.cantTellKey, 'can’t tell'],
 			['← →', 'previous, next picture'],
 			['.', 'play or pause the burst'],
-			['⌫', 'take back the last answer'],
+			['backspace', 'take back the last answer'],
 			['/', 'filter the names'],
 		];
 	}

@@ -65,6 +65,7 @@ function showUnreachable(cause) {
 
 addEventListener('unhandledrejection', (event) => showError(event.reason, 'Something in this page went wrong'));
 addEventListener('hashchange', async () => {
+	scrollTo(0, 0);
 	await route();
 	main.querySelector('h1')?.focus();
 });

@@ -30,6 +30,8 @@ export class Queue extends EventTarget {
 	/** @type {Set<number>} */
 	#answered = new Set();
 	#asking = false;
+	/** Asked to ask while asking: the reply under way may be out of date. */
+	#askedAgain = false;
 	#stopped = false;
 	#retry_ms = RETRY_FIRST_MS;
 	/** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -98,6 +100,7 @@ export class Queue extends EventTarget {
 	/** Asks the server for more where fewer than AHEAD are ahead. */
 	async fill() {
 		clearTimeout(this.#timer);
+		this.#askedAgain = this.#asking;
 		if (this.#asking || this.#stopped || this.items.length > AHEAD)
 			return;
 		this.#asking = true;
@@ -128,6 +131,8 @@ export class Queue extends EventTarget {
 			this.#asking = false;
 		}
 		this.#settle();
+		if (this.#askedAgain)
+			this.fill();
 	}
 
 	/** @param {number} ms */

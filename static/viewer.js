@@ -24,12 +24,12 @@ export class Viewer {
 	}, 'Play');
 	#controls = el('div', { class: 'controls' },
 		el('button', {
-			type: 'button', class: 'control', 'aria-label': 'Previous picture', 'aria-keyshortcuts': 'ArrowLeft',
+			type: 'button', class: 'control step', 'aria-label': 'Previous picture', 'aria-keyshortcuts': 'ArrowLeft',
 			on: { click: () => this.flip(-1) },
 		}, '‹'),
 		this.#counter,
 		el('button', {
-			type: 'button', class: 'control', 'aria-label': 'Next picture', 'aria-keyshortcuts': 'ArrowRight',
+			type: 'button', class: 'control step', 'aria-label': 'Next picture', 'aria-keyshortcuts': 'ArrowRight',
 			on: { click: () => this.flip(1) },
 		}, '›'),
 		this.#play);
