@@ -17,9 +17,27 @@ export class Item {
 	#loading = new Map();
 	#stopped = false;
 
+	/** @type {HTMLImageElement[]|null} */
+	#thumbs = null;
+
 	/** @param {Task} task */
 	constructor(task) {
 		this.task = task;
+	}
+
+	/** Small pictures of the frames; one that cannot be had stays hidden. */
+	get thumbs() {
+		this.#thumbs ??= this.task.frames.map((frame) => {
+			const thumb = new Image(frame.width, frame.height);
+			thumb.alt = '';
+			thumb.draggable = false;
+			thumb.addEventListener('error', () => {
+				thumb.hidden = true;
+			});
+			thumb.src = frame.thumb;
+			return thumb;
+		});
+		return this.#thumbs;
 	}
 
 	get isExpired() {
@@ -48,6 +66,8 @@ export class Item {
 
 	/** Decodes every frame, one after the other; failures wait for whoever looks at that frame. */
 	async preload() {
+		if (this.task.frames.length > 1)
+			void this.thumbs;
 		for (let i = 0; i < this.task.frames.length && !this.#stopped; i++)
 			await this.picture(i).catch(() => null);
 	}

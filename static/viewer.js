@@ -73,18 +73,16 @@ export class Viewer {
 		const frames = item?.task.frames ?? [];
 		this.#controls.hidden = frames.length < 2;
 		this.#strip.hidden = frames.length < 2;
-		this.#strip.replaceChildren(...frames.map((frame, i) => {
-			const thumb = el('img', { src: frame.thumb, alt: '', width: frame.width, height: frame.height, decoding: 'async' });
-			return el('button', {
-				type: 'button', class: 'thumb', 'aria-label': `Picture ${i + 1} of ${frames.length}`,
-				on: {
-					click: () => {
-						this.#stop();
-						this.#turnTo(i);
-					},
+		const thumbs = item && frames.length > 1 ? item.thumbs : [];
+		this.#strip.replaceChildren(...thumbs.map((thumb, i) => el('button', {
+			type: 'button', class: 'thumb', 'aria-label': `Picture ${i + 1} of ${frames.length}`,
+			on: {
+				click: () => {
+					this.#stop();
+					this.#turnTo(i);
 				},
-			}, thumb);
-		}));
+			},
+		}, thumb)));
 		this.#picture.replaceChildren();
 		if (item)
 			this.#load();
