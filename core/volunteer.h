@@ -48,6 +48,7 @@ enum status volunteer_add(struct db *db, const char *name, const char *hash, boo
 /* Name to id and password hash ("" when there is none). Errors: NOT_FOUND. */
 enum status volunteer_find(struct db *db, const char *name, int64_t *id,
 	char hash[PASSWORD_HASH_SIZE], struct err *err) MUST_CHECK;
+/* Ends every session of the volunteer, too. */
 enum status volunteer_set_password(
 	struct db *db, int64_t id, const char *hash, struct err *err) MUST_CHECK;
 enum status volunteer_set_admin(struct db *db, int64_t id, bool admin, struct err *err) MUST_CHECK;
@@ -58,6 +59,10 @@ enum status volunteer_n_answers(struct db *db, int64_t id, int64_t *n, struct er
 enum status session_find(struct db *db, const char *secret, int64_t now_ms, struct volunteer *out,
 	struct err *err) MUST_CHECK;
 enum status session_drop(struct db *db, const char *secret, struct err *err) MUST_CHECK;
+
+/* Ends session `old_secret` (or NULL) and begins `new_secret`: a log-in never goes on under an old one. */
+enum status session_renew(struct db *db, int64_t id, const char *old_secret, const char *new_secret,
+	int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
  * The anonymous volunteer becomes the account `name`; its session `old` ends and `new` begins.
