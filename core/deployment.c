@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const int64_t year_1_ms = -62135596800000, year_10000_ms = 253402300800000;
+static const int64_t year_2_ms = -62104060800000, year_9999_ms = 253370764800000;
 static const int64_t max_offset_s = 18 * 3600, max_shift_s = 4000000000; /* some 126 years */
 
 enum status deployment_list(
@@ -74,9 +74,9 @@ static enum status move(
 	bool timed = !col_null(row, 0);
 	int64_t first_ms = col_int(row, 0), last_ms = col_int(row, 1);
 	db_done(row);
-	if (timed && (first_ms + by_ms < year_1_ms || last_ms + by_ms >= year_10000_ms))
+	if (timed && (first_ms + by_ms < year_2_ms || last_ms + by_ms >= year_9999_ms))
 		return err_set(err, BAD_INPUT,
-			"moved by %lld s the photographs would leave the years 1 to 9999",
+			"moved by %lld s the photographs would leave the years 2 to 9998",
 			(long long)(by_ms / 1000));
 	int64_t beyond_ms = last_ms - first_ms + llabs(by_ms) + 1;
 	if (timed && by_ms != 0) {

@@ -37,7 +37,7 @@ struct deployment_change {
 /*
  * Changes one deployment, in the caller's transaction. Another offset or shift moves every photograph and every capture
  * event by the same amount, so that order and gaps stay; the camera's own reading is kept.
- * Errors: NOT_FOUND; BAD_INPUT a value out of range, or a time that would leave the years 1 to 9999.
+ * Errors: NOT_FOUND; BAD_INPUT a value out of range, or a time that would leave the years 2 to 9998.
  */
 enum status deployment_set(struct db *db, int64_t project_id, const char *name,
 	const struct deployment_change *change, struct err *err) MUST_CHECK;

@@ -39,7 +39,8 @@ enum status export_write_json(const char *path, const json_t *json, struct err *
 	if (fd < 0)
 		return file_error(errno, path, err);
 	errno = 0;
-	if (json_dumpfd(json, fd, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 || write(fd, "\n", 1) != 1 || fsync(fd) != 0)
+	if (json_dumpfd(json, fd, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 ||
+		write(fd, "\n", 1) != 1 || fsync(fd) != 0)
 		code = errno ? errno : EIO;
 	if (close(fd) != 0 && !code)
 		code = errno;
@@ -79,7 +80,7 @@ static enum status sync_folder(const char *path, bool of, struct err *err)
 
 static json_t *manifest(const struct export_job *job, enum export_format format)
 {
-	char created[ISO_TIME_SIZE];
+	char created[CIVIL_TEXT];
 	iso_time(job->now_ms, 0, created);
 	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s}", "format", format_names[format], "project",
 		job->project->slug, "rows", (json_int_t)job->out->n_rows, "sha256", job->out->sha256,

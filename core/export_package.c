@@ -130,7 +130,7 @@ static json_t *describe_place(const struct camtrap *c)
 
 static json_t *describe_time(const struct camtrap *c)
 {
-	char first[ISO_TIME_SIZE] = "", last[ISO_TIME_SIZE] = "", at[ISO_TIME_SIZE];
+	char first[CIVIL_TEXT] = "", last[CIVIL_TEXT] = "", at[CIVIL_TEXT];
 	for (size_t i = 0; i < c->n_deployments; i++) {
 		const struct camtrap_deployment *d = &c->deployments[i];
 		iso_time(d->start_ms, d->utc_offset_s, at);
@@ -182,7 +182,7 @@ json_t *package_describe(const struct camtrap *c)
 	static const char *const optional[] = {"id", "contributors", "licenses", "version", "keywords",
 		"image", "homepage", "bibliographicCitation", "relatedIdentifiers", "references", NULL};
 	const struct project *p = c->job->project;
-	char created[ISO_TIME_SIZE];
+	char created[CIVIL_TEXT];
 	bool rounded = false;
 	iso_time(c->job->now_ms, 0, created);
 	json_t *package = json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:s}]}", "profile",

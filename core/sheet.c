@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BUFFER_BYTES = 1 << 16 };
@@ -43,21 +42,10 @@ enum status file_error(int code, const char *path, struct err *err)
 	}
 }
 
-void iso_time(int64_t unix_ms, int64_t utc_offset_s, char out[ISO_TIME_SIZE])
+void iso_time(int64_t unix_ms, int64_t utc_offset_s, char out[CIVIL_TEXT])
 {
-	int64_t offset_min = utc_offset_s / 60;
 	int64_t floor_s = unix_ms / 1000 - (unix_ms % 1000 < 0);
-	time_t local = (time_t)(floor_s + offset_min * 60);
-	struct tm tm = {0};
-	gmtime_r(&local, &tm);
-	size_t n = strftime(out, ISO_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (offset_min == 0) {
-		snprintf(out + n, ISO_TIME_SIZE - n, "Z");
-		return;
-	}
-	int64_t size = offset_min < 0 ? -offset_min : offset_min;
-	snprintf(out + n, ISO_TIME_SIZE - n, "%c%02d:%02d", offset_min < 0 ? '-' : '+',
-		(int)(size / 60 % 100), (int)(size % 60));
+	civil_format(floor_s, 0, (int)(utc_offset_s / 60 * 60), out);
 }
 
 static void flush(struct sheet *s)
@@ -161,7 +149,7 @@ void sheet_empty(struct sheet *s, int n_cells)
 
 void sheet_time(struct sheet *s, int64_t unix_ms, int64_t utc_offset_s)
 {
-	char text[ISO_TIME_SIZE];
+	char text[CIVIL_TEXT];
 	iso_time(unix_ms, utc_offset_s, text);
 	sheet_text(s, text);
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "civil.h"
 #include "status.h"
 
 #include <stdint.h>
@@ -48,6 +49,5 @@ void sheet_free(
 /* What errno says about a file: FULL for a full disk, CONFLICT where it exists, NOT_FOUND, else BAD_INPUT. */
 enum status file_error(int code, const char *path, struct err *err);
 
-/* "2020-05-30T04:57:37+02:00"; "Z" where the offset is 0. An offset's odd seconds are left out, as ISO 8601 has none. */
-enum { ISO_TIME_SIZE = 40 };
-void iso_time(int64_t unix_ms, int64_t utc_offset_s, char out[ISO_TIME_SIZE]);
+/* To the second, and the offset to the minute, as ISO 8601 has no more: "2020-05-30T04:57:37+02:00", "Z" for 0. */
+void iso_time(int64_t unix_ms, int64_t utc_offset_s, char out[CIVIL_TEXT]);

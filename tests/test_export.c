@@ -343,7 +343,7 @@ static void times_and_numbers(void **state)
 		{1590814657000, 20700, "2020-05-30T10:42:37+05:45"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		char text[ISO_TIME_SIZE];
+		char text[CIVIL_TEXT];
 		iso_time(cases[i].ms, cases[i].offset_s, text);
 		assert_string_equal(text, cases[i].wanted);
 	}

@@ -3,6 +3,7 @@
  * topi deployment set DIR PROJECT NAME [--latitude D] [--longitude D] [--utc-offset +HH:MM] [--clock-shift-s S]
  *                                      [--holdout on|off]
  */
+#include "civil.h"
 #include "commands.h"
 #include "deployment.h"
 #include "project.h"
@@ -30,16 +31,10 @@ struct arguments {
 
 static enum status parse_offset(const char *text, int64_t *out, struct err *err)
 {
-	char sign = 0, end = 0;
-	int hours = 0, minutes = 0;
-	bool zulu = strcmp(text, "Z") == 0;
-	if (!zulu &&
-		(strlen(text) != 6 || sscanf(text, "%c%2d:%2d%c", &sign, &hours, &minutes, &end) != 3 ||
-			!strchr("+-", sign) || hours < 0 || minutes < 0 || hours > 18 || minutes > 59))
-		return err_set(
-			err, BAD_INPUT, "--utc-offset is '%.40s': +HH:MM, -HH:MM or Z is wanted", text);
-	*out = (sign == '-' ? -60 : 60) * (60 * hours + minutes);
-	return OK;
+	int offset_s = 0;
+	enum status st = civil_parse_offset(text, &offset_s, err);
+	*out = offset_s;
+	return st;
 }
 
 /* One option. Errors: BAD_INPUT. */
@@ -89,12 +84,13 @@ static int list(const char *dir, const char *slug)
 	for (int i = 0; st == OK && i < all.n; i++) {
 		const struct deployment *d = &all.items[i];
 		char place[64] = "no coordinates";
-		int64_t minutes = d->utc_offset_s / 60, size = minutes < 0 ? -minutes : minutes;
+		char zone[CIVIL_TEXT];
+		civil_format(-d->utc_offset_s, 0, (int)d->utc_offset_s, zone); /* midnight there */
 		if (d->placed)
 			snprintf(place, sizeof place, "%.6f %.6f", d->latitude_deg, d->longitude_deg);
-		printf("%-24s %-24s UTC%c%02d:%02d shift %lld s, %lld subjects%s\n", d->name, place,
-			minutes < 0 ? '-' : '+', (int)(size / 60), (int)(size % 60),
-			(long long)d->clock_shift_s, (long long)d->n_subjects, d->holdout ? ", held out" : "");
+		printf("%-24s %-24s %s, shift %lld s, %lld subjects%s\n", d->name, place,
+			zone + strlen("1970-01-01T00:00:00"), (long long)d->clock_shift_s,
+			(long long)d->n_subjects, d->holdout ? ", held out" : "");
 	}
 	deployment_list_release(&all);
 	return end(db, st, &err);
