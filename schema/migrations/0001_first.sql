@@ -234,7 +234,7 @@ CREATE TABLE job (
   model_id     INTEGER REFERENCES model(id),      -- predict: by which; train: the model that came out
   spec         TEXT NOT NULL DEFAULT '{}',        -- JSON; predict {"scope": "all"|"gold"}, train: see docs/api.md
   state        TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
-  cursor       INTEGER NOT NULL DEFAULT 0,        -- predict: subjects up to this id are in a batch
+  cursor       INTEGER NOT NULL DEFAULT 0,        -- subjects up to this id are in a batch, or looked at for training
   n_total      INTEGER NOT NULL DEFAULT 0,        -- predict: subjects, train: epochs
   n_done       INTEGER NOT NULL DEFAULT 0,
   progress     TEXT NOT NULL DEFAULT '{}',        -- JSON: the worker's last report
@@ -259,6 +259,25 @@ CREATE TABLE batch (
   done       INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1))
 ) STRICT;
 CREATE INDEX batch_by_job ON batch (job_id, done, lease_ms);
+
+-- Subjects that a worker could not predict (no frame of them can be decoded), so that their job still ends.
+CREATE TABLE prediction_problem (
+  subject_id INTEGER NOT NULL REFERENCES subject(id),
+  model_id   INTEGER NOT NULL REFERENCES model(id),
+  reason     TEXT NOT NULL,
+  PRIMARY KEY (subject_id, model_id)
+) STRICT, WITHOUT ROWID;
+
+-- What a train job is given, fixed when a worker first asks for it; gone when the job ends (model_subject stays).
+CREATE TABLE training_item (
+  job_id     INTEGER NOT NULL REFERENCES job(id),
+  subject_id INTEGER NOT NULL REFERENCES subject(id),
+  split      TEXT NOT NULL CHECK (split IN ('train', 'eval')), -- eval: of a deployment that is not trained on
+  taxon_id   INTEGER NOT NULL REFERENCES taxon(id), -- the label
+  target     TEXT,                                -- JSON [[taxon id, p], ...]: the posterior; NULL: all on the label
+  weight     REAL NOT NULL CHECK (weight > 0),
+  PRIMARY KEY (job_id, subject_id)
+) STRICT, WITHOUT ROWID;
 
 -- A lease: this volunteer is looking at this subject. Gone when answered; dead after expires_ms.
 CREATE TABLE task (
