@@ -427,7 +427,8 @@ enum status safetensors_write(const char *path, const struct safetensors_out *te
 		reason = errno;
 	}
 	if (failed) {
-		status = err_set(err, reason == ENOSPC || reason == EDQUOT ? FULL : FAULT, "%s: %s", path,
+		status = err_set(err,
+			reason == ENOSPC || reason == EDQUOT || reason == EFBIG ? FULL : FAULT, "%s: %s", path,
 			strerror(reason));
 		goto done;
 	}
