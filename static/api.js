@@ -1,0 +1,136 @@
+/**
+ * The only module that talks to the server (docs/api.md). Every function resolves to the reply's JSON or throws an
+ * ApiError that says what went wrong in one line.
+ *
+ * @typedef {{id: number, name: string|null, anonymous: boolean, admin: boolean,
+ *            roles: Record<string, string[]>, n_answers: number}} Me
+ * @typedef {{slug: string, title: string, description: string, n_subjects: number, n_open: number,
+ *            n_retired: number}} ProjectSummary
+ * @typedef {{id: number, code: string, kind: 'animal'|'blank'|'human'|'vehicle', common_name: string,
+ *            scientific_name: string, hotkey: string}} Taxon
+ * @typedef {ProjectSummary & {taxa: Taxon[]}} Project
+ * @typedef {{id: number, url: string, thumb: string, width: number, height: number}} Frame
+ * @typedef {{task: number, subject: number, expires: string, frames: Frame[]}} Task
+ * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell',
+ *            taxa: {taxon: number, count: number|null}[], duration_ms: number, queue?: 'expert'}} Classification
+ */
+
+const TIMEOUT_MS = 30_000;
+
+/** A refusal of the server, or a failure on the way to it (status 0). */
+export class ApiError extends Error {
+	/** @param {number} status HTTP status, or 0 where there was no answer @param {string} message */
+	constructor(status, message) {
+		super(message);
+		this.name = 'ApiError';
+		this.status = status;
+	}
+
+	/** Asking again cannot help: the server understood and said no. */
+	get isFinal() {
+		return this.status >= 400 && this.status < 500 && ![401, 408, 425, 429].includes(this.status);
+	}
+}
+
+let serverAhead_ms = 0;
+
+/** The server's clock, as near as its replies told: leases end by it, and a volunteer's clock may be wrong. */
+export function serverNow() {
+	return Date.now() + serverAhead_ms;
+}
+
+/** @param {Response} response */
+function noteClock(response) {
+	const told = Date.parse(response.headers.get('Date') ?? '');
+	if (Number.isFinite(told))
+		serverAhead_ms = told - Date.now();
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ * @returns {Promise<any>}
+ */
+async function request(method, path, body) {
+	/** @type {Response} */
+	let response;
+	let text;
+	try {
+		response = await fetch(path, {
+			method,
+			headers: body ? { 'X-Topi': '1', 'Content-Type': 'application/json' } : { 'X-Topi': '1' },
+			body: body ? JSON.stringify(body) : undefined,
+			credentials: 'same-origin',
+			cache: 'no-store',
+			redirect: 'error',
+			signal: AbortSignal.timeout(TIMEOUT_MS),
+		});
+		text = await response.text();
+	} catch (cause) {
+		const late = cause instanceof DOMException && cause.name === 'TimeoutError';
+		throw new ApiError(0, late ? 'the server took too long to answer' : 'the server cannot be reached');
+	}
+	noteClock(response);
+	let reply = null;
+	try {
+		reply = JSON.parse(text);
+	} catch {
+		// Not the server that answered: a proxy's error page, or a network that wants a login first.
+	}
+	if (!response.ok)
+		throw new ApiError(response.status, reply?.error ?? `the server answered with error ${response.status}`);
+	if (reply === null || typeof reply !== 'object')
+		throw new ApiError(0, 'something between this browser and the server answered in its place');
+	return reply;
+}
+
+/** @param {string} slug */
+const project_path = (slug) => `/api/projects/${encodeURIComponent(slug)}`;
+
+/** @returns {Promise<Me>} */
+export const getMe = () => request('GET', '/api/me');
+
+/** @param {string} name @param {string} password @returns {Promise<Me>} */
+export const signUp = (name, password) => request('POST', '/api/signup', { name, password });
+
+/** @param {string} name @param {string} password @returns {Promise<Me>} */
+export const logIn = (name, password) => request('POST', '/api/login', { name, password });
+
+/** @returns {Promise<{}>} */
+export const logOut = () => request('POST', '/api/logout', {});
+
+/** @returns {Promise<ProjectSummary[]>} */
+export const listProjects = async () => (await request('GET', '/api/projects')).projects;
+
+/** @param {string} slug @returns {Promise<Project>} */
+export const getProject = (slug) => request('GET', project_path(slug));
+
+/**
+ * Leases subjects; the tasks already held come first.
+ * @param {string} slug @param {number} n 1 to 10 @param {boolean} expert
+ * @returns {Promise<{tasks: Task[], reason: null|'done'|'seen'}>}
+ */
+export const nextTasks = (slug, n, expert) =>
+	request('POST', `${project_path(slug)}/next`, expert ? { n, queue: 'expert' } : { n });
+
+/**
+ * Throws with status 0 when the reply does not acknowledge this very answer.
+ * @param {string} slug @param {Classification} body
+ * @returns {Promise<{uuid: string, counted: boolean, replay: boolean}>}
+ */
+export const classify = (slug, body) => acknowledged(`${project_path(slug)}/classifications`, body);
+
+/**
+ * @param {string} slug @param {{uuid: string, of: string}} body
+ * @returns {Promise<{uuid: string, task: Task}>}
+ */
+export const undo = (slug, body) => acknowledged(`${project_path(slug)}/undo`, body);
+
+/** @param {string} path @param {{uuid: string}} body */
+async function acknowledged(path, body) {
+	const reply = await request('POST', path, body);
+	if (reply.uuid !== body.uuid)
+		throw new ApiError(0, 'the server did not acknowledge the answer');
+	return reply;
+}

@@ -1,0 +1,99 @@
+/**
+ * A subject in the browser: its task and the pictures of its frames, decoded ahead of time, so that showing one costs
+ * nothing and nobody answers before the picture is there.
+ *
+ * @typedef {import('./api.js').Task} Task
+ */
+import { serverNow } from './api.js';
+import { sleep } from './dom.js';
+
+const TRIES = 3;
+const TRY_AGAIN_MS = 700;
+
+export class Item {
+	/** @type {Map<number, HTMLImageElement>} */
+	#decoded = new Map();
+	/** @type {Map<number, Promise<HTMLImageElement>>} */
+	#loading = new Map();
+	#stopped = false;
+
+	/** @type {HTMLImageElement[]|null} */
+	#thumbs = null;
+
+	/** @param {Task} task */
+	constructor(task) {
+		this.task = task;
+	}
+
+	/** Small pictures of the frames; one that cannot be had stays hidden. */
+	get thumbs() {
+		this.#thumbs ??= this.task.frames.map((frame) => {
+			const thumb = new Image(frame.width, frame.height);
+			thumb.alt = '';
+			thumb.draggable = false;
+			thumb.addEventListener('error', () => {
+				thumb.hidden = true;
+			});
+			thumb.src = frame.thumb;
+			return thumb;
+		});
+		return this.#thumbs;
+	}
+
+	get isExpired() {
+		return Date.parse(this.task.expires) <= serverNow();
+	}
+
+	/** The picture of frame i if it is decoded. @param {number} i */
+	peek(i) {
+		return this.#decoded.get(i);
+	}
+
+	/**
+	 * The decoded picture of frame i. A failure is tried again twice, then thrown; asking later starts afresh.
+	 * @param {number} i
+	 * @returns {Promise<HTMLImageElement>}
+	 */
+	picture(i) {
+		let loading = this.#loading.get(i);
+		if (!loading) {
+			loading = this.#load(i);
+			this.#loading.set(i, loading);
+			loading.catch(() => this.#loading.delete(i));
+		}
+		return loading;
+	}
+
+	/** Decodes every frame, one after the other; failures wait for whoever looks at that frame. */
+	async preload() {
+		if (this.task.frames.length > 1)
+			void this.thumbs;
+		for (let i = 0; i < this.task.frames.length && !this.#stopped; i++)
+			await this.picture(i).catch(() => null);
+	}
+
+	/** Stops loading ahead: the subject has been answered. */
+	stop() {
+		this.#stopped = true;
+	}
+
+	/** @param {number} i */
+	async #load(i) {
+		const frame = this.task.frames[i];
+		for (let n_tries = 1; ; n_tries++) {
+			const image = new Image(frame.width, frame.height);
+			image.alt = `Picture ${i + 1} of ${this.task.frames.length}`;
+			image.draggable = false;
+			image.src = frame.url;
+			try {
+				await image.decode();
+				this.#decoded.set(i, image);
+				return image;
+			} catch (cause) {
+				if (n_tries === TRIES)
+					throw cause;
+				await sleep(n_tries * TRY_AGAIN_MS);
+			}
+		}
+	}
+}

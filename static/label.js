@@ -1,0 +1,280 @@
+/**
+ * The labelling screen: one subject at a time, answered by key, click or touch. An answer is kept in the outbox, the next
+ * subject is on screen at once, and the last answer can be taken back.
+ *
+ * @typedef {import('./taxa.js').Choice} Choice
+ * @typedef {{uuid: string, task: import('./api.js').Task, label: string}} Given
+ */
+import * as api from './api.js';
+import { el, isTyping, plural } from './dom.js';
+import { emptyText } from './empty.js';
+import { setShortcuts } from './help.js';
+import { say, showError, showProblem } from './notice.js';
+import { newUuid } from './outbox.js';
+import { Queue } from './queue.js';
+import { Taxa } from './taxa.js';
+import { Viewer } from './viewer.js';
+
+const UNDO_MOST = 10;
+
+export class LabelScreen {
+	/** @type {Queue} */
+	#queue;
+	/** @type {Given[]} the last answers of this tab, the newest last */
+	#given = [];
+	/** @type {number|null} performance.now() when the picture on screen was shown; null: answers are off */
+	#shown_ms = null;
+	#isExpert = false;
+	/** @type {import('./item.js').Item|null} on screen */
+	#item = null;
+	/** @type {number|undefined} whose leases and answers these are */
+	#volunteer;
+	#listening = new AbortController();
+	#last = el('span', { class: 'last' });
+	#undo = el('button', {
+		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
+	}, 'Undo', el('kbd', { 'aria-hidden': 'true' }, '⌫'));
+	#work = el('div', { class: 'work' });
+	#empty = el('section', { class: 'empty', hidden: true, 'aria-live': 'polite' });
+	#switch = el('input', { type: 'checkbox', role: 'switch', on: { change: () => this.#setQueue(this.#switch.checked) } });
+	#switchLabel = el('label', { class: 'switch', hidden: true }, this.#switch, 'Expert queue');
+
+	/**
+	 * @param {HTMLElement} main
+	 * @param {api.Project} project
+	 * @param {import('./account.js').Account} account
+	 * @param {import('./outbox.js').Outbox} outbox
+	 */
+	constructor(main, project, account, outbox) {
+		this.project = project;
+		this.account = account;
+		this.outbox = outbox;
+		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer));
+		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
+		this.#work.append(this.viewer.element,
+			el('div', { class: 'side' }, el('h2', { class: 'ask' }, 'What do you see?'), this.taxa.element));
+		main.replaceChildren(el('div', { class: 'label' },
+			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
+				el('div', { class: 'given' }, this.#last, this.#undo)),
+			this.#work, this.#empty));
+
+		const { signal } = this.#listening;
+		document.addEventListener('keydown', (event) => this.#onKey(event), { signal });
+		account.addEventListener('change', () => this.#onAccount(), { signal });
+		outbox.addEventListener('refused', (event) => {
+			const { entry } = /** @type {CustomEvent} */ (event).detail;
+			showProblem(`“${entry.label}” was not accepted: ${entry.reason}.`);
+		}, { signal });
+		setShortcuts(() => this.#shortcuts());
+		this.#recall();
+		this.#volunteer = account.me?.id;
+		this.#switchLabel.hidden = !account.isExpert(project.slug);
+		this.#queue = this.#open();
+	}
+
+	close() {
+		this.#listening.abort();
+		this.#queue.stop();
+		this.viewer.show(null);
+	}
+
+	/** @param {Choice} choice @param {boolean} [byPointer] */
+	async answer(choice, byPointer = false) {
+		const item = this.#queue.current;
+		if (this.#shown_ms === null || !item)
+			return;
+		const duration_ms = Math.round(performance.now() - this.#shown_ms);
+		const label = choice.taxon ? (choice.taxon.kind === 'blank' ? 'Nothing here' : choice.taxon.common_name) : 'Can’t tell';
+		/** @type {api.Classification} */
+		const body = {
+			uuid: newUuid(), subject: item.task.subject, answer: choice.taxon ? 'taxa' : 'cant_tell',
+			taxa: choice.taxon ? [{ taxon: choice.taxon.id, count: null }] : [], duration_ms,
+		};
+		if (this.#isExpert)
+			body.queue = 'expert';
+		this.#enable(false);
+		try {
+			await this.outbox.answer(this.project.slug, body, label);
+		} catch (cause) {
+			showError(cause, 'This browser could not keep your answer, so it was not given');
+			this.#shown_ms = performance.now();
+			this.taxa.enable(true);
+			return;
+		}
+		this.#given.push({ uuid: body.uuid, task: item.task, label });
+		this.#remember();
+		say(`${label}.`);
+		this.taxa.clearFilter();
+		this.#queue.advance();
+		if (byPointer)
+			this.viewer.focus();
+	}
+
+	/** Takes the last answer back and shows its subject again. */
+	async undo() {
+		const last = this.#given.pop();
+		if (!last)
+			return;
+		this.#enable(false);
+		this.#undo.disabled = true;
+		this.#last.textContent = `Taking back “${last.label}” …`;
+		try {
+			const outcome = await this.outbox.undo(this.project.slug, last.uuid, last.task.subject, last.label);
+			this.#queue.giveBack(typeof outcome === 'string' ? last.task : outcome);
+			say(`Taken back: ${last.label}. Please answer again.`);
+		} catch {
+			say(`${last.label} could not be taken back.`); // the refusal itself is shown by the listener above
+			this.#draw();
+		}
+		this.#remember();
+	}
+
+	/** @returns {Queue} */
+	#open() {
+		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox);
+		queue.addEventListener('change', () => this.#draw());
+		queue.addEventListener('stolen', () => say('This subject was answered in another tab.'));
+		queue.fill();
+		return queue;
+	}
+
+	/** @param {boolean} isExpert */
+	#setQueue(isExpert) {
+		this.#queue.stop();
+		this.#isExpert = isExpert;
+		this.#switch.checked = isExpert;
+		this.#recall();
+		this.#showItem(null);
+		this.#queue = this.#open();
+		this.#draw();
+	}
+
+	/** Somebody else uses the browser now: other leases, perhaps other rights, and not their answers to take back. */
+	#onAccount() {
+		const { me } = this.account;
+		if (me?.id === this.#volunteer)
+			return;
+		this.#volunteer = me?.id;
+		this.#given = [];
+		this.#remember();
+		const mayJudge = this.account.isExpert(this.project.slug);
+		this.#switchLabel.hidden = !mayJudge;
+		this.#setQueue(this.#isExpert && mayJudge);
+	}
+
+	/** Brings the screen up to date with the queue. */
+	#draw() {
+		const { current, state } = this.#queue;
+		this.#work.hidden = !current;
+		this.#empty.hidden = Boolean(current);
+		if (current) {
+			if (this.#item !== current)
+				this.#showItem(current);
+			else if (this.#shown_ms === null && current.peek(0) && this.viewer.isShowing(current))
+				this.#onShown(current);
+			return;
+		}
+		this.#showItem(null);
+		this.#empty.replaceChildren(...emptyText(state, this.#isExpert, this.#queue.error, () => this.#queue.fill()));
+	}
+
+	/** @param {import('./item.js').Item|null} item */
+	#showItem(item) {
+		this.#item = item;
+		this.#enable(false);
+		this.viewer.show(item);
+	}
+
+	/** @param {import('./item.js').Item} item */
+	#onShown(item) {
+		if (item !== this.#queue.current)
+			return;
+		this.#shown_ms = performance.now();
+		this.taxa.enable(true);
+		const n = item.task.frames.length;
+		this.#work.dataset.subject = String(item.task.subject);
+		say(n > 1 ? `${plural(n, 'picture')}.` : 'One picture.');
+	}
+
+	/** @param {boolean} on */
+	#enable(on) {
+		this.#shown_ms = on ? performance.now() : null;
+		this.taxa.enable(on);
+	}
+
+	/** @param {KeyboardEvent} event */
+	#onKey(event) {
+		if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || isTyping(event.target) ||
+			document.querySelector('dialog[open]'))
+			return;
+		const target = /** @type {HTMLElement} */ (event.target);
+		const isOnButton = target.matches('button, a, input') && (event.key === ' ' || event.key === 'Enter');
+		if (isOnButton)
+			return;
+		const choice = this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
+		if (choice && !event.repeat)
+			this.answer(choice);
+		else if (event.key === 'Backspace' && !event.repeat)
+			this.undo();
+		else if (event.key === '/')
+			this.taxa.focusFilter();
+		else if (!choice && !this.viewer.onKey(event))
+			return;
+		event.preventDefault();
+	}
+
+	/** @returns {import('./help.js').Shortcut[]} */
+	#shortcuts() {
+		const taxa = [...this.taxa.keys].filter(([key, choice]) => choice.taxon && choice.taxon.kind !== 'blank' && key !== ' ');
+		return [
+			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon?.common_name ?? ''])),
+			['space', 'nothing here'],
+			[this.taxa.cantTellKey, 'can’t tell'],
+			['← →', 'previous, next picture'],
+			['.', 'play or pause the burst'],
+			['backspace', 'take back the last answer'],
+			['/', 'filter the names'],
+		];
+	}
+
+	/** This tab's last answers survive a reload, so that they can still be taken back. */
+	#storageKey() {
+		return `topi.given.${this.project.slug}.${this.#isExpert ? 'expert' : 'people'}`;
+	}
+
+	#remember() {
+		this.#given = this.#given.slice(-UNDO_MOST);
+		const last = this.#given.at(-1);
+		this.#last.textContent = last ? last.label : '';
+		this.#undo.disabled = !last;
+		try {
+			sessionStorage.setItem(this.#storageKey(), JSON.stringify({ volunteer: this.account.me?.id, given: this.#given }));
+		} catch {
+			// Not kept over a reload then; the answers themselves are the outbox's.
+		}
+	}
+
+	#recall() {
+		this.#given = [];
+		try {
+			const kept = JSON.parse(sessionStorage.getItem(this.#storageKey()) ?? 'null');
+			if (kept && kept.volunteer === this.account.me?.id)
+				this.#given = kept.given;
+		} catch {
+			// See #remember.
+		}
+		this.#remember();
+	}
+}
+
+/**
+ * @param {HTMLElement} main @param {string} slug
+ * @param {import('./account.js').Account} account @param {import('./outbox.js').Outbox} outbox
+ * @returns {Promise<() => void>} leaves the screen
+ */
+export async function showLabel(main, slug, account, outbox) {
+	const project = await api.getProject(slug);
+	document.title = `${project.title} · topi`;
+	const screen = new LabelScreen(main, project, account, outbox);
+	return () => screen.close();
+}

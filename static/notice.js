@@ -1,0 +1,33 @@
+/** What the page says to the person: quiet news for everybody and screen readers, and problems that stay until closed. */
+import { el } from './dom.js';
+
+const news = /** @type {HTMLElement} */ (document.getElementById('news'));
+const problems = /** @type {HTMLElement} */ (document.getElementById('problems'));
+
+/** Tells a screen reader, politely. @param {string} text */
+export function say(text) {
+	news.textContent = text;
+}
+
+/**
+ * Shows a problem until it is closed. The same text is shown once.
+ * @param {string} text one line: what went wrong and what happens now
+ */
+export function showProblem(text) {
+	if ([...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
+		return;
+	const box = el('div', { class: 'problem', role: 'alert' }, el('p', {}, text),
+		el('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message', on: { click: () => box.remove() } }, '✕'));
+	problems.append(box);
+}
+
+/** Shows what a failed promise says. @param {unknown} cause @param {string} [before] */
+export function showError(cause, before = '') {
+	const text = cause instanceof Error ? cause.message : String(cause);
+	showProblem(before ? `${before}: ${text}.` : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+}
+
+/** Takes every shown problem away: the person went elsewhere. */
+export function clearProblems() {
+	problems.replaceChildren();
+}

@@ -1,0 +1,61 @@
+// Takes pictures of the page in every state, to look at by eye: node tests/browser/look.mjs OUT [folder of JPEGs]
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { launch } from './support.mjs';
+import { Mock } from './mock.mjs';
+
+const [out = 'look', photos] = process.argv.slice(2);
+mkdirSync(out, { recursive: true });
+const files = photos ? readdirSync(photos, { recursive: true }).filter((f) => /\.jpe?g$/i.test(f)).map((f) => join(photos, f)) : [];
+const browser = await launch();
+for (const colorScheme of ['light', 'dark'])
+	for (const [name, width, height] of [['wide', 1280, 800], ['phone', 360, 740]]) {
+		const mock = new Mock({ n_subjects: 8, n_frames: 5, n_expert: 1 });
+		if (files.length)
+			mock.picture = (id) => readFileSync(files[Math.floor((id - 1000) / 10) * 5 + id % 10]);
+		await mock.start();
+		const context = await browser.newContext({ colorScheme, viewport: { width, height }, hasTouch: name === 'phone' });
+		const page = await context.newPage();
+		const shot = (what) => page.screenshot({ path: join(out, `${what}-${name}-${colorScheme}.png`) });
+		await page.goto(mock.url);
+		await page.waitForSelector('.card');
+		await shot('landing');
+		await page.click('.card .primary');
+		await page.waitForSelector('.choice:enabled');
+		await page.keyboard.press('ArrowRight');
+		await page.waitForTimeout(300);
+		await shot('label-one');
+		for (const key of ['z', 't', ' ', '0']) {
+			await page.waitForSelector('.choice:enabled');
+			await page.keyboard.press(key);
+			await page.waitForTimeout(150);
+		}
+		await page.waitForTimeout(500);
+		await shot('label-burst');
+		await page.keyboard.press('?');
+		await shot('help');
+		await page.keyboard.press('Escape');
+		await page.click('#account button');
+		await shot('login');
+		await page.keyboard.press('Escape');
+		await mock.stop();
+		await page.waitForSelector('.choice:enabled');
+		await page.keyboard.press('z');
+		await page.waitForTimeout(800);
+		await shot('label-offline');
+		for (let i = 0; i < 5; i++) {
+			await page.keyboard.press('w');
+			await page.waitForTimeout(150);
+		}
+		await page.waitForTimeout(600);
+		await shot('error');
+		await page.click('#sending');
+		await shot('sending');
+		await page.keyboard.press('Escape');
+		await mock.start();
+		await page.waitForSelector('text=You have seen everything', { timeout: 60_000 });
+		await shot('empty');
+		await context.close();
+		await mock.stop();
+	}
+await browser.close();

@@ -1,0 +1,372 @@
+// What a volunteer does, in a real browser, against a server in memory that can be made to fail at a chosen moment.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { Mock } from './mock.mjs';
+import { choices, launch, onScreen, sent } from './support.mjs';
+
+describe('the labelling page', { timeout: 240_000 }, () => {
+	let browser, mock, context, page;
+	/** Problems that the page or the browser saw and the case did not expect. */
+	let faults;
+
+	before(async () => {
+		browser = await launch();
+	});
+	after(() => browser.close());
+
+	async function open(options = {}) {
+		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+		page = await context.newPage();
+		page.on('pageerror', (error) => faults.push(String(error)));
+		page.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+		return page;
+	}
+
+	beforeEach(async () => {
+		faults = [];
+		mock = new Mock();
+		await mock.start();
+	});
+	afterEach(async () => {
+		await context.close();
+		await mock.stop().catch(() => null);
+		assert.deepEqual(faults, []);
+	});
+
+	const label = () => page.goto(`${mock.url}#/p/mara`);
+	/** Every answer is of another subject of the same volunteer, and none was stored twice. */
+	const assertOnce = (n) => {
+		assert.equal(mock.standing().length, n);
+		assert.equal(new Set(mock.standing().map((a) => `${a.volunteer}/${a.subject}`)).size, n);
+		assert.equal(new Set(mock.answers.map((a) => a.uuid)).size, mock.answers.length);
+	};
+
+	it('goes from the landing page to the last subject by keyboard alone', async () => {
+		await open();
+		await page.goto(mock.url);
+		await page.waitForSelector('.card');
+		await page.locator('.card a').focus();
+		await page.keyboard.press('Enter');
+		const shown = [];
+		const keys = ['z', 't', ' ', '0', 'w', 'a', 'e', 'g', 'l', 's', 'h', 'v'];
+		for (const key of keys) {
+			shown.push(await onScreen(page, shown.at(-1)));
+			await page.keyboard.press('ArrowRight');
+			await page.keyboard.press(key);
+		}
+		await page.waitForSelector('text=You have seen everything for now');
+		await sent(page, mock, 12);
+		assert.deepEqual(mock.answers.map((a) => String(a.subject)), shown);
+		const given = mock.answers.map(({ body }) => body.answer === 'taxa' ? body.taxa[0].taxon : body.answer);
+		assert.deepEqual(given, [12, 13, 11, 'cant_tell', 14, 15, 16, 17, 18, 19, 20, 21]);
+		for (const { body } of mock.answers)
+			assert.ok(Number.isInteger(body.duration_ms) && body.duration_ms >= 0 && body.duration_ms < 60_000);
+		assertOnce(12);
+	});
+
+	it('takes names by the filter', async () => {
+		await open();
+		await label();
+		const first = await onScreen(page);
+		await page.keyboard.press('/');
+		await page.keyboard.type('crocuta');
+		assert.deepEqual(await choices(page), ['Spotted hyena']);
+		await page.keyboard.press('Enter');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.equal(mock.answers[0].body.taxa[0].taxon, 19);
+		assert.equal((await choices(page)).length, 10, 'the next subject starts with every name');
+	});
+
+	it('works by touch at 360 x 740, with targets of 44 px and no sideways scroll', async () => {
+		await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		await page.goto(mock.url);
+		await page.tap('.card a');
+		const first = await onScreen(page);
+		const small = await page.$$eval('button, a, input', (nodes) => nodes.map((node) => [node.textContent, node.getBoundingClientRect()])
+			.filter(([, box]) => box.width > 0 && (box.width < 44 || box.height < 44) && box.width !== 20).map(([text]) => text));
+		assert.deepEqual(small, []);
+		assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+		await page.tap('.choice:has-text("Topi")');
+		const second = await onScreen(page, first);
+		await page.tap('.choice:has-text("Nothing here")');
+		await onScreen(page, second);
+		await sent(page, mock, 2);
+		await page.tap('.undo');
+		await onScreen(page, undefined, second);
+		assertOnce(1);
+	});
+
+	it('disables the answers until the picture is decoded', async () => {
+		let let_go;
+		const held = new Promise((resolve) => {
+			let_go = resolve;
+		});
+		mock.hooks.media = (_id, size) => size === '1280' ? held : null;
+		await open();
+		await label();
+		await page.waitForSelector('.choice');
+		assert.equal(await page.locator('.choice:enabled').count(), 0);
+		await page.keyboard.press('z');
+		let_go();
+		await onScreen(page);
+		assert.ok(await page.$eval('.picture img', (image) => image.complete && image.naturalWidth > 0));
+		assert.equal(mock.answers.length, 0, 'a key before the picture is no answer');
+		await page.keyboard.press('z');
+		await sent(page, mock, 1);
+	});
+
+	it('has the next subject on screen within 100 ms of an answer', async () => {
+		mock.hooks['before classifications'] = () => new Promise((resolve) => {
+			setTimeout(resolve, 800);
+		});
+		await open();
+		await label();
+		await onScreen(page);
+		await page.waitForTimeout(700); // the ones ahead are decoded
+		const took_ms = await page.evaluate(() => new Promise((resolve) => {
+			const before = document.querySelector('.picture img');
+			const start = performance.now();
+			new MutationObserver(() => {
+				const now = document.querySelector('.picture img');
+				if (now && now !== before)
+					resolve(performance.now() - start);
+			}).observe(document.querySelector('.picture'), { childList: true });
+			document.querySelector('.choice').click();
+		}));
+		assert.ok(took_ms < 100, `took ${took_ms} ms`);
+	});
+
+	it('loses no answer when the server dies between its commit and its reply', async () => {
+		await open();
+		await label();
+		let n_cuts = 0;
+		mock.hooks['after classifications'] = () => n_cuts++ < 2 ? 'cut' : null;
+		let last = await onScreen(page);
+		for (const key of ['z', 't']) {
+			await page.keyboard.press(key);
+			last = await onScreen(page, last);
+		}
+		await mock.stop();
+		await page.keyboard.press('w');
+		await page.waitForSelector('#sending:not([hidden])');
+		assert.match(await page.textContent('#sending'), /answers? waits? to be sent/);
+		await mock.start();
+		await sent(page, mock, 3);
+		await page.waitForSelector('#sending', { state: 'hidden' });
+		assertOnce(3);
+	});
+
+	it('sends after a reload what was not sent before it', async () => {
+		await open();
+		await label();
+		let blocked = true;
+		mock.hooks['before classifications'] = () => blocked ? 'cut' : null;
+		const first = await onScreen(page);
+		await page.keyboard.press('z');
+		await onScreen(page, first);
+		await page.reload();
+		await page.waitForSelector('#sending:not([hidden])');
+		assert.notEqual(await onScreen(page), first, 'an answered subject does not come back');
+		blocked = false;
+		await sent(page, mock, 1);
+		assertOnce(1);
+	});
+
+	it('keeps answers in localStorage where IndexedDB is forbidden', async () => {
+		await open();
+		await page.addInitScript(() => {
+			Object.defineProperty(globalThis, 'indexedDB', { get: () => undefined });
+		});
+		await label();
+		mock.hooks['before classifications'] = () => 'cut';
+		await onScreen(page);
+		await page.keyboard.press('z');
+		await page.waitForSelector('#sending:not([hidden])');
+		assert.equal(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('topi.outbox.')).length), 1);
+		mock.hooks = {};
+		await page.reload();
+		await sent(page, mock, 1);
+		await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('topi.outbox.')));
+	});
+
+	it('shows a refused answer with its reason until it is dismissed', async () => {
+		await open();
+		await label();
+		mock.hooks['before classifications'] = () => {
+			throw mock.refuse(409, 'conflict', 'you have answered this subject already');
+		};
+		await onScreen(page);
+		await page.keyboard.press('z');
+		await page.waitForSelector('.problem:has-text("you have answered this subject already")');
+		await page.reload();
+		await page.click('#sending:has-text("1 not accepted")');
+		await page.waitForSelector('dialog li:has-text("Plains zebra"):has-text("you have answered this subject already")');
+		await page.click('dialog >> text=Dismiss');
+		await page.waitForSelector('#sending', { state: 'hidden' });
+	});
+
+	it('undoes the last answers: sent, over a reload, and unsent without a server', async () => {
+		await open();
+		await label();
+		const first = await onScreen(page);
+		await page.keyboard.press('z');
+		const second = await onScreen(page, first);
+		await page.keyboard.press('t');
+		await onScreen(page, second);
+		await sent(page, mock, 2);
+		await page.keyboard.press('Backspace');
+		await onScreen(page, undefined, second);
+		await page.keyboard.press('w');
+		await onScreen(page, second);
+		await sent(page, mock, 2);
+		await page.reload();
+		await onScreen(page);
+		await page.keyboard.press('Backspace');
+		await onScreen(page, undefined, second);
+		await page.keyboard.press('Backspace');
+		await onScreen(page, undefined, first);
+		assert.equal(mock.standing().length, 0);
+		await mock.stop();
+		await page.keyboard.press('l');
+		await onScreen(page, undefined, second);
+		await page.keyboard.press('Backspace');
+		await onScreen(page, undefined, first);
+		await page.keyboard.press('g');
+		await onScreen(page, undefined, second);
+		await mock.start();
+		await sent(page, mock, 1);
+		assert.equal(String(mock.standing()[0].subject), first);
+		assert.equal(mock.standing()[0].body.taxa[0].taxon, 17);
+	});
+
+	it('keeps two tabs from answering the same subject', async () => {
+		await open();
+		await label();
+		const other = await context.newPage();
+		await other.goto(`${mock.url}#/p/mara`);
+		const first = await onScreen(page);
+		assert.equal(await onScreen(other), first);
+		let mine = first, theirs = first;
+		for (let i = 0; i < 3; i++) {
+			await page.keyboard.press('z');
+			mine = await onScreen(page, mine);
+			theirs = await onScreen(other, theirs);
+			await other.keyboard.press('t');
+			theirs = await onScreen(other, theirs);
+			mine = await onScreen(page, mine);
+		}
+		await sent(page, mock, 6);
+		assertOnce(6);
+		assert.equal(await page.locator('.problem').count(), 0);
+	});
+
+	it('claims anonymous answers by signing up and by logging in', async () => {
+		await open();
+		await label();
+		let last = await onScreen(page);
+		await page.keyboard.press('z');
+		last = await onScreen(page, last);
+		await page.click('#account >> text=Sign up');
+		await page.fill('dialog [name=name]', 'amina');
+		await page.fill('dialog [name=password]', 'a long password');
+		await page.click('dialog >> button[type=submit]');
+		await page.waitForSelector('#account >> text=amina');
+		await page.click('#account >> text=Log out');
+		await page.waitForSelector('#account >> text=Log in');
+		last = await onScreen(page);
+		await page.keyboard.press('t');
+		await onScreen(page, last);
+		await page.click('#account >> text=Log in');
+		await page.fill('dialog [name=name]', 'amina');
+		await page.fill('dialog [name=password]', 'a wrong password');
+		await page.click('dialog >> button[type=submit]');
+		await page.waitForSelector('dialog >> text=Name or password is wrong');
+		await page.fill('dialog [name=password]', 'a long password');
+		await page.click('dialog >> button[type=submit]');
+		await page.waitForSelector('#account >> text=amina');
+		const account = [...mock.volunteers.values()].find((v) => v.name === 'amina');
+		assert.deepEqual(mock.standing().map((a) => a.volunteer), [account.id, account.id]);
+		await page.goto(mock.url);
+		await page.waitForSelector('text=You have given 2 answers');
+	});
+
+	it('holds an account’s unsent answers until that account is back', async () => {
+		await open();
+		mock.addUser('amina', 'a long password');
+		await label();
+		const logIn = async () => {
+			await page.click('#account >> text=Log in');
+			await page.fill('dialog [name=name]', 'amina');
+			await page.fill('dialog [name=password]', 'a long password');
+			await page.click('dialog >> button[type=submit]');
+			await page.waitForSelector('#account >> text=amina');
+		};
+		await logIn();
+		await onScreen(page);
+		mock.hooks['before classifications'] = () => 'cut';
+		await page.keyboard.press('z');
+		await page.waitForSelector('#sending:has-text("1 answer waits")');
+		await page.click('#account >> text=Log out');
+		await page.waitForSelector('#sending:has-text("1 of another account")');
+		mock.hooks = {};
+		await page.waitForTimeout(1500);
+		assert.equal(mock.answers.length, 0);
+		await logIn();
+		await sent(page, mock, 1);
+		assert.equal(mock.answers[0].volunteer, 1);
+	});
+
+	it('offers the expert queue to experts only', async () => {
+		mock.subjects.push({ id: 900, queue: 'expert', frames: [1] });
+		mock.addUser('vera', 'a long password', { mara: ['expert'] });
+		await open();
+		await label();
+		await onScreen(page);
+		assert.ok(await page.isHidden('.switch'));
+		await page.click('#account >> text=Log in');
+		await page.fill('dialog [name=name]', 'vera');
+		await page.fill('dialog [name=password]', 'a long password');
+		await page.click('dialog >> button[type=submit]');
+		await page.check('.switch input');
+		await onScreen(page, undefined, '900');
+		await page.keyboard.press('l');
+		await page.waitForSelector('text=You have seen everything');
+		await sent(page, mock, 1);
+		assert.equal(mock.answers[0].body.queue, 'expert');
+	});
+
+	it('says what is wrong where there is no project, none of that name, or no server', async () => {
+		mock.projects = false;
+		await open();
+		await page.goto(mock.url);
+		await page.waitForSelector('text=There is no project yet');
+		await page.goto(`${mock.url}#/p/nowhere`);
+		await page.waitForSelector('text=No such project');
+		mock.hooks['before projects'] = () => 'cut';
+		await page.goto(`${mock.url}#/`);
+		await page.waitForSelector('text=The projects could not be loaded: the server cannot be reached.');
+		mock.hooks = {};
+		mock.projects = true;
+		await page.click('text=Try again');
+		await page.waitForSelector('.card');
+	});
+
+	it('is dark where the person wants dark, and still readable', async () => {
+		await open({ colorScheme: 'dark', reducedMotion: 'reduce' });
+		await label();
+		await onScreen(page);
+		const ratio = await page.evaluate(() => {
+			const light = (/** @type {string} */ rgb) => {
+				const [r, g, b] = (rgb.match(/[\d.]+/g) ?? []).map((v) => {
+					const c = Number(v) / 255;
+					return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+				});
+				return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+			};
+			const style = getComputedStyle(document.querySelector('.choice'));
+			return (light(style.color) + 0.05) / (light(style.backgroundColor) + 0.05);
+		});
+		assert.ok(ratio > 7, `contrast ${ratio}`);
+	});
+});
