@@ -4,8 +4,11 @@
 #include "command.h"
 
 int cmd_init(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_project(int argc, char **argv);
 int cmd_deployment(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_infer(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+int cmd_token(int argc, char **argv);

@@ -10,6 +10,11 @@
 
 static const struct command commands[] = {
 	{"init", cmd_init, "DIR", "make a data directory", ""},
+	{"serve", cmd_serve, "DIR [--listen HOST:PORT] [--worker auto|cpu|cuda|none] [--verbose]",
+		"serve the pages, the volunteers and the workers",
+		"Listens at 127.0.0.1:8080 until it is asked to end (SIGTERM, Ctrl-C). --worker is the\n"
+		"worker that it keeps beside itself. --verbose writes a line a request to stderr. It\n"
+		"speaks no TLS: put a reverse proxy in front where others than this network can ask.\n"},
 	{"project", cmd_project,
 		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json",
 		"make, list, print or change a project",
@@ -45,6 +50,16 @@ static const struct command commands[] = {
 		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
 		"--raw the logits. D is auto, cpu, cuda or cuda:N. A bad file gets a line with "
 		"\"error\".\n"},
+	{"user", cmd_user,
+		"add DIR NAME [--admin] [--role ROLE --project SLUG] [--password-file FILE] | list DIR |\n"
+		"  role DIR NAME --role ROLE --project SLUG|--admin [--remove] | passwd DIR NAME "
+		"[--password-file FILE]",
+		"accounts, roles, passwords",
+		"A password is the first line of stdin or of FILE, 8 to 200 bytes. ROLE is admin,\n"
+		"researcher or expert of a project; --admin is of everything. A new password ends every\n"
+		"session.\n"},
+	{"token", cmd_token, "add DIR NAME | list DIR | revoke DIR NAME", "keys for workers",
+		"`add` prints the token, once: only its hash is kept.\n"},
 	{0},
 };
 

@@ -61,7 +61,7 @@ static bool matches(const char *pattern, struct request *r, int *project_arg)
 
 static const struct route *find_route(struct request *r, int *project_arg)
 {
-	const struct route *const tables[] = {volunteer_routes, page_routes};
+	const struct route *const tables[] = {volunteer_routes, worker_routes, page_routes};
 	const char *method = strcmp(r->method, "HEAD") == 0 ? "GET" : r->method;
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
 		for (const struct route *route = tables[t]; route->method; route++)
