@@ -18,6 +18,9 @@ struct certificate {
 	int64_t issued_ms;
 };
 
+/* A threshold is the confidence of a gold subject; the same confidence computed on another path may round below it. */
+static const double ROUNDING = 1e-9;
+
 struct gold {
 	bool for_threshold; /* else for the calibration */
 	bool right;
@@ -146,7 +149,7 @@ static enum status issue(struct db *db, const struct project *p, struct calibrat
 	struct certificate old = {0};
 	const struct policy *policy = &p->policy;
 	enum status st = db_one(db, Q_PREDICTION_N_SURE, &row, err, "id", p->model_id,
-		raw_threshold(c, fmin(t->threshold, 1 - 1e-9)));
+		raw_threshold(c, fmin(t->threshold, 1 - ROUNDING) - ROUNDING));
 	if (st != OK)
 		return st;
 	double n_sure = (double)col_int(row, 0);
@@ -237,8 +240,9 @@ enum status certificate_apply(struct db *db, const struct project *p, const stru
 		return st == NOT_FOUND ? OK : st;
 	st = prediction_read_top(db, p, s->prediction_id, &top, err);
 	int class = project_class(p, top.taxon_id);
-	if (st != OK || !top.calibrated || top.model_id != c.model_id || top.p < c.threshold ||
-		class < 0 || p->taxa[class].protected || p->taxa[class].retired)
+	if (st != OK || !top.calibrated || top.model_id != c.model_id ||
+		top.p < c.threshold - ROUNDING || class < 0 || p->taxa[class].protected ||
+		p->taxa[class].retired)
 		return st;
 	st = on_probation(db, p, &c, s->deployment_id, &probation, err);
 	if (st == OK)

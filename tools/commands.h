@@ -12,3 +12,4 @@ int cmd_export(int argc, char **argv);
 int cmd_infer(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_certificate(int argc, char **argv);

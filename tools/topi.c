@@ -31,6 +31,10 @@ static const struct command commands[] = {
 		"--clock-shift-s S             seconds to add to what the clock showed\n"
 		"--holdout on|off              models are judged there, never trained\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
+	{"certificate", cmd_certificate, "list DIR PROJECT [--json]",
+		"under which bounds the model labels alone",
+		"Each certificate with its promise, the gold that it stands on, its audits and whether it\n"
+		"was revoked. docs/consensus.md says what the figures promise.\n"},
 	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
 		"replay a recorded project through the label model",
 		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"

@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include "civet.h"
+#include "upkeep.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@ struct pool {
 struct server {
 	struct app app;
 	struct civet *civet;
+	struct upkeep *upkeep;
 	char *dir;
 	char url[100];
 };
@@ -91,6 +93,8 @@ enum status server_start(const struct server_options *options, struct server **o
 	if (st == OK)
 		st = pool_open(s->dir, &s->app.readers, err);
 	if (st == OK)
+		st = upkeep_start(s->app.writer, &s->upkeep, err);
+	if (st == OK)
 		st = civet_open(&s->app, options->listen, &s->civet, &port, err);
 	if (st != OK) {
 		server_stop(s);
@@ -112,6 +116,7 @@ void server_stop(struct server *s)
 	if (!s)
 		return;
 	civet_close(s->civet);
+	upkeep_stop(s->upkeep);
 	pool_close(s->app.readers);
 	writer_stop(s->app.writer);
 	free(s->dir);

@@ -93,6 +93,15 @@ SELECT g.subject_id, g.purpose, g.p_draw, COALESCE(t.code, ''), d.name, COALESCE
 FROM gold g JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.deployment_id
 LEFT JOIN taxon t ON t.id = g.taxon_id WHERE g.project_id = ?1 ORDER BY g.subject_id;
 
+-- name: gold_get
+SELECT purpose, p_draw FROM gold WHERE subject_id = ?1;
+
 -- name: gold_drawable
-SELECT s.id FROM subject s WHERE s.project_id = ?1 AND s.state = 'open' AND s.n_answers = 0 AND s.blind = 0
-  AND NOT EXISTS (SELECT 1 FROM gold g WHERE g.subject_id = s.id) ORDER BY s.id;
+SELECT s.id FROM subject s JOIN deployment d ON d.id = s.deployment_id
+WHERE s.project_id = ?1 AND s.state = 'open' AND s.n_answers = 0 AND s.n_cant_tell = 0 AND s.blind = 0
+  AND d.holdout <= ?2
+  AND NOT EXISTS (SELECT 1 FROM gold g WHERE g.subject_id = s.id)
+ORDER BY s.id;
+
+-- name: subject_to_expert
+UPDATE subject SET state = 'expert' WHERE id = ?1;

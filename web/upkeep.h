@@ -1,0 +1,13 @@
+/*
+ * What the server does by itself, about once a second and in pieces so small that no answer waits for them: deciding
+ * subjects again that a calibration, a certificate or its end has marked, and forgetting leases that died long ago.
+ */
+#pragma once
+
+#include "writer.h"
+
+struct upkeep;
+
+/* Owns: borrows writer until upkeep_stop; the caller owns *out. Errors: FAULT. */
+enum status upkeep_start(struct writer *writer, struct upkeep **out, struct err *err) MUST_CHECK;
+void upkeep_stop(struct upkeep *upkeep); /* NULL is fine */
