@@ -31,6 +31,15 @@ static const struct command commands[] = {
 		"--clock-shift-s S             seconds to add to what the clock showed\n"
 		"--holdout on|off              models are judged there, never trained\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
+	{"gold", cmd_gold,
+		"draw DIR PROJECT --n N --purpose P | add DIR PROJECT FILE.csv | list DIR PROJECT",
+		"subjects whose truth an expert gives",
+		"draw puts N random open subjects into the expert queue; P is certify (never shown, never\n"
+		"trained on: what certificates stand on), train-people or probe; --not-holdout leaves out "
+		"the\n"
+		"deployments that models are judged on; --seed S repeats a draw. add reads the columns "
+		"subject\n"
+		"and label (a taxon's code); rows that were not drawn become train-people gold.\n"},
 	{"certificate", cmd_certificate, "list DIR PROJECT [--json]",
 		"under which bounds the model labels alone",
 		"Each certificate with its promise, the gold that it stands on, its audits and whether it\n"

@@ -116,7 +116,7 @@ export class Mock {
 				response.writeHead(200, { ...headers, 'Content-Type': bytes[0] === 0xff ? 'image/jpeg' : 'image/png', 'Cache-Control': 'private, max-age=3600' }).end(bytes);
 				return;
 			}
-			const file = path === '/' ? 'index.html' : path.slice(1);
+			const file = path === '/' ? 'index.html' : path.replace('/static/', '');
 			if (!/^[a-z]+\.(html|js|css|svg)$/.test(file))
 				throw new Refusal(404, 'not found', `no page ${path}`);
 			const bytes = await readFile(new URL(file, STATIC));

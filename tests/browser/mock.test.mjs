@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Mock } from './mock.mjs';
-import { choices, launch, onScreen, sent } from './support.mjs';
+import { choices, launch, logIn, onScreen, sent, signUp } from './support.mjs';
 
 describe('the labelling page', { timeout: 240_000 }, () => {
 	let browser, mock, context, page;
@@ -267,11 +267,7 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		let last = await onScreen(page);
 		await page.keyboard.press('z');
 		last = await onScreen(page, last);
-		await page.click('#account >> text=Sign up');
-		await page.fill('dialog [name=name]', 'amina');
-		await page.fill('dialog [name=password]', 'a long password');
-		await page.click('dialog >> button[type=submit]');
-		await page.waitForSelector('#account >> text=amina');
+		await signUp(page, 'amina', 'a long password');
 		await page.click('#account >> text=Log out');
 		await page.waitForSelector('#account >> text=Log in');
 		last = await onScreen(page);
@@ -295,14 +291,7 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await open();
 		mock.addUser('amina', 'a long password');
 		await label();
-		const logIn = async () => {
-			await page.click('#account >> text=Log in');
-			await page.fill('dialog [name=name]', 'amina');
-			await page.fill('dialog [name=password]', 'a long password');
-			await page.click('dialog >> button[type=submit]');
-			await page.waitForSelector('#account >> text=amina');
-		};
-		await logIn();
+		await logIn(page, 'amina', 'a long password');
 		await onScreen(page);
 		mock.hooks['before classifications'] = () => 'cut';
 		await page.keyboard.press('z');
@@ -312,7 +301,7 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		mock.hooks = {};
 		await page.waitForTimeout(1500);
 		assert.equal(mock.answers.length, 0);
-		await logIn();
+		await logIn(page, 'amina', 'a long password');
 		await sent(page, mock, 1);
 		assert.equal(mock.answers[0].volunteer, 1);
 	});
@@ -324,10 +313,7 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await label();
 		await onScreen(page);
 		assert.ok(await page.isHidden('.switch'));
-		await page.click('#account >> text=Log in');
-		await page.fill('dialog [name=name]', 'vera');
-		await page.fill('dialog [name=password]', 'a long password');
-		await page.click('dialog >> button[type=submit]');
+		await logIn(page, 'vera', 'a long password');
 		await page.check('.switch input');
 		await onScreen(page, undefined, '900');
 		await page.keyboard.press('l');

@@ -36,3 +36,14 @@ export async function sent(page, server, n) {
 		await page.waitForTimeout(50);
 	}
 }
+
+async function enter(page, button, name, password) {
+	await page.click(`#account >> text=${button}`);
+	await page.fill('dialog [name=name]', name);
+	await page.fill('dialog [name=password]', password);
+	await page.click('dialog >> button[type=submit]');
+	await page.waitForSelector(`#account >> text=${name}`);
+}
+
+export const logIn = (page, name, password) => enter(page, 'Log in', name, password);
+export const signUp = (page, name, password) => enter(page, 'Sign up', name, password);

@@ -1,0 +1,134 @@
+// `topi serve` on a small project of its own, made the way a person makes one: init, project add, import, serve.
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+export const TOPI = process.env.TOPI ?? '';
+
+/** What the program cannot do (yet), of what a served project needs; null: it can do everything. */
+export async function missing() {
+	if (!TOPI)
+		return 'TOPI does not name the program';
+	for (const command of ['import', 'serve'])
+		if (!await run(TOPI, ['help', command]).then(() => true, () => false))
+			return `this topi has no command ${command}`;
+	return null;
+}
+
+const PROJECT = {
+	slug: 'mara', title: 'Mara Triangle', description: 'A small project.',
+	taxa: [
+		{ code: 'blank', kind: 'blank', common_name: 'Nothing here' },
+		{ code: 'zebra', kind: 'animal', common_name: 'Plains zebra', scientific_name: 'Equus quagga', hotkey: 'z' },
+		{ code: 'topi', kind: 'animal', common_name: 'Topi', scientific_name: 'Damaliscus lunatus', hotkey: 't' },
+		{ code: 'lion', kind: 'animal', common_name: 'Lion', scientific_name: 'Panthera leo' },
+	],
+};
+
+/** JPEGs drawn by the browser itself. @returns {Promise<Buffer[]>} */
+async function drawJpegs(browser, n) {
+	const page = await browser.newPage();
+	const drawn = await page.evaluate((count) => Array.from({ length: count }, (_, i) => {
+		const canvas = document.createElement('canvas');
+		[canvas.width, canvas.height] = [800, 600];
+		const draw = canvas.getContext('2d');
+		draw.fillStyle = '#c9d8e2';
+		draw.fillRect(0, 0, 800, 600);
+		draw.fillStyle = '#9a7b45';
+		draw.fillRect(0, 320, 800, 280);
+		draw.fillStyle = `hsl(${i * 37} 50% 35%)`;
+		draw.fillRect(100 + 40 * (i % 12), 280, 160, 90);
+		draw.fillText(String(i), 20, 20);
+		return canvas.toDataURL('image/jpeg', 0.9).split(',')[1];
+	}), n);
+	await page.close();
+	return drawn.map((text) => Buffer.from(text, 'base64'));
+}
+
+async function freePort() {
+	const socket = net.createServer();
+	await new Promise((resolve) => socket.listen(0, '127.0.0.1', resolve));
+	const { port } = socket.address();
+	await new Promise((resolve) => socket.close(resolve));
+	return port;
+}
+
+/** One CSV row; a field with commas or quotes stands in quotes. @param {string} line */
+function fields(line) {
+	return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map((m) => m[1]?.replaceAll('""', '"') ?? m[2]);
+}
+
+export class Real {
+	#n_exports = 0;
+
+	/** A project of n_subjects capture events of two photographs each. */
+	static async make(browser, n_subjects) {
+		const real = new Real();
+		real.root = await mkdtemp(join(tmpdir(), 'topi-browser-'));
+		real.dir = join(real.root, 'data');
+		const photos = join(real.root, 'photos');
+		await mkdir(photos);
+		const lines = ['file,deployment,timestamp,event'];
+		for (const [i, bytes] of (await drawJpegs(browser, 2 * n_subjects)).entries()) {
+			await writeFile(join(photos, `${i}.jpg`), bytes);
+			const minute = String(Math.floor(i / 2)).padStart(2, '0');
+			lines.push(`${i}.jpg,river,2026-07-01T06:${minute}:0${i % 2}Z,e${Math.floor(i / 2)}`);
+		}
+		await writeFile(join(photos, 'manifest.csv'), lines.join('\n') + '\n');
+		await writeFile(join(real.root, 'project.json'), JSON.stringify(PROJECT));
+		await run(TOPI, ['init', real.dir]);
+		await run(TOPI, ['project', 'add', real.dir, join(real.root, 'project.json')]);
+		await run(TOPI, ['import', real.dir, 'mara', photos, '--manifest', join(photos, 'manifest.csv'), '--utc-offset', '+00:00']);
+		real.port = await freePort();
+		await real.start();
+		return real;
+	}
+
+	get url() {
+		return `http://127.0.0.1:${this.port}/`;
+	}
+
+	async start() {
+		this.server = spawn(TOPI, ['serve', this.dir, '--listen', `127.0.0.1:${this.port}`, '--worker', 'none'], { stdio: 'inherit' });
+		for (let i = 0; i < 100; i++) {
+			if (await fetch(`${this.url}healthz`).then((reply) => reply.ok, () => false))
+				return;
+			if (this.server.exitCode !== null)
+				break;
+			await new Promise((resolve) => {
+				setTimeout(resolve, 100);
+			});
+		}
+		throw new Error('topi serve does not answer');
+	}
+
+	/** kill -9, as a power cut would. */
+	async stop() {
+		if (this.server.exitCode !== null || this.server.signalCode !== null)
+			return;
+		const ended = new Promise((resolve) => {
+			this.server.on('exit', resolve);
+		});
+		this.server.kill('SIGKILL');
+		await ended;
+	}
+
+	async remove() {
+		await this.stop();
+		await rm(this.root, { recursive: true, force: true });
+	}
+
+	/** The answers in force, from the program's own export. @returns {Promise<Record<string, string>[]>} */
+	async standing() {
+		const out = join(this.root, `answers-${this.#n_exports++}.csv`);
+		await run(TOPI, ['export', this.dir, 'mara', '--format', 'classifications', '--out', out]);
+		const [head, ...lines] = (await readFile(out, 'utf8')).split(/\r?\n/).filter((line) => line !== '');
+		const names = fields(head);
+		const rows = lines.map((line) => Object.fromEntries(fields(line).map((value, i) => [names[i], value])));
+		return rows.filter((row) => row.answer !== 'undone' && row.superseded_by === '');
+	}
+}

@@ -1,0 +1,237 @@
+/* topi gold draw|add|list: subjects whose truth an expert gives. */
+#include "commands.h"
+#include "csv.h"
+#include "gold.h"
+#include "prediction.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct args {
+	const char *dir, *slug, *file, *purpose;
+	int64_t n, seed;
+	bool seeded, not_holdout, json;
+};
+
+enum { MAX_ERRORS = 20 };
+
+static enum status begin(const struct args *a, struct db **db, struct project *p, struct err *err)
+{
+	int64_t id = 0;
+	enum status st = db_open(a->dir, DB_WRITE, db, err);
+	if (st == OK)
+		st = db_begin(*db, err);
+	if (st == OK)
+		st = project_find(*db, a->slug, &id, err);
+	return st == OK ? project_load(*db, id, p, err) : st;
+}
+
+/* The rest of what new gold sets going: a calibration and a certificate, and the decisions that follow. */
+static enum status settle(struct db *db, int64_t project_id, struct err *err)
+{
+	int n = 0;
+	enum status st = db_begin(db, err);
+	if (st == OK)
+		st = prediction_settle(db, project_id, now_ms(), err);
+	if (st == OK)
+		st = db_commit(db, err);
+	do {
+		if (st == OK)
+			st = db_begin(db, err);
+		if (st == OK)
+			st = prediction_sweep(db, 500, now_ms(), &n, err);
+		if (st == OK)
+			st = db_commit(db, err);
+	} while (st == OK && n > 0);
+	return st;
+}
+
+static int gold_draw_command(const struct args *a)
+{
+	struct err err = {0};
+	struct db *db = NULL;
+	struct project p = {0};
+	int64_t seed = a->seed;
+	if (!a->seeded)
+		randombytes_buf(&seed, sizeof seed);
+	enum status st = begin(a, &db, &p, &err);
+	if (st == OK)
+		st = gold_draw(db, p.id, a->purpose, (int)a->n, !a->not_holdout, seed, now_ms(), &err);
+	if (st == OK)
+		st = db_commit(db, &err);
+	project_release(&p);
+	db_close(db);
+	if (st != OK)
+		return cmd_fail(&err);
+	printf("%lld subjects were drawn for '%s': label them in the expert queue, or by `topi gold "
+		   "add`\n",
+		(long long)a->n, a->purpose);
+	return EXIT_DONE;
+}
+
+/* Which column is which; -1: absent. */
+static int column(const struct csv_reader *csv, const char *name)
+{
+	for (int i = 0; i < csv_n_fields(csv); i++)
+		if (strcmp(csv_field(csv, i), name) == 0)
+			return i;
+	return -1;
+}
+
+/* One row stored; a row that is wrong is told with its line, and nothing of the file is kept in the end. */
+static bool add_row(struct db *db, const struct project *p, const struct csv_reader *csv,
+	const char *file, int subject, int label, const char *purpose, struct err *err)
+{
+	int64_t id = 0;
+	enum status st = BAD_INPUT;
+	if (csv_n_fields(csv) <= (subject > label ? subject : label))
+		err_set(err, BAD_INPUT, "the row has %d fields", csv_n_fields(csv));
+	else
+		st = parse_int("subject", csv_field(csv, subject), 1, INT64_MAX, &id, err);
+	if (st == OK)
+		st = gold_label(db, p, id, csv_field(csv, label), purpose, now_ms(), err);
+	if (st != OK)
+		fprintf(stderr, "topi: %s:%lld: %s\n", file, (long long)csv_line(csv), err->text);
+	return st == OK;
+}
+
+static enum status add_rows(struct db *db, const struct project *p, FILE *in, const struct args *a,
+	int *n_added, struct err *err)
+{
+	struct csv_reader *csv = csv_reader_new(in, a->file);
+	int n_bad = 0;
+	enum status st = csv_next(csv, err);
+	int subject = st == OK ? column(csv, "subject") : -1;
+	int label = st == OK ? column(csv, "label") : -1;
+	if (st == NOT_FOUND || (st == OK && (subject < 0 || label < 0)))
+		st = err_set(err, BAD_INPUT, "%.100s:1: the header must name the columns subject and label",
+			a->file);
+	while (st == OK && (st = csv_next(csv, err)) == OK && n_bad < MAX_ERRORS) {
+		if (add_row(db, p, csv, a->file, subject, label, a->purpose, err))
+			(*n_added)++;
+		else
+			n_bad++;
+	}
+	csv_reader_free(csv);
+	if (st == NOT_FOUND)
+		st = OK;
+	if (st == OK && n_bad > 0)
+		st = err_set(err, BAD_INPUT, "%.100s: %d rows or more are wrong: nothing was stored",
+			a->file, n_bad);
+	return st;
+}
+
+static int gold_add_command(const struct args *a)
+{
+	struct err err = {0};
+	struct db *db = NULL;
+	struct project p = {0};
+	int n_added = 0;
+	FILE *in = fopen(a->file, "r");
+	if (!in) {
+		err_set(&err, NOT_FOUND, "%.120s cannot be read: %s", a->file, strerror(errno));
+		return cmd_fail(&err);
+	}
+	enum status st = begin(a, &db, &p, &err);
+	if (st == OK)
+		st = add_rows(db, &p, in, a, &n_added, &err);
+	fclose(in);
+	if (st == OK)
+		st = db_commit(db, &err);
+	if (st == OK)
+		st = settle(db, p.id, &err);
+	project_release(&p);
+	db_close(db);
+	if (st != OK)
+		return cmd_fail(&err);
+	printf("%d subjects have an expert's label now\n", n_added);
+	return EXIT_DONE;
+}
+
+static int gold_list_command(const struct args *a)
+{
+	struct err err = {0};
+	struct db *db = NULL;
+	int64_t id = 0;
+	json_t *all = json_array();
+	enum status st = db_open(a->dir, DB_READ, &db, &err);
+	if (st == OK)
+		st = project_find(db, a->slug, &id, &err);
+	struct stmt *row = st == OK ? db_query(db, Q_GOLD_LIST, "i", id) : NULL;
+	while (st == OK && (st = db_step(row, &err)) == OK) {
+		const char *label = col_text(row, 3)[0] ? col_text(row, 3) : NULL;
+		if (a->json)
+			json_array_append_new(all,
+				json_pack("{sI ss so ss* ss ss}", "subject", (json_int_t)col_int(row, 0), "purpose",
+					col_text(row, 1), "p_draw",
+					col_null(row, 2) ? json_null() : json_real(col_real(row, 2)), "label", label,
+					"deployment", col_text(row, 4), "file", col_text(row, 6)));
+		else
+			printf("%8lld  %-12s  %-24s  %s %s\n", (long long)col_int(row, 0), col_text(row, 1),
+				label ? label : "(waits for an expert)", col_text(row, 4), col_text(row, 6));
+	}
+	if (st == NOT_FOUND && id) {
+		st = OK;
+		if (a->json) {
+			json_t *out = json_pack("{sO}", "gold", all);
+			json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+			putchar('\n');
+			json_decref(out);
+		}
+	}
+	json_decref(all);
+	db_close(db);
+	return st == OK ? EXIT_DONE : cmd_fail(&err);
+}
+
+int cmd_gold(int argc, char **argv)
+{
+	static const struct option options[] = {{"n", required_argument, NULL, 'n'},
+		{"purpose", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},
+		{"not-holdout", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {0}};
+	struct args a = {.purpose = "train-people"};
+	struct err err = {0};
+	enum status st = OK;
+	int c;
+	if (argc < 2)
+		return cmd_usage("gold wants draw, add or list");
+	const char *verb = argv[1];
+	optind = 2;
+	while (st == OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'n')
+			st = parse_int("--n", optarg, 1, 10000000, &a.n, &err);
+		else if (c == 's') {
+			st = parse_int("--seed", optarg, 0, INT64_MAX, &a.seed, &err);
+			a.seeded = true;
+		} else if (c == 'p')
+			a.purpose = optarg;
+		else if (c == 'h')
+			a.not_holdout = true;
+		else if (c == 'j')
+			a.json = true;
+		else
+			return EXIT_USAGE;
+	}
+	if (st != OK)
+		return cmd_usage("%s", err.text);
+	int n_left = argc - optind;
+	if (n_left >= 2) {
+		a.dir = argv[optind];
+		a.slug = argv[optind + 1];
+	}
+	if (strcmp(verb, "draw") == 0 && n_left == 2 && a.n > 0)
+		return gold_draw_command(&a);
+	if (strcmp(verb, "add") == 0 && n_left == 3) {
+		a.file = argv[optind + 2];
+		return gold_add_command(&a);
+	}
+	if (strcmp(verb, "list") == 0 && n_left == 2)
+		return gold_list_command(&a);
+	return cmd_usage("gold draw DIR PROJECT --n N --purpose P, gold add DIR PROJECT FILE.csv, or "
+					 "gold list DIR PROJECT");
+}
