@@ -32,11 +32,15 @@ export class ApiError extends Error {
 	}
 }
 
-let serverAhead_ms = 0;
+/** @type {number|null} */
+let serverAhead_ms = null;
 
-/** The server's clock, as near as its replies told: leases end by it, and a volunteer's clock may be wrong. */
+/**
+ * The server's clock, as near as its replies told; null where they do not. Leases end by it, and a field laptop's own
+ * clock may be years off.
+ */
 export function serverNow() {
-	return Date.now() + serverAhead_ms;
+	return serverAhead_ms === null ? null : Date.now() + serverAhead_ms;
 }
 
 /** @param {Response} response */

@@ -40,8 +40,10 @@ export class Item {
 		return this.#thumbs;
 	}
 
+	/** Its lease has ended. An answer is kept all the same, so where the server's clock is not known nothing expires. */
 	get isExpired() {
-		return Date.parse(this.task.expires) <= serverNow();
+		const now_ms = serverNow();
+		return now_ms !== null && Date.parse(this.task.expires) <= now_ms;
 	}
 
 	/** The picture of frame i if it is decoded. @param {number} i */

@@ -134,6 +134,7 @@ export class LabelScreen {
 		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox);
 		queue.addEventListener('change', () => this.#draw());
 		queue.addEventListener('stolen', () => say('This subject was answered in another tab.'));
+		queue.addEventListener('stranger', () => this.account.refresh().catch(() => null)); // the queue asks again by itself
 		queue.fill();
 		return queue;
 	}

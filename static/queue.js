@@ -2,7 +2,8 @@
  * The subjects ahead of the volunteer. items[0] is on screen; at least AHEAD more are kept behind it, leased and
  * decoded. The server alone says that nothing is left, and no subject comes up that was answered here.
  *
- * Events: `change` (items or state changed), `stolen` (the subject on screen was answered in another tab).
+ * Events: `change` (items or state changed), `stolen` (the subject on screen was answered in another tab), `stranger`
+ * (the server does not know this browser any more).
  *
  * @typedef {import('./outbox.js').Outbox} Outbox
  * @typedef {'loading'|'ready'|'done'|'seen'|'unsent'|'error'} QueueState
@@ -124,6 +125,8 @@ export class Queue extends EventTarget {
 			this.error = cause;
 			if (this.items.length === 0)
 				this.state = 'error';
+			if (cause.status === 401)
+				this.dispatchEvent(new Event('stranger'));
 			if (!cause.isFinal)
 				this.#askLater(this.#retry_ms);
 			this.#retry_ms = Math.min(2 * this.#retry_ms, RETRY_MOST_MS);

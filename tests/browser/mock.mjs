@@ -7,7 +7,6 @@ import { scene } from './png.mjs';
 
 const STATIC = new URL('../../static/', import.meta.url);
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml' };
-const LEASE_MS = 600_000;
 
 export const TAXA = [
 	['blank', 'blank', 'Nothing here', '', ''],
@@ -46,6 +45,7 @@ export class Mock {
 		this.projects = true;
 		this.hooks = {}; // name -> async function before a reply; may throw a Refusal or return 'cut' to drop the connection
 		this.port = 0;
+		this.lease_ms = 600_000;
 	}
 
 	get url() {
@@ -192,7 +192,7 @@ export class Mock {
 	}
 
 	#task(me, subject) {
-		const expires = Date.now() + LEASE_MS;
+		const expires = Date.now() + this.lease_ms;
 		this.leases.set(`${me.id}/${subject.id}`, expires);
 		this.given.add(`${me.id}/${subject.id}`);
 		return {

@@ -338,6 +338,35 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await page.waitForSelector('.card');
 	});
 
+	it('asks anew for subjects whose lease ended while they waited', async () => {
+		mock.lease_ms = 2_000;
+		await open();
+		await label();
+		const first = await onScreen(page);
+		await page.waitForTimeout(3_500);
+		mock.lease_ms = 600_000;
+		await page.keyboard.press('z');
+		const second = await onScreen(page, first);
+		const [[, expires]] = [...mock.leases].filter(([key]) => key.endsWith(`/${second}`));
+		assert.ok(expires > Date.now(), 'the subject on screen is leased');
+		await sent(page, mock, 1);
+	});
+
+	it('goes on as somebody new when the server has forgotten who this was', async () => {
+		await open();
+		await label();
+		await onScreen(page);
+		mock.sessions.clear();
+		await page.keyboard.press('z');
+		// Its subject was given to the one forgotten: counted if the new one is given it first, else refused and shown.
+		const n_refused = await Promise.race([sent(page, mock, 1).then(() => 0),
+			page.waitForSelector('#sending:has-text("1 not accepted")').then(() => 1)]);
+		const first = await onScreen(page);
+		await page.keyboard.press('t');
+		await onScreen(page, first);
+		await sent(page, mock, 2 - n_refused);
+	});
+
 	it('is dark where the person wants dark, and still readable', async () => {
 		await open({ colorScheme: 'dark', reducedMotion: 'reduce' });
 		await label();

@@ -21,6 +21,7 @@ export async function missing() {
 
 const PROJECT = {
 	slug: 'mara', title: 'Mara Triangle', description: 'A small project.',
+	policy: { cant_tell: 1 }, // one "can't tell" sends a subject to the experts
 	taxa: [
 		{ code: 'blank', kind: 'blank', common_name: 'Nothing here' },
 		{ code: 'zebra', kind: 'animal', common_name: 'Plains zebra', scientific_name: 'Equus quagga', hotkey: 'z' },
@@ -104,6 +105,13 @@ export class Real {
 			});
 		}
 		throw new Error('topi serve does not answer');
+	}
+
+	/** An account that is an expert of the project. @param {string} name @param {string} password */
+	async addExpert(name, password) {
+		const file = join(this.root, 'password');
+		await writeFile(file, `${password}\n`);
+		await run(TOPI, ['user', 'add', this.dir, name, '--role', 'expert', '--project', 'mara', '--password-file', file]);
 	}
 
 	/** kill -9, as a power cut would. */

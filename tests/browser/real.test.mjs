@@ -132,4 +132,28 @@ describe('the labelling page on topi serve', { timeout: 240_000, skip: skip ?? f
 		const n = new Set((await real.standing()).map((row) => row.subject)).size;
 		await page.waitForSelector(`text=You have given ${n} answer`);
 	});
+
+	it('gives experts what others cannot tell', async () => {
+		await real.addExpert('vera', 'a long password');
+		const hard = await onScreen(page);
+		assert.ok(await page.isHidden('.switch'));
+		await page.keyboard.press('0');
+		await onScreen(page, hard);
+		await sent(page, real, 1);
+		const other = await browser.newContext();
+		const expert = await other.newPage();
+		await expert.goto(`${real.url}#/p/mara`);
+		await onScreen(expert);
+		await logIn(expert, 'vera', 'a long password');
+		await expert.check('.switch input');
+		await onScreen(expert, undefined, hard);
+		await expert.keyboard.press('l');
+		await expert.waitForSelector('text=No expert is needed');
+		await sent(expert, real, 2);
+		const verdict = (await real.standing()).find((row) => row.expert === '1');
+		assert.deepEqual([verdict.subject, verdict.label, verdict.subject_label], [hard, 'lion', 'lion']);
+		await expert.uncheck('.switch input');
+		assert.notEqual(await onScreen(expert), hard);
+		await other.close();
+	});
 });
