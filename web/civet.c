@@ -296,7 +296,8 @@ enum status civet_open(
 	snprintf(address, sizeof address, "%s:%d", host, *port);
 	const char *options[] = {"listening_ports", address, "num_threads", "64", "enable_keep_alive",
 		"yes", "keep_alive_timeout_ms", "2000", "request_timeout_ms", "10000", "tcp_nodelay", "1",
-		"listen_backlog", "1024", "connection_queue", "256", "linger_timeout_ms", "1000", NULL};
+		"decode_url", "no", "listen_backlog", "1024", "connection_queue", "256",
+		"linger_timeout_ms", "1000", NULL};
 	const struct mg_callbacks callbacks = {.begin_request = begin_request,
 		.http_error = http_error,
 		.log_message = say_nothing,

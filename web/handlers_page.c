@@ -101,6 +101,5 @@ const struct route page_routes[] = {
 	{"GET", "/static/*", WHO_ANYONE, BODY_NONE, handle_static},
 	{"GET", "/media/{id}/{size}", WHO_SESSION, BODY_NONE, handle_media},
 	{"GET", "/healthz", WHO_ANYONE, BODY_NONE, handle_health},
-	{"GET", "/*", WHO_ANYONE, BODY_NONE, handle_static}, /* what index.html names beside itself */
 	{0},
 };
