@@ -7,10 +7,10 @@
 #include <string.h>
 
 const struct net_arch net_archs[] = {
-	{"resnet10s", {16, 32, 64, 128}, {1, 1, 1, 1}, 1, 3, 2, 1, 96},
-	{"resnet18", {64, 128, 256, 512}, {2, 2, 2, 2}, 1, 7, 2, 1, 224},
-	{"resnet34", {64, 128, 256, 512}, {3, 4, 6, 3}, 1, 7, 2, 1, 224},
-	{"resnet50", {64, 128, 256, 512}, {3, 4, 6, 3}, 4, 7, 2, 1, 224},
+	{"resnet10s", {16, 32, 64, 128}, {1, 1, 1, 1}, 1, 3, 2, 1, 1, 128},
+	{"resnet18", {64, 128, 256, 512}, {2, 2, 2, 2}, 1, 7, 2, 1, 0, 224},
+	{"resnet34", {64, 128, 256, 512}, {3, 4, 6, 3}, 1, 7, 2, 1, 0, 224},
+	{"resnet50", {64, 128, 256, 512}, {3, 4, 6, 3}, 4, 7, 2, 1, 0, 224},
 };
 const int net_n_archs = sizeof net_archs / sizeof *net_archs;
 
@@ -154,7 +154,7 @@ enum status net_init(
 	}
 	net->n_features = net->acts[at].c;
 	at = add_layer(net,
-		(struct net_layer){.kind = NET_AVGPOOL,
+		(struct net_layer){.kind = arch->peak_pool ? NET_MAXPOOL : NET_AVGPOOL,
 			.src = at,
 			.add = -1,
 			.kernel = net->acts[at].h,

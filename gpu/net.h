@@ -22,7 +22,9 @@ struct net_arch {
 	int expansion; /* 1: basic blocks (3x3, 3x3); 4: bottlenecks (1x1, 3x3, 1x1) */
 	int stem_kernel, stem_stride;
 	int stem_pool; /* 1: a 3x3 maximum of stride 2 follows the stem */
-	int input_px;  /* what it is made for; any multiple of 32 works */
+	int peak_pool; /* the embedding is each channel's 0: mean over the plane, 1: largest value (a small
+					   animal in a wide frame is not averaged away) */
+	int input_px; /* what it is made for; any multiple of 32 works */
 };
 
 extern const struct net_arch net_archs[];
@@ -48,8 +50,8 @@ struct net_param {
 
 enum net_layer_kind {
 	NET_CONV,    /* dst = act(bn(conv(src)) + add) where act is relu or nothing */
-	NET_MAXPOOL, /* 3x3, stride 2, padding 1 */
-	NET_AVGPOOL, /* over the whole plane: its output is the embedding */
+	NET_MAXPOOL, /* over kernel x kernel */
+	NET_AVGPOOL, /* over the whole plane */
 	NET_FC       /* logits */
 };
 

@@ -18,12 +18,12 @@
 #define K 5
 #define BATCH 4
 
-/* Between them every kind of layer: pools or none, both blocks, with and without downsampling, 1x1,
+/* Between them every kind of layer: pools or none, mean and peak, both blocks, with and without downsampling, 1x1,
  * 3x3, 7x7. */
 static const struct net_arch archs[] = {
-	{"basic", {16, 32, 48, 64}, {1, 1, 1, 1}, 1, 3, 2, 0, PX},
-	{"identity", {16, 16, 32, 32}, {2, 1, 2, 1}, 1, 7, 2, 1, PX},
-	{"bottleneck", {16, 16, 16, 16}, {2, 1, 1, 1}, 4, 7, 1, 1, PX},
+	{"basic", {16, 32, 48, 64}, {1, 1, 1, 1}, 1, 3, 2, 0, 0, PX},
+	{"identity", {16, 16, 32, 32}, {2, 1, 2, 1}, 1, 7, 2, 1, 1, PX},
+	{"bottleneck", {16, 16, 16, 16}, {2, 1, 1, 1}, 4, 7, 1, 1, 0, PX},
 };
 
 struct fixture {
