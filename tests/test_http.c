@@ -5,6 +5,7 @@
 #include "volunteer.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -432,6 +433,62 @@ static void a_log_in_claims_what_was_answered_before(void **state)
 	client_close(&c);
 }
 
+enum { N_CROWD = 8 };
+
+struct labeller {
+	struct client client;
+	int number, n_answers;
+};
+
+static void *label_everything(void *arg)
+{
+	struct labeller *one = arg;
+	for (;;) {
+		if (client_post(&one->client, TEST "/next", "{\"n\": 3}") != 200)
+			return NULL;
+		json_t *tasks = json_incref(json_object_get(one->client.json, "tasks"));
+		size_t n = json_array_size(tasks);
+		for (size_t i = 0; i < n; i++) {
+			char uuid[24];
+			snprintf(uuid, sizeof uuid, "%06d%06d", 100 + one->number, one->n_answers);
+			one->n_answers += answer(&one->client, uuid, subject_of(json_array_get(tasks, i)), 1) ==
+				200;
+		}
+		json_decref(tasks);
+		if (n == 0)
+			return NULL;
+	}
+}
+
+static void many_at_once(void **state)
+{
+	(void)state;
+	static struct labeller crowd[N_CROWD];
+	pthread_t threads[N_CROWD];
+	int64_t n = 0;
+	static const char in_force[] = "SELECT count(*) FROM classification WHERE superseded_by IS "
+								   "NULL AND answer <> 'undone'";
+	/* What earlier tests retired is open again. */
+	test_sql(
+		&server.project, "UPDATE subject SET state = 'open', label_id = NULL, decided_by = NULL");
+	int64_t before = test_sql(&server.project, in_force);
+	for (int i = 0; i < N_CROWD; i++) {
+		crowd[i].number = i;
+		client_open(&crowd[i].client, &server);
+		client_log_in(&crowd[i].client, NULL);
+		assert_int_equal(pthread_create(&threads[i], NULL, label_everything, &crowd[i]), 0);
+	}
+	for (int i = 0; i < N_CROWD; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(client_post(&crowd[i].client, TEST "/next", "{\"n\": 1}"), 200);
+		assert_int_equal(json_array_size(json_object_get(crowd[i].client.json, "tasks")), 0);
+		n += crowd[i].n_answers;
+		client_close(&crowd[i].client);
+	}
+	assert_true(n >= 12);
+	assert_int_equal(test_sql(&server.project, in_force) - before, n);
+}
+
 static void an_etag_saves_the_bytes(void **state)
 {
 	(void)state;
@@ -491,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_volunteer_labels),
 		cmocka_unit_test(a_volunteer_never_sees_a_subject_twice_and_is_told_why_it_ends),
 		cmocka_unit_test(a_log_in_claims_what_was_answered_before),
+		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(an_etag_saves_the_bytes),
 		cmocka_unit_test(a_taken_port_is_said),
 		cmocka_unit_test(stopping_does_not_wait_for_idle_clients),
