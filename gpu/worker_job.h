@@ -1,0 +1,70 @@
+/* What the parts of a worker share: where files are, the engine at hand, and the two kinds of job. */
+#pragma once
+
+#include "engine.h"
+#include "worker_http.h"
+
+enum { WORKER_PATH = 1200 };
+
+struct worker {
+	const struct worker_options *options;
+	struct client *client;
+	struct engine *engine; /* of the last prediction; NULL: none */
+	char engine_sha256[65];
+};
+
+/* Path of a model file: the data directory's, or fetched into the cache and checked against its hash. path [WORKER_PATH]. */
+enum status worker_model(
+	struct worker *w, const char *sha256, char *path, struct err *err) MUST_CHECK;
+
+/* Path of a rendition in the data directory; false: it is not seen from here. path [WORKER_PATH]. */
+bool worker_rendition(
+	const struct worker_options *options, const char *sha256, int64_t crop, char *path);
+
+/* A subject's frame from its JSON. Errors: BAD_INPUT. sha256 is borrowed from the JSON. */
+enum status worker_frame(
+	const json_t *frame, const char **sha256, int64_t *crop, struct err *err) MUST_CHECK;
+
+/* A stored embedding (base64 of float16) as floats. False: it is not of n floats. out [n]. */
+bool worker_embedding(const json_t *text, float *out, int n);
+
+/* Runs a job to its end and sends the result. Errors: DENIED, BUSY, and what the job failed of. */
+enum status worker_predict(struct worker *w, const json_t *job, struct err *err) MUST_CHECK;
+enum status worker_train(struct worker *w, const json_t *job, struct err *err) MUST_CHECK;
+
+/*
+ * Where a subject's frames become pictures: a thread decodes ahead of the engine. frames_next gives up to n_max pictures
+ * in order; `item` says whose they are; a frame that could not be read has px NULL and its reason.
+ */
+struct frames;
+struct frame_picture {
+	int item;     /* index of the subject in the list */
+	uint8_t *rgb; /* [px][px][3], the caller's to free(); NULL: it could not be read */
+	char why[120];
+};
+
+/* subjects: a JSON array of objects with "frames"; entries of skip that are true are passed over (NULL: none). */
+enum status frames_open(const struct worker_options *options, const json_t *subjects,
+	const bool *skip, const struct input_spec *input, struct frames **out,
+	struct err *err) MUST_CHECK;
+/* How many; 0: there are no more. */
+int frames_next(struct frames *frames, struct frame_picture *out, int n_max);
+/* Stops the thread and frees what was not taken. NULL is fine. */
+void frames_close(struct frames *frames);
+
+/* Mean logits (and embeddings) of every subject. Shapes: logits [n][k], embeddings [n][d] or NULL, n_frames [n], why [n][120]. */
+struct scores {
+	int n, k, d;
+	float *logits, *embeddings;
+	int *n_frames; /* 0: none could be read, see why */
+	char (*why)[120];
+};
+
+/*
+ * Scores subjects: those with a stored embedding of the model's size by the head alone, the others by their frames.
+ * Owns: the caller releases *out with scores_release, also after a failure. Errors: CONFLICT when *unwanted turned true.
+ */
+struct beat;
+enum status scores_run(struct worker *w, struct engine *engine, const json_t *subjects,
+	const struct beat *beat, struct scores *out, struct err *err) MUST_CHECK;
+void scores_release(struct scores *scores);
