@@ -2,6 +2,7 @@
  * topi serve DIR: the web server, and a worker beside it, until SIGTERM or SIGINT.
  */
 #include "commands.h"
+#include "local_worker.h"
 #include "server.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ struct serve_options {
 static enum status read_options(int argc, char **argv, struct serve_options *o, struct err *err)
 {
 	static const char *const workers[] = {"auto", "cpu", "cuda", "none"};
-	*o = (struct serve_options){.server = {.listen = "127.0.0.1:8080"}, .worker = "none"};
+	*o = (struct serve_options){.server = {.listen = "127.0.0.1:8080"}, .worker = "auto"};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0)
 			o->server.verbose = true;
@@ -60,18 +61,24 @@ int cmd_serve(int argc, char **argv)
 	struct err err = {0};
 	struct serve_options o;
 	struct server *server = NULL;
+	struct local_worker *worker = NULL;
 	sigset_t set;
 	if (read_options(argc, argv, &o, &err) != OK)
 		return cmd_usage("%s", err.text);
-	if (strcmp(o.worker, "none") != 0)
-		return cmd_usage("serve starts no worker yet: say --worker none");
 	block_signals(&set);
 	enum status st = server_start(&o.server, &server, &err);
+	if (st == OK && strcmp(o.worker, "none") != 0)
+		st = local_worker_start(&(struct local_worker_options){.dir = o.server.dir,
+									.url = server_url(server),
+									.device = o.worker,
+									.quiet = !o.server.verbose},
+			&worker, &err);
 	if (st == OK) {
 		printf("topi: serving %s at %s\n", o.server.dir, server_url(server));
 		fflush(stdout);
 		wait_for_signal(&set);
 	}
+	local_worker_stop(worker);
 	server_stop(server);
 	return st == OK ? EXIT_DONE : cmd_fail(&err);
 }

@@ -14,3 +14,7 @@ int cmd_user(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_gold(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);
+int cmd_worker(int argc, char **argv);
+int cmd_predict(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_model(int argc, char **argv);

@@ -44,6 +44,39 @@ static const struct command commands[] = {
 		"under which bounds the model labels alone",
 		"Each certificate with its promise, the gold that it stands on, its audits and whether it\n"
 		"was revoked. docs/consensus.md says what the figures promise.\n"},
+	{"worker", cmd_worker,
+		"URL --token-file FILE [--device auto|cpu|cuda[:N]] [--media DIR] [--name NAME] [--once] "
+		"[--quiet]",
+		"take predictions and trainings from a server",
+		"FILE holds the token that `topi token add` printed. --media is the server's data "
+		"directory\n"
+		"where it is seen from here; else photographs come over HTTP. --name tells workers apart\n"
+		"(host and process). --once ends when the server has no work left.\n"},
+	{"predict", cmd_predict,
+		"DIR PROJECT [--model MODEL] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"predict every subject that a model has not seen",
+		"MODEL is a name or an id (the current one). --queue leaves the work to a running\n"
+		"server's workers.\n"},
+	{"train", cmd_train,
+		"DIR PROJECT [--arch ARCH] [--from MODEL|FILE] [--mode head|full] [--epochs N] [--seed N]\n"
+		"  [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"train a candidate model on the project's labels",
+		"--from names a model of the project or a safetensors file of a ResNet to start from; "
+		"then\n"
+		"the last layer alone is trained (--mode head). Without it the whole net is, from scratch\n"
+		"(--arch resnet18). The candidate is judged on deployments that it was not trained on.\n"
+		"--queue leaves the work to a running server's workers.\n"},
+	{"model", cmd_model,
+		"list DIR PROJECT | show DIR PROJECT MODEL | promote DIR PROJECT MODEL | rollback DIR "
+		"PROJECT |\n"
+		"  import DIR PROJECT FILE [--name NAME] [--backbone] | export DIR PROJECT MODEL --out "
+		"FILE",
+		"the models of a project, and which one is current",
+		"`promote` makes a model the current one and queues its predictions; `rollback` goes back "
+		"to\n"
+		"the one before. `import` takes a safetensors file whose classes are codes of the "
+		"project's\n"
+		"taxa, or, without class names or with --backbone, as a backbone to train heads on.\n"},
 	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
 		"replay a recorded project through the label model",
 		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
