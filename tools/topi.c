@@ -31,6 +31,22 @@ static const struct command commands[] = {
 		"--clock-shift-s S             seconds to add to what the clock showed\n"
 		"--holdout on|off              models are judged there, never trained\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
+	{"import", cmd_import,
+		"DIR PROJECT PATH... [--manifest CSV] [--gap SECONDS] [--crop-bottom PX] [--utc-offset "
+		"+HH:MM] [--link] [--json]",
+		"take photographs in",
+		"PATH is a folder (with all below it) or a JPEG file; the folders right below PATH are "
+		"the\n"
+		"deployments. --manifest names the files to take, with columns file, deployment, "
+		"timestamp,\n"
+		"event, latitude, longitude, label and any others; it is checked whole before anything is\n"
+		"stored. --gap: photographs closer in time make one capture event (the project's gap_s).\n"
+		"--crop-bottom cuts the camera's info strip from all renditions. --utc-offset is the zone "
+		"of\n"
+		"the cameras' clocks, asked for once a deployment. --link leaves the originals where they "
+		"are.\n"
+		"A file that cannot be taken is listed with its reason; the rest goes in (exit code 1).\n"
+		"Importing the same folder again changes nothing.\n"},
 	{"gold", cmd_gold,
 		"draw DIR PROJECT --n N --purpose P | add DIR PROJECT FILE.csv | list DIR PROJECT",
 		"subjects whose truth an expert gives",

@@ -1,0 +1,517 @@
+/*
+ * An import as a whole: which files, which deployments, and then one deployment after another: take its photographs on
+ * several threads, sync, and store them in one transaction.
+ */
+#include "import.h"
+
+#include "import_part.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { MAX_THREADS = 64, MAX_DEPTH = 32 };
+
+struct run {
+	struct db *db;
+	struct project project;
+	const struct import_options *options;
+	struct import_result *result;
+	struct manifest *manifest;
+	struct photo *photos;
+	size_t n, room;
+	struct place *places; /* one a deployment, in the order of their photographs */
+	size_t n_places;
+	int64_t n_done;
+};
+
+/* ---- which files */
+
+static bool is_jpeg_name(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+}
+
+/* "a/b/c.jpg" below PATH belongs to deployment "a"; a file in PATH itself to the deployment named like PATH's folder. */
+static char *deployment_of(const char *root, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	char full[4096];
+	if (slash)
+		return strndup(name, (size_t)(slash - name));
+	char *real = realpath(root, NULL);
+	snprintf(full, sizeof full, "%s", real ? real : root);
+	free(real);
+	const char *last = strrchr(full, '/');
+	return xstrdup(last && last[1] ? last + 1 : "deployment");
+}
+
+static void add_photo(struct run *r, const char *root, const char *path, const char *name)
+{
+	const struct manifest_row *row = r->manifest ? manifest_find(r->manifest, name) : NULL;
+	if (r->manifest && !row) {
+		r->result->n_passed++;
+		return;
+	}
+	if (r->n == r->room) {
+		r->room = r->room ? r->room * 2 : 1024;
+		r->photos = xrealloc(r->photos, r->room * sizeof *r->photos);
+	}
+	r->photos[r->n++] = (struct photo){
+		.path = xstrdup(path),
+		.name = xstrdup(name),
+		.deployment = row && row->deployment[0] ? xstrdup(row->deployment)
+												: deployment_of(root, name),
+		.row = row,
+	};
+}
+
+/* nftw hands its callback no argument. */
+static _Thread_local struct run *walked;
+static _Thread_local const char *walked_root;
+
+static int visit(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+	(void)info;
+	(void)at;
+	if (kind != FTW_F)
+		return 0;
+	const char *name = path + strlen(walked_root);
+	while (*name == '/')
+		name++;
+	if (is_jpeg_name(name))
+		add_photo(walked, walked_root, path, name);
+	else
+		walked->result->n_passed++;
+	return 0;
+}
+
+static enum status walk(struct run *r, const char *path, struct err *err)
+{
+	struct stat info;
+	if (stat(path, &info) != 0)
+		return err_set(err, NOT_FOUND, "%.120s cannot be read: %s", path, strerror(errno));
+	if (S_ISREG(info.st_mode)) {
+		const char *slash = strrchr(path, '/');
+		char folder[4096];
+		snprintf(
+			folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+		add_photo(r, folder, path, slash ? slash + 1 : path);
+		return OK;
+	}
+	walked = r;
+	walked_root = path;
+	if (nftw(path, visit, MAX_DEPTH, FTW_PHYS) != 0)
+		return err_set(err, BAD_INPUT, "%.120s cannot be walked: %s", path, strerror(errno));
+	return OK;
+}
+
+static int by_deployment_then_name(const void *a, const void *b)
+{
+	const struct photo *x = a;
+	const struct photo *y = b;
+	int order = strcmp(x->deployment, y->deployment);
+	return order ? order : strcmp(x->name, y->name);
+}
+
+/* ---- the manifest */
+
+static void keep_manifest_errors(struct import_result *result, const struct manifest_errors *errors)
+{
+	result->manifest_errors = xcalloc(errors->n_kept + 1, sizeof *result->manifest_errors);
+	for (size_t i = 0; i < errors->n_kept; i++)
+		result->manifest_errors[i] = xstrdup(errors->text[i]);
+}
+
+static void add_manifest_error(struct run *r, struct manifest_errors *errors, int64_t line,
+	const char *words, const char *value)
+{
+	char text[400];
+	snprintf(text, sizeof text, "%s:%lld: %s '%.80s'", r->options->manifest, (long long)line, words,
+		value);
+	errors->n++;
+	if (errors->n_kept < MANIFEST_MAX_ERRORS)
+		errors->text[errors->n_kept++] = xstrdup(text);
+}
+
+static bool known_code(const struct project *p, const char *code)
+{
+	for (int z = 0; z < p->k; z++)
+		if (strcmp(p->taxa[z].code, code) == 0 && !p->taxa[z].retired)
+			return true;
+	return false;
+}
+
+static enum status read_manifest(struct run *r, struct err *err)
+{
+	struct manifest_errors errors = {0};
+	FILE *in = fopen(r->options->manifest, "r");
+	if (!in)
+		return err_set(
+			err, NOT_FOUND, "%.120s cannot be read: %s", r->options->manifest, strerror(errno));
+	enum status st = manifest_read(in, r->options->manifest, &r->manifest, &errors, err);
+	fclose(in);
+	for (size_t i = 0; st == OK && i < r->manifest->n_rows; i++) {
+		const struct manifest_row *row = &r->manifest->rows[i];
+		if (row->label[0] && !known_code(&r->project, row->label))
+			add_manifest_error(r, &errors, row->line, "the project has no taxon", row->label);
+	}
+	if (st == OK && errors.n > 0)
+		st = err_set(err, BAD_INPUT, "%.150s: %zu mistakes: nothing was stored",
+			r->options->manifest, errors.n);
+	if (st == BAD_INPUT)
+		keep_manifest_errors(r->result, &errors);
+	manifest_errors_release(&errors);
+	return st;
+}
+
+static int by_row(const void *a, const void *b)
+{
+	const struct manifest_row *x = *(const struct manifest_row *const *)a;
+	const struct manifest_row *y = *(const struct manifest_row *const *)b;
+	return (x > y) - (x < y);
+}
+
+/* ---- what went wrong with single files */
+
+static void add_problem(struct run *r, const char *file, const char *reason)
+{
+	struct import_result *result = r->result;
+	result->problems = xrealloc(
+		result->problems, (size_t)(result->n_problems + 1) * sizeof *result->problems);
+	struct import_problem *problem = &result->problems[result->n_problems++];
+	problem->file = xstrdup(file);
+	snprintf(problem->reason, sizeof problem->reason, "%s", reason);
+}
+
+/* Photographs that the manifest names and nobody has. */
+static void list_missing(struct run *r)
+{
+	if (!r->manifest)
+		return;
+	const struct manifest_row **found = xcalloc(r->n, sizeof *found);
+	for (size_t i = 0; i < r->n; i++)
+		found[i] = r->photos[i].row;
+	qsort(found, r->n, sizeof *found, by_row);
+	size_t at = 0;
+	for (size_t i = 0; i < r->manifest->n_rows; i++) {
+		const struct manifest_row *row = &r->manifest->rows[i];
+		while (at < r->n && found[at] < row)
+			at++;
+		if (at == r->n || found[at] != row)
+			add_problem(r, row->file, "the manifest names it, but it is not there");
+	}
+	free(found);
+}
+
+/* ---- deployments */
+
+static enum status find_place(struct run *r, struct place *place, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(r->db, Q_DEPLOYMENT_FIND, &row, err, "is", r->project.id, place->name);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	place->id = col_int(row, 0);
+	place->placed = !col_null(row, 1);
+	place->latitude_deg = col_real(row, 1);
+	place->longitude_deg = col_real(row, 2);
+	place->zoned = true;
+	place->utc_offset_s = col_int(row, 3);
+	place->clock_shift_s = col_int(row, 4);
+	place->crop_bottom_px = col_int(row, 5);
+	db_done(row);
+	int64_t crop = r->options->crop_bottom_px;
+	if (crop >= 0 && crop != place->crop_bottom_px)
+		return err_set(err, CONFLICT,
+			"deployment '%.60s' has its lowest %lld pixels cut, not %lld: leave --crop-bottom out",
+			place->name, (long long)place->crop_bottom_px, (long long)crop);
+	return OK;
+}
+
+/* What the manifest says of a new deployment: its place and, where its times have one, its offset. */
+static void learn_place(struct place *place, const struct photo *photo)
+{
+	const struct manifest_row *row = photo->row;
+	if (row && row->has_place && !place->placed) {
+		place->placed = true;
+		place->latitude_deg = row->latitude_deg;
+		place->longitude_deg = row->longitude_deg;
+	}
+	if (row && row->has_time && row->time.has_offset && !place->zoned) {
+		place->zoned = true;
+		place->utc_offset_s = row->time.offset_s;
+	}
+}
+
+static enum status plan_places(struct run *r, struct err *err)
+{
+	enum status st = OK;
+	for (size_t i = 0; st == OK && i < r->n; i++) {
+		bool first = i == 0 || strcmp(r->photos[i].deployment, r->photos[i - 1].deployment) != 0;
+		if (first) {
+			r->places = xrealloc(r->places, (r->n_places + 1) * sizeof *r->places);
+			struct place *place = &r->places[r->n_places++];
+			*place = (struct place){.name = xstrdup(r->photos[i].deployment)};
+			if (r->options->crop_bottom_px > 0)
+				place->crop_bottom_px = r->options->crop_bottom_px;
+			if (r->options->utc_offset_s) {
+				place->zoned = true;
+				place->utc_offset_s = *r->options->utc_offset_s;
+			}
+			st = find_place(r, place, err);
+		}
+		if (st == OK && !r->places[r->n_places - 1].id)
+			learn_place(&r->places[r->n_places - 1], &r->photos[i]);
+	}
+	for (size_t i = 0; st == OK && i < r->n_places; i++)
+		if (!r->places[i].zoned)
+			st = err_set(err, BAD_INPUT,
+				"deployment '%.60s' is new and nobody has said which zone its camera's clock "
+				"shows: add --utc-offset +03:00, say",
+				r->places[i].name);
+	return st;
+}
+
+static enum status store_place(struct run *r, struct place *place, struct err *err)
+{
+	if (place->id)
+		return OK;
+	enum status st = db_run(r->db, Q_DEPLOYMENT_ADD, err, "isDDiii", r->project.id, place->name,
+		place->placed ? &place->latitude_deg : NULL, place->placed ? &place->longitude_deg : NULL,
+		place->utc_offset_s, place->crop_bottom_px, r->options->now_ms);
+	place->id = db_last_id(r->db);
+	return st;
+}
+
+/* ---- one deployment's photographs */
+
+struct crew {
+	struct run *run;
+	struct taking taking;
+	struct photo *photos;
+	size_t n;
+	atomic_size_t next;
+	atomic_bool stop;
+	pthread_mutex_t mutex; /* progress */
+	const char *deployment;
+};
+
+static void *crew_main(void *arg)
+{
+	struct crew *c = arg;
+	for (;;) {
+		size_t i = atomic_fetch_add(&c->next, 1);
+		if (i >= c->n || c->stop)
+			return NULL;
+		photo_take(&c->photos[i], &c->taking);
+		if (c->photos[i].fatal)
+			c->stop = true;
+		pthread_mutex_lock(&c->mutex);
+		c->run->n_done++;
+		if (c->run->options->progress)
+			c->run->options->progress(
+				&(struct import_progress){c->deployment, c->run->n_done, (int64_t)c->run->n},
+				c->run->options->arg);
+		pthread_mutex_unlock(&c->mutex);
+	}
+}
+
+static enum status take_all(
+	struct run *r, struct photo *photos, size_t n, const struct place *place, struct err *err)
+{
+	pthread_t threads[MAX_THREADS];
+	int n_threads = 0;
+	int wanted = r->options->n_threads < 1    ? 1
+		: r->options->n_threads > MAX_THREADS ? MAX_THREADS
+											  : r->options->n_threads;
+	struct crew c = {.run = r,
+		.taking = {db_dir(r->db), r->options->link, place->crop_bottom_px},
+		.photos = photos,
+		.n = n,
+		.deployment = place->name};
+	pthread_mutex_init(&c.mutex, NULL);
+	while (n_threads < wanted && pthread_create(&threads[n_threads], NULL, crew_main, &c) == 0)
+		n_threads++;
+	if (n_threads == 0)
+		crew_main(&c);
+	for (int i = 0; i < n_threads; i++)
+		pthread_join(threads[i], NULL);
+	pthread_mutex_destroy(&c.mutex);
+	for (size_t i = 0; i < n; i++)
+		if (photos[i].fatal)
+			return err_set(
+				err, photos[i].status, "%.90s: %.100s", photos[i].name, photos[i].reason);
+	return OK;
+}
+
+/* UTC of the camera's clock, and of the photograph after the deployment's correction. */
+static void set_times(struct photo *photo, const struct place *place)
+{
+	const struct civil_time *time = &photo->time;
+	if (photo->row && photo->row->has_time) {
+		time = &photo->row->time;
+		photo->has_time = true;
+	}
+	if (!photo->has_time)
+		return;
+	int64_t offset_s = time->has_offset ? time->offset_s : place->utc_offset_s;
+	photo->camera_ms = (time->civil_s - offset_s) * 1000 + time->millisecond;
+	photo->taken_ms = photo->camera_ms + place->clock_shift_s * 1000;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct photo *x = *(struct photo *const *)a;
+	const struct photo *y = *(struct photo *const *)b;
+	int order = memcmp(x->sha256, y->sha256, sizeof x->sha256);
+	return order ? order : strcmp(x->name, y->name);
+}
+
+/* The photographs that are new to the project; the rest are counted. Shapes: out has room for n. */
+static enum status pick_new(struct run *r, struct photo *photos, size_t n, struct photo **out,
+	size_t *n_out, struct err *err)
+{
+	size_t n_taken = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (photos[i].taken)
+			out[n_taken++] = &photos[i];
+		else
+			add_problem(r, photos[i].name, photos[i].reason);
+	}
+	qsort(out, n_taken, sizeof *out, by_hash);
+	*n_out = 0;
+	const struct photo *last = NULL;
+	for (size_t i = 0; i < n_taken; i++) {
+		struct stmt *row = NULL;
+		struct photo *photo = out[i];
+		bool twice = last && memcmp(last->sha256, photo->sha256, sizeof photo->sha256) == 0;
+		enum status st = db_one(r->db, Q_MEDIA_KNOWN, &row, err, "ib", r->project.id, photo->sha256,
+			sizeof photo->sha256);
+		if (st == OK)
+			db_done(row);
+		else if (st != NOT_FOUND)
+			return st;
+		last = photo;
+		if (st == OK || twice)
+			r->result->n_same++;
+		else
+			out[(*n_out)++] = photo;
+	}
+	return OK;
+}
+
+static enum status store_problems(struct run *r, int from, struct err *err)
+{
+	enum status st = OK;
+	for (int i = from; st == OK && i < r->result->n_problems; i++)
+		st = db_run(r->db, Q_IMPORT_PROBLEM_ADD, err, "iiss", r->project.id, r->options->now_ms,
+			r->result->problems[i].file, r->result->problems[i].reason);
+	return st;
+}
+
+static enum status import_place(
+	struct run *r, struct photo *photos, size_t n, struct place *place, struct err *err)
+{
+	struct photo **new = xcalloc(n, sizeof *new);
+	size_t n_new = 0;
+	int n_problems = r->result->n_problems;
+	bool stored = place->id != 0;
+	struct import_result before = *r->result;
+	enum status st = take_all(r, photos, n, place, err);
+	for (size_t i = 0; i < n; i++)
+		set_times(&photos[i], place);
+	if (st == OK)
+		st = photo_sync(db_dir(r->db), err);
+	if (st == OK)
+		st = db_begin(r->db, err);
+	if (st == OK)
+		st = pick_new(r, photos, n, new, &n_new, err);
+	if (st == OK && n_new > 0)
+		st = store_place(r, place, err);
+	if (st == OK && n_new > 0)
+		st = group_store(r->db, &r->project, place, new, n_new, r->options, r->result, err);
+	for (size_t i = 0; st == OK && i < n_new; i++)
+		if (!new[i]->taken)
+			add_problem(r, new[i]->name, new[i]->reason);
+	if (st == OK)
+		st = store_problems(r, n_problems, err);
+	if (st == OK)
+		st = db_commit(r->db, err);
+	if (st != OK) { /* what is counted is what is stored */
+		db_rollback(r->db);
+		r->result->n_new = before.n_new;
+		r->result->n_same = before.n_same;
+		r->result->n_subjects = before.n_subjects;
+		r->result->n_gold = before.n_gold;
+		if (!stored)
+			place->id = 0;
+	}
+	free(new);
+	return st;
+}
+
+static void run_release(struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->photos[i].path);
+		free(r->photos[i].name);
+		free(r->photos[i].deployment);
+	}
+	for (size_t i = 0; i < r->n_places; i++)
+		free(r->places[i].name);
+	free(r->photos);
+	free(r->places);
+	manifest_free(r->manifest);
+	project_release(&r->project);
+}
+
+enum status import_run(struct db *db, int64_t project_id, const struct import_options *options,
+	struct import_result *result, struct err *err)
+{
+	struct run r = {.db = db, .options = options, .result = result};
+	*result = (struct import_result){0};
+	if (sodium_init() < 0)
+		return err_set(err, FAULT, "libsodium does not start");
+	enum status st = project_load(db, project_id, &r.project, err);
+	if (st == OK && options->manifest)
+		st = read_manifest(&r, err);
+	for (int i = 0; st == OK && i < options->n_paths; i++)
+		st = walk(&r, options->paths[i], err);
+	if (st == OK && r.n > 0)
+		qsort(r.photos, r.n, sizeof *r.photos, by_deployment_then_name);
+	result->n_files = (int64_t)r.n;
+	if (st == OK)
+		st = plan_places(&r, err);
+	if (st == OK)
+		list_missing(&r);
+	size_t from = 0;
+	for (size_t i = 0; st == OK && i < r.n_places; i++) {
+		size_t to = from;
+		while (to < r.n && strcmp(r.photos[to].deployment, r.places[i].name) == 0)
+			to++;
+		st = import_place(&r, r.photos + from, to - from, &r.places[i], err);
+		from = to;
+	}
+	run_release(&r);
+	return st;
+}
+
+void import_result_release(struct import_result *result)
+{
+	for (int i = 0; i < result->n_problems; i++)
+		free(result->problems[i].file);
+	free(result->problems);
+	for (char **text = result->manifest_errors; text && *text; text++)
+		free(*text);
+	free(result->manifest_errors);
+	*result = (struct import_result){0};
+}

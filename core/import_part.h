@@ -1,0 +1,65 @@
+/* What import.c, import_file.c and import_group.c share; nobody else includes this. */
+#pragma once
+
+#include "civil.h"
+#include "import.h"
+#include "manifest.h"
+
+struct place {
+	int64_t id; /* 0: not stored yet */
+	char *name;
+	bool placed;
+	double latitude_deg, longitude_deg;
+	bool zoned;
+	int64_t utc_offset_s, clock_shift_s, crop_bottom_px;
+};
+
+/* One photograph on its way in. */
+struct photo {
+	char *path; /* as it can be opened */
+	char *name; /* below the imported folder: stored, and looked up in the manifest */
+	char *deployment;
+	const struct manifest_row *row; /* or NULL */
+	/* Filled by photo_take. */
+	bool taken;
+	char reason[200]; /* why not */
+	bool fatal;       /* the reason is ours or the disk's: the import stops */
+	enum status status;
+	uint8_t sha256[32];
+	int64_t n_bytes;
+	int width_px, height_px;
+	bool has_time;
+	struct civil_time time;
+	/* Filled when it is grouped. */
+	bool known; /* the project has it already */
+	int64_t camera_ms, taken_ms;
+	int64_t subject_id;
+};
+
+struct taking {
+	const char *dir;
+	bool link;
+	int64_t crop_bottom_px;
+};
+
+/*
+ * Reads, hashes, checks and renders one photograph, and writes its files (not yet synced). A photograph whose files are
+ * all there is not rendered again. Never fails: photo->taken says whether it went.
+ */
+void photo_take(struct photo *photo, const struct taking *taking);
+
+/* Puts what was written to disk. Errors: FULL, FAULT. */
+enum status photo_sync(const char *dir, struct err *err) MUST_CHECK;
+
+/* The files' names below the data directory: media/ab/HASH.jpg and renditions/SIZE/ab/HASH-CROP.jpg. */
+void photo_original(const uint8_t sha256[32], char *out, size_t n_out);
+void photo_rendition(
+	const uint8_t sha256[32], int size_px, int64_t crop_px, char *out, size_t n_out);
+
+/*
+ * Stores the taken photographs of one deployment, grouped into capture events, in the caller's transaction.
+ * A photograph whose event cannot be had gets a reason and is not taken.
+ */
+enum status group_store(struct db *db, const struct project *project, struct place *place,
+	struct photo **photos, size_t n, const struct import_options *options,
+	struct import_result *result, struct err *err) MUST_CHECK;

@@ -1,0 +1,37 @@
+-- Photographs on their way in.
+
+-- name: media_known
+SELECT subject_id FROM media WHERE project_id = ?1 AND sha256 = ?2;
+
+-- name: media_add
+INSERT INTO media (project_id, deployment_id, subject_id, sha256, n_bytes, file_name, link_path, width_px, height_px,
+  crop_bottom_px, camera_ms, taken_ms, metadata, created_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+
+-- name: import_problem_add
+INSERT INTO import_problem (project_id, at_ms, file_name, reason) VALUES (?1, ?2, ?3, ?4);
+
+-- name: deployment_find
+SELECT id, latitude_deg, longitude_deg, utc_offset_s, clock_shift_s, crop_bottom_px
+FROM deployment WHERE project_id = ?1 AND name = ?2;
+
+-- name: deployment_add
+INSERT INTO deployment (project_id, name, latitude_deg, longitude_deg, utc_offset_s, crop_bottom_px, created_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: subject_add
+INSERT INTO subject (project_id, deployment_id, event_name, start_ms, end_ms, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: subject_set_span
+UPDATE subject SET start_ms = ?2, end_ms = ?3 WHERE id = ?1;
+
+-- name: subject_by_name
+SELECT id, start_ms, end_ms FROM subject WHERE deployment_id = ?1 AND event_name = ?2;
+
+-- An event that nobody has looked at may still grow.
+-- name: subject_spans
+SELECT s.id, s.start_ms, s.end_ms,
+  s.event_name IS NULL AND s.state = 'open' AND s.n_answers = 0 AND s.n_cant_tell = 0 AND s.prediction_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM prediction p WHERE p.subject_id = s.id)
+  AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id)
+FROM subject s WHERE s.deployment_id = ?1 AND s.start_ms IS NOT NULL ORDER BY s.start_ms;

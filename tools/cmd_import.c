@@ -1,0 +1,160 @@
+/* topi import: photographs into a project, with progress, and every file that could not be taken. */
+#include "civil.h"
+#include "commands.h"
+#include "import.h"
+#include "job.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct view {
+	bool terminal;
+	int64_t begun_ms, shown_ms;
+	char deployment[100];
+};
+
+static void show(const struct import_progress *p, void *arg)
+{
+	struct view *v = arg;
+	int64_t now = now_ms();
+	double seconds = (double)(now - v->begun_ms) / 1000;
+	double rate = seconds > 0 ? (double)p->n_done / seconds : 0;
+	if (v->terminal) {
+		if (now - v->shown_ms < 200 && p->n_done < p->n_total)
+			return;
+		v->shown_ms = now;
+		double left = rate > 0 ? (double)(p->n_total - p->n_done) / rate : 0;
+		fprintf(stderr, "\r%lld of %lld photographs, %.0f a second, %d:%02d left \033[K%s",
+			(long long)p->n_done, (long long)p->n_total, rate, (int)left / 60, (int)left % 60,
+			p->n_done == p->n_total ? "\n" : "");
+	} else if (strncmp(v->deployment, p->deployment, sizeof v->deployment - 1) != 0) {
+		snprintf(v->deployment, sizeof v->deployment, "%s", p->deployment);
+		fprintf(stderr, "deployment %s: photograph %lld of %lld, %.0f a second\n", p->deployment,
+			(long long)p->n_done, (long long)p->n_total, rate);
+	}
+}
+
+/* New photographs are predicted by the model in force without being asked. */
+static enum status queue_prediction(struct db *db, int64_t project_id, struct err *err)
+{
+	struct project p = {0};
+	int64_t job = 0;
+	enum status st = db_begin(db, err);
+	if (st == OK)
+		st = project_load(db, project_id, &p, err);
+	if (st == OK && p.model_id)
+		st = job_add_predict(db, p.model_id, false, now_ms(), &job, err);
+	if (st == OK)
+		st = db_commit(db, err);
+	project_release(&p);
+	return st;
+}
+
+static void report(const struct import_result *r, bool json)
+{
+	for (char **text = r->manifest_errors; text && *text; text++)
+		fprintf(stderr, "topi: %s\n", *text);
+	for (int i = 0; i < r->n_problems; i++)
+		fprintf(stderr, "topi: %s: %s\n", r->problems[i].file, r->problems[i].reason);
+	if (json) {
+		json_t *problems = json_array();
+		for (int i = 0; i < r->n_problems; i++)
+			json_array_append_new(problems,
+				json_pack("{ss ss}", "file", r->problems[i].file, "reason", r->problems[i].reason));
+		json_t *out = json_pack("{sI sI sI sI sI sI so}", "files", (json_int_t)r->n_files, "new",
+			(json_int_t)r->n_new, "same", (json_int_t)r->n_same, "passed_over",
+			(json_int_t)r->n_passed, "subjects", (json_int_t)r->n_subjects, "gold",
+			(json_int_t)r->n_gold, "problems", problems);
+		json_dumpf(out, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(out);
+		return;
+	}
+	printf(
+		"%lld photographs: %lld new in %lld subjects, %lld there already, %d could not be taken\n",
+		(long long)r->n_files, (long long)r->n_new, (long long)r->n_subjects, (long long)r->n_same,
+		r->n_problems);
+	if (r->n_passed)
+		printf("%lld other files were passed over\n", (long long)r->n_passed);
+	if (r->n_gold)
+		printf("%lld subjects are labelled by the manifest\n", (long long)r->n_gold);
+}
+
+static int run(const char *dir, const char *slug, struct import_options *o, bool json)
+{
+	struct err err = {0};
+	struct db *db = NULL;
+	int64_t id = 0;
+	struct import_result result = {0};
+	struct view view = {.terminal = isatty(STDERR_FILENO), .begun_ms = now_ms()};
+	o->progress = show;
+	o->arg = &view;
+	o->now_ms = now_ms();
+	o->n_threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	enum status st = db_open(dir, DB_WRITE, &db, &err);
+	if (st == OK)
+		st = project_find(db, slug, &id, &err);
+	if (st == OK)
+		st = import_run(db, id, o, &result, &err);
+	if (st == OK && result.n_new > 0)
+		st = queue_prediction(db, id, &err);
+	db_close(db);
+	if (st == OK || result.manifest_errors)
+		report(&result, json && st == OK);
+	bool all = result.n_problems == 0;
+	import_result_release(&result);
+	if (st != OK)
+		return cmd_fail(&err);
+	return all ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cmd_import(int argc, char **argv)
+{
+	static const struct option options[] = {{"manifest", required_argument, NULL, 'm'},
+		{"gap", required_argument, NULL, 'g'}, {"crop-bottom", required_argument, NULL, 'c'},
+		{"utc-offset", required_argument, NULL, 'u'}, {"link", no_argument, NULL, 'l'},
+		{"json", no_argument, NULL, 'j'}, {0}};
+	struct import_options o = {.gap_s = -1, .crop_bottom_px = -1};
+	struct err err = {0};
+	enum status st = OK;
+	int64_t offset = 0;
+	int offset_s = 0;
+	bool json = false;
+	int c;
+	while (st == OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'm':
+			o.manifest = optarg;
+			break;
+		case 'g':
+			st = parse_int("--gap", optarg, 0, 86400, &o.gap_s, &err);
+			break;
+		case 'c':
+			st = parse_int("--crop-bottom", optarg, 0, 10000, &o.crop_bottom_px, &err);
+			break;
+		case 'u':
+			st = civil_parse_offset(optarg, &offset_s, &err);
+			offset = offset_s;
+			o.utc_offset_s = &offset;
+			break;
+		case 'l':
+			o.link = true;
+			break;
+		case 'j':
+			json = true;
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (st != OK)
+		return cmd_usage("%s", err.text);
+	if (argc - optind < 3)
+		return cmd_usage("import wants DIR PROJECT PATH...");
+	o.paths = (const char *const *)(argv + optind + 2);
+	o.n_paths = argc - optind - 2;
+	return run(argv[optind], argv[optind + 1], &o, json);
+}
