@@ -1,6 +1,7 @@
 /* topi-demo: the world that the demo and its check run on. A program of its own: nothing in topi
  * knows it. */
 #include "crowd.h"
+#include "loop.h"
 #include "scenes.h"
 #include "taxa.h"
 #include "truth.h"
@@ -14,7 +15,10 @@ static const char usage_text[] =
 	"usage: topi-demo scenes --out DIR --truth FILE --subjects N --seed S [--deployments 6]\n"
 	"                        [--size 960x720]\n"
 	"       topi-demo probe --dir DIR --truth FILE\n"
-	"       topi-demo crowd --truth FILE --seed S\n";
+	"       topi-demo crowd --truth FILE --seed S\n"
+	"       topi-demo setup --topi PROGRAM --project FILE --dir DIR [OPTIONS]\n"
+	"       topi-demo loop --topi PROGRAM --project FILE --dir DIR [--json] [--strict] [OPTIONS]\n"
+	"                 OPTIONS: --subjects 1800 --certify 300 --train 200 --seed 11 --epochs N\n";
 
 static int usage(void)
 {
@@ -132,6 +136,63 @@ static int crowd(int argc, char **argv)
 	return 0;
 }
 
+struct loop_arguments {
+	struct loop_options o;
+	int json, strict;
+};
+
+static int loop_parse(int argc, char **argv, struct loop_arguments *a)
+{
+	static const struct option options[] = {{"topi", 1, NULL, 't'}, {"project", 1, NULL, 'p'},
+		{"dir", 1, NULL, 'd'}, {"subjects", 1, NULL, 'n'}, {"certify", 1, NULL, 'c'},
+		{"train", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"epochs", 1, NULL, 'e'},
+		{"json", 0, NULL, 'j'}, {"strict", 0, NULL, 'x'}, {NULL, 0, NULL, 0}};
+	*a = (struct loop_arguments){
+		.o = {.n_subjects = 1800, .n_certify = 300, .n_train = 200, .seed = 11}};
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		if (c == 't')
+			a->o.topi = optarg;
+		else if (c == 'p')
+			a->o.project = optarg;
+		else if (c == 'd')
+			a->o.dir = optarg;
+		else if (c == 'n')
+			a->o.n_subjects = (int)number(optarg);
+		else if (c == 'c')
+			a->o.n_certify = (int)number(optarg);
+		else if (c == 'r')
+			a->o.n_train = (int)number(optarg);
+		else if (c == 's')
+			a->o.seed = (uint64_t)number(optarg);
+		else if (c == 'e')
+			a->o.n_epochs = (int)number(optarg);
+		else if (c == 'j')
+			a->json = 1;
+		else if (c == 'x')
+			a->strict = 1;
+		else
+			return usage();
+	return a->o.topi && a->o.project && a->o.dir && optind == argc ? 0 : usage();
+}
+
+static int run_loop(int argc, char **argv, int setup_only)
+{
+	struct loop_arguments a;
+	struct loop loop = {.server = 0};
+	struct err err = {0};
+	int code = loop_parse(argc, argv, &a), n_missed = 0;
+	if (code)
+		return code;
+	enum status status = setup_only ? loop_setup(&loop, &a.o, &err) : loop_run(&loop, &a.o, &err);
+	if (status == OK && !setup_only) {
+		n_missed = loop_print_table(&loop.result, a.json ? stderr : stdout);
+		if (a.json)
+			loop_print_json(&loop.result);
+	}
+	loop_release(&loop);
+	return status != OK ? fail(&err) : a.strict && n_missed;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "scenes"))
@@ -140,5 +201,7 @@ int main(int argc, char **argv)
 		return probe(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "crowd"))
 		return crowd(argc - 1, argv + 1);
+	if (argc > 1 && (!strcmp(argv[1], "loop") || !strcmp(argv[1], "setup")))
+		return run_loop(argc - 1, argv + 1, !strcmp(argv[1], "setup"));
 	return usage();
 }
