@@ -12,6 +12,8 @@ int cmd_export(int argc, char **argv);
 int cmd_infer(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_gold(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);

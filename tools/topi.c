@@ -31,6 +31,13 @@ static const struct command commands[] = {
 		"--clock-shift-s S             seconds to add to what the clock showed\n"
 		"--holdout on|off              models are judged there, never trained\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
+	{"policy", cmd_policy, "show DIR PROJECT | set DIR PROJECT FILE.json",
+		"the rules a project decides by",
+		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
+		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, lease_s\n"
+		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
+		"it\n"
+		"was made under.\n"},
 	{"import", cmd_import,
 		"DIR PROJECT PATH... [--manifest CSV] [--gap SECONDS] [--crop-bottom PX] [--utc-offset "
 		"+HH:MM] [--link] [--json]",
@@ -112,6 +119,8 @@ static const struct command commands[] = {
 		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
 		"--raw the logits. D is auto, cpu, cuda or cuda:N. A bad file gets a line with "
 		"\"error\".\n"},
+	{"backup", cmd_backup, "DIR FILE", "a consistent copy of the database while it is served",
+		"FILE must not exist. The database is checked first.\n"},
 	{"user", cmd_user,
 		"add DIR NAME [--admin] [--role ROLE --project SLUG] [--password-file FILE] | list DIR |\n"
 		"  role DIR NAME --role ROLE --project SLUG|--admin [--remove] | passwd DIR NAME "

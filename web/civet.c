@@ -58,8 +58,12 @@ static void head_add(char *head, size_t *n, const char *format, ...)
 static size_t make_head(char *head, const struct reply *reply, int64_t length, bool close_after)
 {
 	size_t n = 0;
-	head_add(head, &n, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n", reply->http_status,
-		http_reason(reply->http_status), reply->type ? reply->type : "application/json");
+	char date[40];
+	struct tm utc;
+	time_t now = time(NULL);
+	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &utc));
+	head_add(head, &n, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\n", reply->http_status,
+		http_reason(reply->http_status), date, reply->type ? reply->type : "application/json");
 	if (reply->http_status != 304)
 		head_add(head, &n, "Content-Length: %lld\r\n", (long long)length);
 	head_add(head, &n, "Cache-Control: %s\r\n%s", cache_text(reply->cache), security_headers);
