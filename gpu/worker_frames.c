@@ -84,7 +84,8 @@ static bool push_frame(struct frames *f, int item, const json_t *frame)
 	struct err err = {0};
 	struct frame_picture picture = {.item = item};
 	picture.rgb = xmalloc((size_t)f->input.px * (size_t)f->input.px * 3);
-	if (decode(f, frame, picture.rgb, &err) != OK) {
+	picture.status = decode(f, frame, picture.rgb, &err);
+	if (picture.status != OK) {
 		free(picture.rgb);
 		picture.rgb = NULL;
 		snprintf(picture.why, sizeof picture.why, "%.119s", err.text);

@@ -40,6 +40,8 @@ struct frames;
 struct frame_picture {
 	int item;     /* index of the subject in the list */
 	uint8_t *rgb; /* [px][px][3], the caller's to free(); NULL: it could not be read */
+	enum status
+		status; /* BAD_INPUT, TOO_LARGE, NOT_FOUND: the frame's own fault; else it could not be fetched */
 	char why[120];
 };
 

@@ -56,6 +56,12 @@ static void scores_init(struct scores *s, int n, int k, int d)
 		snprintf(s->why[i], sizeof s->why[i], "it has no photographs");
 }
 
+/* What a look at the same frame tomorrow would find too. Everything else (no connection) fails the batch instead. */
+static bool is_for_good(enum status st)
+{
+	return st == BAD_INPUT || st == TOO_LARGE || st == NOT_FOUND;
+}
+
 /* One engine run over the pictures that could be read, added to their subjects' sums. */
 static enum status add_pictures(
 	struct engine *engine, struct frame_picture *pictures, int n, struct scores *s, struct err *err)
@@ -66,16 +72,20 @@ static enum status add_pictures(
 	float *logits = xmalloc(sizeof *logits * k * (size_t)n);
 	float *embeddings = xmalloc(sizeof *embeddings * d * (size_t)n);
 	int items[ENGINE_BATCH], n_good = 0;
+	enum status st = OK;
 	for (int i = 0; i < n; i++) {
 		if (pictures[i].rgb) {
 			memcpy(rgb + size * (size_t)n_good, pictures[i].rgb, size);
 			items[n_good++] = pictures[i].item;
+		} else if (!is_for_good(pictures[i].status)) {
+			st = err_set(err, pictures[i].status, "%s", pictures[i].why);
 		} else {
 			memcpy(s->why[pictures[i].item], pictures[i].why, sizeof pictures[i].why);
 		}
 		free(pictures[i].rgb);
 	}
-	enum status st = n_good ? engine_run(engine, rgb, n_good, logits, embeddings, err) : OK;
+	if (st == OK && n_good > 0)
+		st = engine_run(engine, rgb, n_good, logits, embeddings, err);
 	for (int i = 0; st == OK && i < n_good; i++) {
 		size_t at = (size_t)items[i];
 		s->n_frames[items[i]]++;
