@@ -7,17 +7,14 @@
 #include "import_part.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
-enum { MAX_THREADS = 64, MAX_DEPTH = 32 };
+enum { MAX_THREADS = 64 };
 
 struct run {
 	struct db *db;
@@ -25,94 +22,14 @@ struct run {
 	const struct import_options *options;
 	struct import_result *result;
 	struct manifest *manifest;
-	struct photo *photos;
-	size_t n, room;
+	struct photo_list list;
 	struct place *places; /* one a deployment, in the order of their photographs */
 	size_t n_places;
 	int64_t n_done;
+	int n_noted; /* problems that are in the table */
 };
 
 /* ---- which files */
-
-static bool is_jpeg_name(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-	return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-}
-
-/* "a/b/c.jpg" below PATH belongs to deployment "a"; a file in PATH itself to the deployment named like PATH's folder. */
-static char *deployment_of(const char *root, const char *name)
-{
-	const char *slash = strchr(name, '/');
-	char full[4096];
-	if (slash)
-		return strndup(name, (size_t)(slash - name));
-	char *real = realpath(root, NULL);
-	snprintf(full, sizeof full, "%s", real ? real : root);
-	free(real);
-	const char *last = strrchr(full, '/');
-	return xstrdup(last && last[1] ? last + 1 : "deployment");
-}
-
-static void add_photo(struct run *r, const char *root, const char *path, const char *name)
-{
-	const struct manifest_row *row = r->manifest ? manifest_find(r->manifest, name) : NULL;
-	if (r->manifest && !row) {
-		r->result->n_passed++;
-		return;
-	}
-	if (r->n == r->room) {
-		r->room = r->room ? r->room * 2 : 1024;
-		r->photos = xrealloc(r->photos, r->room * sizeof *r->photos);
-	}
-	r->photos[r->n++] = (struct photo){
-		.path = xstrdup(path),
-		.name = xstrdup(name),
-		.deployment = row && row->deployment[0] ? xstrdup(row->deployment)
-												: deployment_of(root, name),
-		.row = row,
-	};
-}
-
-/* nftw hands its callback no argument. */
-static _Thread_local struct run *walked;
-static _Thread_local const char *walked_root;
-
-static int visit(const char *path, const struct stat *info, int kind, struct FTW *at)
-{
-	(void)info;
-	(void)at;
-	if (kind != FTW_F)
-		return 0;
-	const char *name = path + strlen(walked_root);
-	while (*name == '/')
-		name++;
-	if (is_jpeg_name(name))
-		add_photo(walked, walked_root, path, name);
-	else
-		walked->result->n_passed++;
-	return 0;
-}
-
-static enum status walk(struct run *r, const char *path, struct err *err)
-{
-	struct stat info;
-	if (stat(path, &info) != 0)
-		return err_set(err, NOT_FOUND, "%.120s cannot be read: %s", path, strerror(errno));
-	if (S_ISREG(info.st_mode)) {
-		const char *slash = strrchr(path, '/');
-		char folder[4096];
-		snprintf(
-			folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-		add_photo(r, folder, path, slash ? slash + 1 : path);
-		return OK;
-	}
-	walked = r;
-	walked_root = path;
-	if (nftw(path, visit, MAX_DEPTH, FTW_PHYS) != 0)
-		return err_set(err, BAD_INPUT, "%.120s cannot be walked: %s", path, strerror(errno));
-	return OK;
-}
 
 static int by_deployment_then_name(const void *a, const void *b)
 {
@@ -182,32 +99,22 @@ static int by_row(const void *a, const void *b)
 
 /* ---- what went wrong with single files */
 
-static void add_problem(struct run *r, const char *file, const char *reason)
-{
-	struct import_result *result = r->result;
-	result->problems = xrealloc(
-		result->problems, (size_t)(result->n_problems + 1) * sizeof *result->problems);
-	struct import_problem *problem = &result->problems[result->n_problems++];
-	problem->file = xstrdup(file);
-	snprintf(problem->reason, sizeof problem->reason, "%s", reason);
-}
-
 /* Photographs that the manifest names and nobody has. */
 static void list_missing(struct run *r)
 {
 	if (!r->manifest)
 		return;
-	const struct manifest_row **found = xcalloc(r->n, sizeof *found);
-	for (size_t i = 0; i < r->n; i++)
-		found[i] = r->photos[i].row;
-	qsort(found, r->n, sizeof *found, by_row);
+	const struct manifest_row **found = xcalloc(r->list.n, sizeof *found);
+	for (size_t i = 0; i < r->list.n; i++)
+		found[i] = r->list.items[i].row;
+	qsort(found, r->list.n, sizeof *found, by_row);
 	size_t at = 0;
 	for (size_t i = 0; i < r->manifest->n_rows; i++) {
 		const struct manifest_row *row = &r->manifest->rows[i];
-		while (at < r->n && found[at] < row)
+		while (at < r->list.n && found[at] < row)
 			at++;
-		if (at == r->n || found[at] != row)
-			add_problem(r, row->file, "the manifest names it, but it is not there");
+		if (at == r->list.n || found[at] != row)
+			import_add_problem(r->result, row->file, "the manifest names it, but it is not there");
 	}
 	free(found);
 }
@@ -255,12 +162,13 @@ static void learn_place(struct place *place, const struct photo *photo)
 static enum status plan_places(struct run *r, struct err *err)
 {
 	enum status st = OK;
-	for (size_t i = 0; st == OK && i < r->n; i++) {
-		bool first = i == 0 || strcmp(r->photos[i].deployment, r->photos[i - 1].deployment) != 0;
+	for (size_t i = 0; st == OK && i < r->list.n; i++) {
+		bool first = i == 0 ||
+			strcmp(r->list.items[i].deployment, r->list.items[i - 1].deployment) != 0;
 		if (first) {
 			r->places = xrealloc(r->places, (r->n_places + 1) * sizeof *r->places);
 			struct place *place = &r->places[r->n_places++];
-			*place = (struct place){.name = xstrdup(r->photos[i].deployment)};
+			*place = (struct place){.name = xstrdup(r->list.items[i].deployment)};
 			if (r->options->crop_bottom_px > 0)
 				place->crop_bottom_px = r->options->crop_bottom_px;
 			if (r->options->utc_offset_s) {
@@ -270,7 +178,7 @@ static enum status plan_places(struct run *r, struct err *err)
 			st = find_place(r, place, err);
 		}
 		if (st == OK && !r->places[r->n_places - 1].id)
-			learn_place(&r->places[r->n_places - 1], &r->photos[i]);
+			learn_place(&r->places[r->n_places - 1], &r->list.items[i]);
 	}
 	for (size_t i = 0; st == OK && i < r->n_places; i++)
 		if (!r->places[i].zoned)
@@ -283,9 +191,19 @@ static enum status plan_places(struct run *r, struct err *err)
 
 static enum status store_place(struct run *r, struct place *place, struct err *err)
 {
+	struct place now = {.name = place->name};
 	if (place->id)
 		return OK;
-	enum status st = db_run(r->db, Q_DEPLOYMENT_ADD, err, "isDDiii", r->project.id, place->name,
+	enum status st = find_place(r, &now, err);
+	if (st == OK && now.id &&
+		(now.utc_offset_s != place->utc_offset_s || now.clock_shift_s ||
+			now.crop_bottom_px != place->crop_bottom_px))
+		return err_set(err, CONFLICT,
+			"another import has just made deployment '%.60s' otherwise: import again", place->name);
+	place->id = now.id;
+	if (st != OK || now.id)
+		return st;
+	st = db_run(r->db, Q_DEPLOYMENT_ADD, err, "isDDiii", r->project.id, place->name,
 		place->placed ? &place->latitude_deg : NULL, place->placed ? &place->longitude_deg : NULL,
 		place->utc_offset_s, place->crop_bottom_px, r->options->now_ms);
 	place->id = db_last_id(r->db);
@@ -319,7 +237,7 @@ static void *crew_main(void *arg)
 		c->run->n_done++;
 		if (c->run->options->progress)
 			c->run->options->progress(
-				&(struct import_progress){c->deployment, c->run->n_done, (int64_t)c->run->n},
+				&(struct import_progress){c->deployment, c->run->n_done, (int64_t)c->run->list.n},
 				c->run->options->arg);
 		pthread_mutex_unlock(&c->mutex);
 	}
@@ -385,7 +303,7 @@ static enum status pick_new(struct run *r, struct photo *photos, size_t n, struc
 		if (photos[i].taken)
 			out[n_taken++] = &photos[i];
 		else
-			add_problem(r, photos[i].name, photos[i].reason);
+			import_add_problem(r->result, photos[i].name, photos[i].reason);
 	}
 	qsort(out, n_taken, sizeof *out, by_hash);
 	*n_out = 0;
@@ -396,12 +314,20 @@ static enum status pick_new(struct run *r, struct photo *photos, size_t n, struc
 		bool twice = last && memcmp(last->sha256, photo->sha256, sizeof photo->sha256) == 0;
 		enum status st = db_one(r->db, Q_MEDIA_KNOWN, &row, err, "ib", r->project.id, photo->sha256,
 			sizeof photo->sha256);
-		if (st == OK)
+		if (st == OK) {
+			photo->known = true;
+			photo->subject_id = col_int(row, 0);
 			db_done(row);
-		else if (st != NOT_FOUND)
+		} else if (st != NOT_FOUND) {
 			return st;
+		}
 		last = photo;
-		if (st == OK || twice)
+		if (photo->known) {
+			st = group_check_label(r->db, photo, r->result, err);
+			if (st != OK)
+				return st;
+		}
+		if (photo->known || twice)
 			r->result->n_same++;
 		else
 			out[(*n_out)++] = photo;
@@ -409,10 +335,10 @@ static enum status pick_new(struct run *r, struct photo *photos, size_t n, struc
 	return OK;
 }
 
-static enum status store_problems(struct run *r, int from, struct err *err)
+static enum status store_problems(struct run *r, struct err *err)
 {
 	enum status st = OK;
-	for (int i = from; st == OK && i < r->result->n_problems; i++)
+	for (int i = r->n_noted; st == OK && i < r->result->n_problems; i++)
 		st = db_run(r->db, Q_IMPORT_PROBLEM_ADD, err, "iiss", r->project.id, r->options->now_ms,
 			r->result->problems[i].file, r->result->problems[i].reason);
 	return st;
@@ -423,7 +349,6 @@ static enum status import_place(
 {
 	struct photo **new = xcalloc(n, sizeof *new);
 	size_t n_new = 0;
-	int n_problems = r->result->n_problems;
 	bool stored = place->id != 0;
 	struct import_result before = *r->result;
 	enum status st = take_all(r, photos, n, place, err);
@@ -441,11 +366,13 @@ static enum status import_place(
 		st = group_store(r->db, &r->project, place, new, n_new, r->options, r->result, err);
 	for (size_t i = 0; st == OK && i < n_new; i++)
 		if (!new[i]->taken)
-			add_problem(r, new[i]->name, new[i]->reason);
+			import_add_problem(r->result, new[i]->name, new[i]->reason);
 	if (st == OK)
-		st = store_problems(r, n_problems, err);
+		st = store_problems(r, err);
 	if (st == OK)
 		st = db_commit(r->db, err);
+	if (st == OK)
+		r->n_noted = r->result->n_problems;
 	if (st != OK) { /* what is counted is what is stored */
 		db_rollback(r->db);
 		r->result->n_new = before.n_new;
@@ -461,14 +388,14 @@ static enum status import_place(
 
 static void run_release(struct run *r)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->photos[i].path);
-		free(r->photos[i].name);
-		free(r->photos[i].deployment);
+	for (size_t i = 0; i < r->list.n; i++) {
+		free(r->list.items[i].path);
+		free(r->list.items[i].name);
+		free(r->list.items[i].deployment);
 	}
 	for (size_t i = 0; i < r->n_places; i++)
 		free(r->places[i].name);
-	free(r->photos);
+	free(r->list.items);
 	free(r->places);
 	manifest_free(r->manifest);
 	project_release(&r->project);
@@ -481,14 +408,15 @@ enum status import_run(struct db *db, int64_t project_id, const struct import_op
 	*result = (struct import_result){0};
 	if (sodium_init() < 0)
 		return err_set(err, FAULT, "libsodium does not start");
+	parts_sweep(db_dir(db));
 	enum status st = project_load(db, project_id, &r.project, err);
 	if (st == OK && options->manifest)
 		st = read_manifest(&r, err);
 	for (int i = 0; st == OK && i < options->n_paths; i++)
-		st = walk(&r, options->paths[i], err);
-	if (st == OK && r.n > 0)
-		qsort(r.photos, r.n, sizeof *r.photos, by_deployment_then_name);
-	result->n_files = (int64_t)r.n;
+		st = walk_photos(options->paths[i], db_dir(db), r.manifest, &r.list, result, err);
+	if (st == OK && r.list.n > 0)
+		qsort(r.list.items, r.list.n, sizeof *r.list.items, by_deployment_then_name);
+	result->n_files = (int64_t)r.list.n;
 	if (st == OK)
 		st = plan_places(&r, err);
 	if (st == OK)
@@ -496,10 +424,19 @@ enum status import_run(struct db *db, int64_t project_id, const struct import_op
 	size_t from = 0;
 	for (size_t i = 0; st == OK && i < r.n_places; i++) {
 		size_t to = from;
-		while (to < r.n && strcmp(r.photos[to].deployment, r.places[i].name) == 0)
+		while (to < r.list.n && strcmp(r.list.items[to].deployment, r.places[i].name) == 0)
 			to++;
-		st = import_place(&r, r.photos + from, to - from, &r.places[i], err);
+		st = import_place(&r, r.list.items + from, to - from, &r.places[i], err);
 		from = to;
+	}
+	if (st == OK && r.n_noted < result->n_problems) { /* of an import that takes nothing */
+		st = db_begin(db, err);
+		if (st == OK)
+			st = store_problems(&r, err);
+		if (st == OK)
+			st = db_commit(db, err);
+		if (st != OK)
+			db_rollback(db);
 	}
 	run_release(&r);
 	return st;

@@ -4,8 +4,10 @@
 #include "exif.h"
 #include "image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +50,7 @@ static uint8_t *read_all(struct photo *photo, size_t *n)
 {
 	char text[160];
 	struct stat info;
-	int fd = open(photo->path, O_RDONLY | O_CLOEXEC);
+	int fd = open(photo->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a pipe by now */
 	if (fd < 0 || fstat(fd, &info) != 0) {
 		snprintf(text, sizeof text, "cannot be read: %s", strerror(errno));
 		refuse(photo, BAD_INPUT, text);
@@ -91,22 +93,60 @@ static void make_folders(const char *dir, const char *below)
 	}
 }
 
+/*
+ * Whether a file is there as it was written: a power cut may leave a name whose bytes never reached the disk. A JPEG of
+ * ours ends with its end marker; n_bytes is 0 where only that is known.
+ */
+static bool is_whole(const char *path, size_t n_bytes)
+{
+	static const uint8_t last[2] = {0xff, 0xd9};
+	uint8_t bytes[2];
+	struct stat info;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool whole = fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0;
+	if (whole && n_bytes > 0)
+		whole = (size_t)info.st_size == n_bytes;
+	else if (whole)
+		whole = pread(fd, bytes, 2, info.st_size - 2) == 2 && memcmp(bytes, last, 2) == 0;
+	if (fd >= 0)
+		close(fd);
+	return whole;
+}
+
+void parts_sweep(const char *dir)
+{
+	char path[MAX_PATH];
+	char *end;
+	snprintf(path, sizeof path, "%s/parts", dir);
+	DIR *folder = opendir(path);
+	for (struct dirent *entry; folder && (entry = readdir(folder));) {
+		long pid = strtol(entry->d_name, &end, 10);
+		if (end == entry->d_name || *end != '-' || pid <= 0)
+			continue;
+		if (pid != getpid() && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	}
+	if (folder)
+		closedir(folder);
+}
+
 /* Under another name first: a file that has its name is whole. */
 static enum status write_file(
 	const char *dir, const char *below, const uint8_t *bytes, size_t n, struct err *err)
 {
 	char path[MAX_PATH];
-	char part[MAX_PATH + 64];
+	char part[MAX_PATH];
+	char name[80];
+	snprintf(name, sizeof name, "parts/%ld-%lx", (long)getpid(), (unsigned long)(uintptr_t)bytes);
+	snprintf(part, sizeof part, "%s/%s", dir, name);
 	snprintf(path, sizeof path, "%s/%s", dir, below);
-	if (access(path, F_OK) == 0)
-		return OK;
 	make_folders(dir, below);
-	snprintf(part, sizeof part, "%s.%ld.%lx.part", path, (long)getpid(),
-		(unsigned long)(uintptr_t)bytes);
+	make_folders(dir, name);
+	errno = 0;
 	FILE *out = fopen(part, "wb");
 	bool good = out && fwrite(bytes, 1, n, out) == n;
 	int code = errno;
-	if (out && fclose(out) != 0) {
+	if (out && fclose(out) != 0 && good) {
 		good = false;
 		code = errno;
 	}
@@ -114,8 +154,8 @@ static enum status write_file(
 		return OK;
 	code = good ? errno : code;
 	unlink(part);
-	return err_set(err, code == ENOSPC || code == EDQUOT || code == EROFS ? FULL : FAULT,
-		"%.100s cannot be written: %s", path, strerror(code));
+	bool full = code == ENOSPC || code == EDQUOT || code == EROFS || code == EFBIG;
+	return err_set(err, full ? FULL : FAULT, "%.100s cannot be written: %s", path, strerror(code));
 }
 
 static bool all_there(const struct photo *photo, const struct taking *taking)
@@ -125,10 +165,20 @@ static bool all_there(const struct photo *photo, const struct taking *taking)
 	for (int i = 0; i < N_RENDITIONS; i++) {
 		photo_rendition(photo->sha256, sizes[i], taking->crop_bottom_px, below, sizeof below);
 		snprintf(path, sizeof path, "%s/%s", taking->dir, below);
-		if (access(path, R_OK) != 0)
+		if (!is_whole(path, 0))
 			return false;
 	}
 	return true;
+}
+
+static enum status keep_original(
+	const struct photo *photo, const char *dir, const uint8_t *bytes, size_t n, struct err *err)
+{
+	char below[MAX_NAME];
+	char path[MAX_PATH];
+	photo_original(photo->sha256, below, sizeof below);
+	snprintf(path, sizeof path, "%s/%s", dir, below);
+	return is_whole(path, n) ? OK : write_file(dir, below, bytes, n, err);
 }
 
 static enum status render(struct photo *photo, const struct taking *taking, const uint8_t *bytes,
@@ -162,11 +212,8 @@ void photo_take(struct photo *photo, const struct taking *taking)
 	photo->n_bytes = (int64_t)n;
 	enum status st = all_there(photo, taking) ? image_probe(bytes, n, &info, &err)
 											  : render(photo, taking, bytes, n, &info, &err);
-	if (st == OK && !taking->link) {
-		char below[MAX_NAME];
-		photo_original(photo->sha256, below, sizeof below);
-		st = write_file(taking->dir, below, bytes, n, &err);
-	}
+	if (st == OK && !taking->link)
+		st = keep_original(photo, taking->dir, bytes, n, &err);
 	if (st == OK) {
 		exif_read(bytes, n, &exif);
 		photo->has_time = exif.has_time;

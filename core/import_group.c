@@ -120,9 +120,11 @@ static enum status place_named(struct db *db, const struct project *p, const str
 	int64_t id = 0;
 	int64_t start = INT64_MAX;
 	int64_t end = INT64_MIN;
-	bool timed = true;
+	bool timed = false;
 	for (size_t i = first; i < n && strcmp(photos[i]->row->event, name) == 0; i++) {
-		timed = timed && photos[i]->has_time;
+		if (!photos[i]->has_time)
+			continue;
+		timed = true;
 		start = photos[i]->taken_ms < start ? photos[i]->taken_ms : start;
 		end = photos[i]->taken_ms > end ? photos[i]->taken_ms : end;
 	}
@@ -185,20 +187,102 @@ static enum status add_media(struct db *db, const struct project *p, const struc
 	return st;
 }
 
-/* The manifest's label is an expert's truth: gold that was chosen, not drawn. One label a subject. */
-static enum status add_gold(struct db *db, const struct project *p, const struct photo *photo,
-	const struct import_options *o, struct import_result *result, struct err *err)
+static const char *label_of(const struct photo *photo)
+{
+	return photo->row ? photo->row->label : "";
+}
+
+static int by_subject_then_label(const void *a, const void *b)
+{
+	const struct photo *x = *(struct photo *const *)a;
+	const struct photo *y = *(struct photo *const *)b;
+	if (x->subject_id != y->subject_id)
+		return x->subject_id < y->subject_id ? -1 : 1;
+	int order = strcmp(label_of(y), label_of(x)); /* those without a label come last */
+	return order ? order : strcmp(x->name, y->name);
+}
+
+/* The code of the truth that a subject has; NOT_FOUND: no gold, "": an expert is asked. */
+static enum status gold_code(struct db *db, int64_t subject_id, char out[100], struct err *err)
 {
 	struct stmt *row = NULL;
-	if (!photo->row || !photo->row->label[0])
-		return OK;
-	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", photo->subject_id);
-	if (st == OK)
-		db_done(row);
-	if (st != NOT_FOUND)
+	enum status st = db_one(db, Q_GOLD_CODE, &row, err, "i", subject_id);
+	if (st != OK)
 		return st;
-	st = gold_label(db, p, photo->subject_id, photo->row->label, "train-people", o->now_ms, err);
+	snprintf(out, 100, "%s", col_text(row, 0));
+	db_done(row);
+	return OK;
+}
+
+enum status group_check_label(
+	struct db *db, const struct photo *photo, struct import_result *result, struct err *err)
+{
+	char code[100] = "";
+	char reason[200];
+	if (!label_of(photo)[0])
+		return OK;
+	enum status st = gold_code(db, photo->subject_id, code, err);
+	if (st != OK && st != NOT_FOUND)
+		return st;
+	if (strcmp(code, label_of(photo)) == 0)
+		return OK;
+	snprintf(reason, sizeof reason,
+		"is here already, its label '%.40s' is not taken: subject %lld is %s%.40s "
+		"(`topi gold add` gives a label)",
+		label_of(photo), (long long)photo->subject_id, code[0] ? "gold for " : "without gold",
+		code);
+	import_add_problem(result, photo->name, reason);
+	return OK;
+}
+
+/*
+ * The manifest's labels are an expert's truth: gold that was chosen, not drawn. One label an event: where the manifest
+ * gives two, nobody knows which is meant, and none is taken. Shapes: photos [n], of one subject, labels first.
+ */
+static enum status add_gold(struct db *db, const struct project *p, struct photo *const *photos,
+	size_t n, const struct import_options *o, struct import_result *result, struct err *err)
+{
+	char code[100] = "";
+	char reason[200];
+	const char *label = label_of(photos[0]);
+	if (!label[0])
+		return OK;
+	for (size_t i = 1; i < n; i++) {
+		const char *other = label_of(photos[i]);
+		if (!other[0] || strcmp(other, label) == 0)
+			continue;
+		snprintf(reason, sizeof reason,
+			"the manifest gives two labels to one event, '%.60s' and '%.60s': none is taken", label,
+			other);
+		import_add_problem(result, photos[i]->name, reason);
+		return OK;
+	}
+	enum status st = gold_code(db, photos[0]->subject_id, code, err);
+	if (st == OK && code[0])
+		return group_check_label(db, photos[0], result, err);
+	if (st != OK && st != NOT_FOUND)
+		return st;
+	st = gold_label(db, p, photos[0]->subject_id, label, "train-people", o->now_ms, err);
 	result->n_gold += st == OK;
+	return st;
+}
+
+static enum status add_all_gold(struct db *db, const struct project *p, struct photo **photos,
+	size_t n, const struct import_options *o, struct import_result *result, struct err *err)
+{
+	enum status st = OK;
+	struct photo **stored = xcalloc(n, sizeof *stored);
+	size_t n_stored = 0;
+	for (size_t i = 0; i < n; i++)
+		if (photos[i]->taken)
+			stored[n_stored++] = photos[i];
+	qsort(stored, n_stored, sizeof *stored, by_subject_then_label);
+	for (size_t i = 0, to; st == OK && i < n_stored; i = to) {
+		for (to = i + 1; to < n_stored && stored[to]->subject_id == stored[i]->subject_id;)
+			to++;
+		st = add_gold(db, p, stored + i, to - i, o, result, err);
+	}
+	free(stored);
 	return st;
 }
 
@@ -228,9 +312,8 @@ enum status group_store(struct db *db, const struct project *p, struct place *pl
 	for (size_t i = 0; st == OK && i < n; i++)
 		if (photos[i]->taken)
 			st = add_media(db, p, place, photos[i], o, err);
-	for (size_t i = 0; st == OK && i < n; i++)
-		if (photos[i]->taken)
-			st = add_gold(db, p, photos[i], o, result, err);
+	if (st == OK)
+		st = add_all_gold(db, p, photos, n, o, result, err);
 	for (size_t i = 0; st == OK && i < n; i++)
 		result->n_new += photos[i]->taken;
 	free(spans.items);

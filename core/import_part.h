@@ -17,7 +17,7 @@ struct place {
 /* One photograph on its way in. */
 struct photo {
 	char *path; /* as it can be opened */
-	char *name; /* below the imported folder: stored, and looked up in the manifest */
+	char *name; /* below the imported folder, as readable text: stored */
 	char *deployment;
 	const struct manifest_row *row; /* or NULL */
 	/* Filled by photo_take. */
@@ -36,6 +36,21 @@ struct photo {
 	int64_t subject_id;
 };
 
+struct photo_list {
+	struct photo *items;
+	size_t n, room;
+};
+
+/*
+ * Adds the photographs of a folder or a single file to out; with a manifest, those that it names.
+ * Errors: NOT_FOUND; BAD_INPUT what is neither, or lies in the data directory.
+ */
+enum status walk_photos(const char *path, const char *data_dir, const struct manifest *manifest,
+	struct photo_list *out, struct import_result *result, struct err *err) MUST_CHECK;
+
+/* One more line of what went wrong with single files. */
+void import_add_problem(struct import_result *result, const char *file, const char *reason);
+
 struct taking {
 	const char *dir;
 	bool link;
@@ -47,6 +62,9 @@ struct taking {
  * all there is not rendered again. Never fails: photo->taken says whether it went.
  */
 void photo_take(struct photo *photo, const struct taking *taking);
+
+/* Takes away what imports that were killed left half written. */
+void parts_sweep(const char *dir);
 
 /* Puts what was written to disk. Errors: FULL, FAULT. */
 enum status photo_sync(const char *dir, struct err *err) MUST_CHECK;
@@ -62,4 +80,8 @@ void photo_rendition(
  */
 enum status group_store(struct db *db, const struct project *project, struct place *place,
 	struct photo **photos, size_t n, const struct import_options *options,
+	struct import_result *result, struct err *err) MUST_CHECK;
+
+/* Lists a label of the manifest that a photograph's subject, which the project has already, does not carry. */
+enum status group_check_label(struct db *db, const struct photo *photo,
 	struct import_result *result, struct err *err) MUST_CHECK;

@@ -7,6 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t text_char(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+		return 0; /* C1 controls */
+	size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2
+		: p[0] >= 0xe0 && p[0] <= 0xef      ? 3
+		: p[0] >= 0xf0 && p[0] <= 0xf4      ? 4
+											: 0;
+	for (size_t i = 1; i < n; i++) {
+		unsigned low = i > 1 ? 0x80 : p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+		unsigned high = i > 1 ? 0xbf : p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+		if (p[i] < low || p[i] > high)
+			return 0;
+	}
+	return n;
+}
+
+/* Values from outside may hold anything, and a width may cut a character in two: the message stays one line of UTF-8. */
+static void make_one_line(char *text)
+{
+	for (size_t n; *text; text += n) {
+		n = text_char(text);
+		if (n == 0) {
+			*text = '?';
+			n = 1;
+		}
+	}
+}
+
 enum status err_set(struct err *err, enum status status, const char *format, ...)
 {
 	if (err) {
@@ -14,6 +46,7 @@ enum status err_set(struct err *err, enum status status, const char *format, ...
 		va_start(args, format);
 		vsnprintf(err->text, sizeof err->text, format, args);
 		va_end(args);
+		make_one_line(err->text);
 		err->status = status;
 	}
 	return status;

@@ -1,6 +1,6 @@
 /*
  * One way to fail. A function that can fail returns an enum status and, on anything but OK, has
- * filled the caller's struct err with one line that says what was wrong, with the offending value
+ * filled the caller's struct err with one line of UTF-8 that says what was wrong, with the offending value
  * and what would be right.
  *
  * Owns:   nothing; a struct err lives on the caller's stack.
@@ -34,6 +34,9 @@ struct err {
  * BAD_INPUT, ...)`. */
 enum status err_set(struct err *err, enum status status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Bytes of the printable UTF-8 character at text (RFC 3629), or 0: a control character, or no UTF-8. */
+size_t text_char(const char *text);
 
 /* The status' name in lower case, as JSON problems carry it: "bad input". */
 const char *status_name(enum status status);

@@ -73,8 +73,7 @@ static void report(const struct import_result *r, bool json)
 		json_decref(out);
 		return;
 	}
-	printf(
-		"%lld photographs: %lld new in %lld subjects, %lld there already, %d could not be taken\n",
+	printf("%lld photographs: %lld new in %lld subjects, %lld there already, %d problems\n",
 		(long long)r->n_files, (long long)r->n_new, (long long)r->n_subjects, (long long)r->n_same,
 		r->n_problems);
 	if (r->n_passed)

@@ -12,7 +12,7 @@ int cmd_init(int argc, char **argv)
 	unsigned char secret[32];
 	char hex[65];
 	char created[32];
-	if (argc != 2)
+	if (argc != 2 || argv[1][0] == '-' || !argv[1][0])
 		return cmd_usage("init takes one directory");
 	if (sodium_init() < 0)
 		return cmd_fail(&(struct err){FAULT, "libsodium does not start"});

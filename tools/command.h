@@ -1,6 +1,6 @@
 /*
  * The command table's contract. A command is `int cmd_<name>(int argc, char **argv)` in
- * tools/cmd_<name>.c with argv[0] its own name; it returns EXIT_DONE, EXIT_FAILED or EXIT_USAGE.
+ * tools/cmd_<name>.c with argv[0] "topi" (getopt's messages begin with it); it returns EXIT_DONE, EXIT_FAILED or EXIT_USAGE.
  * topi.c lists the commands; nothing else exits.
  */
 #pragma once

@@ -185,5 +185,6 @@ int main(int argc, char **argv)
 		return cmd_usage("there is no command '%.40s'", argv[1]);
 	if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
 		return explain(argv[1]);
+	argv[1] = argv[0] = (char[]){"topi"}; /* getopt's messages begin with it */
 	return c->run(argc - 1, argv + 1);
 }

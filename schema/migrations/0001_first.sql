@@ -175,13 +175,14 @@ CREATE TABLE media (
 ) STRICT;
 CREATE INDEX media_by_subject ON media (subject_id, taken_ms, file_name);
 
--- Files that an import did not take, and why.
+-- Files that an import did not take, and why: what the last import that met the file said.
 CREATE TABLE import_problem (
   id         INTEGER PRIMARY KEY,
   project_id INTEGER NOT NULL REFERENCES project(id),
   at_ms      INTEGER NOT NULL,
   file_name  TEXT NOT NULL,
-  reason     TEXT NOT NULL
+  reason     TEXT NOT NULL,
+  UNIQUE (project_id, file_name)
 ) STRICT;
 
 -- A model of a project: a safetensors file at models/<sha256>.safetensors.

@@ -9,7 +9,11 @@ INSERT INTO media (project_id, deployment_id, subject_id, sha256, n_bytes, file_
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 
 -- name: import_problem_add
-INSERT INTO import_problem (project_id, at_ms, file_name, reason) VALUES (?1, ?2, ?3, ?4);
+INSERT INTO import_problem (project_id, at_ms, file_name, reason) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (project_id, file_name) DO UPDATE SET at_ms = excluded.at_ms, reason = excluded.reason;
+
+-- name: gold_code
+SELECT t.code FROM gold g LEFT JOIN taxon t ON t.id = g.taxon_id WHERE g.subject_id = ?1;
 
 -- name: deployment_find
 SELECT id, latitude_deg, longitude_deg, utc_offset_s, clock_shift_s, crop_bottom_px
