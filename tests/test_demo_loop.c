@@ -50,7 +50,8 @@ static void the_loop_closes(void **state)
 		.n_certify = N_CERTIFY,
 		.n_train = N_TRAIN,
 		.n_epochs = 1,
-		.seed = 11};
+		.seed = 11,
+		.first_wave = 0.45};
 	struct loop loop = {.server = 0};
 	struct err err = {0};
 	if (loop_run(&loop, &o, &err) != OK)

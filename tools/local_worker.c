@@ -30,7 +30,7 @@ struct local_worker {
 };
 
 /* Between fork and exec: only what a signal handler may do. */
-static void become_worker(char *const *argv, int token, pid_t parent)
+static void become_worker(char *const *argv, char *const *env, int token, pid_t parent)
 {
 	sigset_t none;
 	sigemptyset(&none);
@@ -39,8 +39,24 @@ static void become_worker(char *const *argv, int token, pid_t parent)
 		_exit(EXIT_FAILED);
 	if (token == TOKEN_FD ? fcntl(TOKEN_FD, F_SETFD, 0) != 0 : dup2(token, TOKEN_FD) != TOKEN_FD)
 		_exit(EXIT_FAILED);
-	execv("/proc/self/exe", argv);
+	execve("/proc/self/exe", argv, env);
 	_exit(EXIT_FAILED);
+}
+
+/*
+ * The environment, and that threads which wait for each other sleep: OpenMP's own default is to spin, which on a machine
+ * that also serves pages takes the processor from those who would end the wait. Owns: free() the list.
+ */
+static char **make_environment(void)
+{
+	size_t n = 0;
+	while (environ[n])
+		n++;
+	char **env = xcalloc(n + 2, sizeof *env);
+	memcpy(env, environ, n * sizeof *env);
+	if (!getenv("OMP_WAIT_POLICY"))
+		env[n] = "OMP_WAIT_POLICY=passive";
+	return env;
 }
 
 static pid_t spawn(const struct local_worker *w)
@@ -54,9 +70,11 @@ static pid_t spawn(const struct local_worker *w)
 		return -1;
 	ssize_t n = write(ends[1], w->token, strlen(w->token)); /* fits any pipe */
 	close(ends[1]);
+	char **env = make_environment();
 	pid_t parent = getpid(), child = n == (ssize_t)strlen(w->token) ? fork() : -1;
 	if (child == 0)
-		become_worker(argv, ends[0], parent);
+		become_worker(argv, env, ends[0], parent);
+	free(env);
 	close(ends[0]);
 	return child;
 }

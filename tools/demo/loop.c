@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A project is trained again when people have decided this share of what was open. */
-static const double RETRAIN_AT = 1.0 / 3;
-
-struct goal {
-	int64_t by_people, base;
-};
-
 static int64_t count_of(const json_t *status, const char *name)
 {
 	return json_integer_value(json_object_get(status, name));
@@ -22,13 +15,6 @@ static int64_t count_of(const json_t *status, const char *name)
 static int64_t by(const json_t *status, const char *who)
 {
 	return count_of(json_object_get(status, "by"), who);
-}
-
-static bool enough(const void *arg, const json_t *status)
-{
-	const struct goal *goal = arg;
-	return by(status, "people") >= goal->by_people ||
-		(count_of(status, "open") == 0 && count_of(status, "expert") == 0);
 }
 
 static bool nothing_open(const void *arg, const json_t *status)
@@ -71,14 +57,14 @@ static enum status judge(struct loop *l, const char *model, struct share *out, s
 		: st;
 }
 
-static enum status promote(struct loop *l, const char *model, struct share *out, struct err *err)
+static enum status promote(struct loop *l, const char *model, struct err *err)
 {
 	enum status st = loop_topi(l, NULL, err, "model", "promote", l->data, l->slug, model, NULL);
 	if (st == OK)
 		st = loop_settle(l, err);
 	if (st == OK)
 		loop_say(l, "%s promoted, predicted and settled", model);
-	return st == OK ? judge(l, model, out, err) : st;
+	return st;
 }
 
 static enum status train(struct loop *l, const char *model, const char *parent, struct err *err)
@@ -117,21 +103,8 @@ static enum status report(struct loop *l, const char *when, struct err *err)
 	return st;
 }
 
-/* Volunteers answer until it is worth training again. */
-static enum status first_half(struct loop *l, struct err *err)
-{
-	json_t *s = NULL;
-	enum status st = get_status(l, &s, err);
-	struct goal goal = {.by_people = by(s, "people") +
-			(int64_t)(RETRAIN_AT * (double)(count_of(s, "open") + count_of(s, "expert")))};
-	json_decref(s);
-	if (st == OK)
-		st = people_work(&l->people, l->url, enough, &goal, err);
-	return st == OK ? report(l, "a third decided", err) : st;
-}
-
 /* People may have done all there is while a revocation or a sweep opens more: it ends when it stays so. */
-static enum status second_half(struct loop *l, struct err *err)
+static enum status work(struct loop *l, struct err *err)
 {
 	for (;;) {
 		json_t *s = NULL;
@@ -149,6 +122,38 @@ static enum status second_half(struct loop *l, struct err *err)
 	}
 }
 
+/* A model from the expert's labels, and people's answers to the first photographs. */
+static enum status first_round(struct loop *l, struct err *err)
+{
+	enum status st = train(l, "m1", NULL, err);
+	if (st == OK)
+		st = promote(l, "m1", err);
+	if (st == OK)
+		st = report(l, "first model", err);
+	return st == OK ? work(l, err) : st;
+}
+
+/* A model from the consensus meets the rest; both are judged on the same gold. */
+static enum status second_round(struct loop *l, struct err *err)
+{
+	enum status st = train(l, "m2", NULL, err);
+	if (st == OK)
+		st = loop_next_wave(l, err);
+	if (st == OK)
+		st = loop_topi(l, NULL, err, "predict", l->data, l->slug, NULL);
+	if (st == OK)
+		st = judge(l, "m1", &l->result.model_before, err);
+	if (st == OK)
+		st = promote(l, "m2", err);
+	if (st == OK)
+		st = judge(l, "m2", &l->result.model_after, err);
+	if (st == OK)
+		st = report(l, "second model", err);
+	if (st == OK)
+		st = loop_sabotage_copy(l, err);
+	return st == OK ? work(l, err) : st;
+}
+
 enum status loop_run(struct loop *l, const struct loop_options *o, struct err *err)
 {
 	enum status st = loop_setup(l, o, err);
@@ -159,23 +164,9 @@ enum status loop_run(struct loop *l, const struct loop_options *o, struct err *e
 	if (st == OK)
 		st = people_enter(&l->people, l->url, LOOP_PASSWORD, err);
 	if (st == OK)
-		st = train(l, "m1", NULL, err);
+		st = first_round(l, err);
 	if (st == OK)
-		st = promote(l, "m1", &l->result.model_before, err);
-	if (st == OK)
-		st = report(l, "first model", err);
-	if (st == OK)
-		st = first_half(l, err);
-	if (st == OK)
-		st = train(l, "m2", NULL, err);
-	if (st == OK)
-		st = promote(l, "m2", &l->result.model_after, err);
-	if (st == OK)
-		st = report(l, "second model", err);
-	if (st == OK)
-		st = loop_sabotage_copy(l, err);
-	if (st == OK)
-		st = second_half(l, err);
+		st = second_round(l, err);
 	child_stop(&l->server);
 	if (st == OK)
 		st = loop_score(l, err);

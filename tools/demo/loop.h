@@ -24,6 +24,13 @@ struct loop_options {
 	int n_subjects, n_certify, n_train;
 	int n_epochs; /* of a training; 0: as topi chooses */
 	uint64_t seed;
+	/*
+	 * Share of every deployment's events, the earliest, that is there from the start; loop_next_wave
+	 * brings the rest. Volunteers are given what has fewest answers first, so that all that is open
+	 * has answers long before a third of it is decided: a model that is to label alone must meet
+	 * photographs that came later.
+	 */
+	double first_wave;
 };
 
 struct rule_score {
@@ -51,6 +58,7 @@ struct loop_result {
 	char certificate[12]; /* the last one's state; empty: none was issued */
 	int n_audits, n_audit_errors;
 	enum sabotage sabotage;
+	double sabotage_alpha;                  /* promise of the certificate that was broken */
 	int n_sabotage_labels, n_sabotage_left; /* wrong model's labels: made, and not taken back */
 	double wall_s;
 };
@@ -62,6 +70,7 @@ struct loop {
 	char slug[64], url[64];
 	struct truth truth;
 	struct crowd_subject *subjects; /* by subject id */
+	int n_known;                    /* subjects there now */
 	struct people people;
 	pid_t server;
 	struct loop_result result;
@@ -69,6 +78,8 @@ struct loop {
 
 /* Scenes, project, import, kept-out deployment, accounts, gold: no server yet. */
 enum status loop_setup(struct loop *l, const struct loop_options *o, struct err *err) MUST_CHECK;
+/* Imports the rest and has its share of the certification gold labelled. */
+enum status loop_next_wave(struct loop *l, struct err *err) MUST_CHECK;
 /* Everything, then the score in l->result. l is zero before, loop_release ends it in any case. */
 enum status loop_run(struct loop *l, const struct loop_options *o, struct err *err) MUST_CHECK;
 void loop_release(struct loop *l);

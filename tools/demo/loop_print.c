@@ -64,8 +64,11 @@ int loop_print_table(const struct loop_result *r, FILE *out)
 	static const char *const said[] = {[SABOTAGE_NONE] = "no certificate to break",
 		[SABOTAGE_MISSED] = "its certificate still stands",
 		[SABOTAGE_REVOKED] = "its certificate was revoked"};
-	fprintf(out, "  a model with shuffled classes      %s; %d labels made, %d left\n",
-		said[r->sabotage], r->n_sabotage_labels, r->n_sabotage_left);
+	fprintf(out, "  a model with shuffled classes      %s", said[r->sabotage]);
+	if (r->sabotage != SABOTAGE_NONE)
+		fprintf(out, "; promised %.3f, %d labels made, %d left", r->sabotage_alpha,
+			r->n_sabotage_labels, r->n_sabotage_left);
+	putc('\n', out);
 	fprintf(out, "  wall time                          %.0f s\n\nexpected of an honest run:\n",
 		r->wall_s);
 	return expect(out, "animals at least as right as plurality of 10",

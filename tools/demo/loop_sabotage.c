@@ -147,6 +147,45 @@ static enum status tamper(const struct loop *l, const char *copy, long long cert
 	return loop_sql(l, copy, sql, NULL, err);
 }
 
+/*
+ * Where the model is not good enough for the project's own promise, the copy promises less, as far as there is something
+ * to promise: a certificate must be there to be broken.
+ */
+static enum status promise_less(struct loop *l, const char *copy, double alpha, struct err *err)
+{
+	char rules[1100], none[1100];
+	snprintf(rules, sizeof rules, "%s/rules.json", l->o->dir);
+	snprintf(none, sizeof none, "%s/none.csv", l->o->dir);
+	FILE *out = fopen(rules, "w");
+	if (out) {
+		fprintf(out, "{\"alpha\": %.2f}\n", alpha);
+		fclose(out);
+	}
+	out = fopen(none, "w");
+	if (out) {
+		fputs("subject,label\n", out);
+		fclose(out);
+	}
+	enum status st = loop_topi(l, NULL, err, "policy", "set", copy, l->slug, rules, NULL);
+	/* No new gold, but the certificate is looked for again. */
+	return st == OK ? loop_topi(l, NULL, err, "gold", "add", copy, l->slug, none, NULL) : st;
+}
+
+static enum status have_certificate(struct loop *l, const char *copy, long long *certificate,
+	long long *model, char sha256[65], struct err *err)
+{
+	static const double promises[] = {0.1, 0.2, 0.3, 0.4};
+	enum status st = find_certificate(l, copy, certificate, model, sha256, err);
+	l->result.sabotage_alpha = 0.034;
+	for (size_t i = 0; st == OK && !*certificate && i < sizeof promises / sizeof *promises; i++) {
+		l->result.sabotage_alpha = promises[i];
+		st = promise_less(l, copy, promises[i], err);
+		if (st == OK)
+			st = find_certificate(l, copy, certificate, model, sha256, err);
+	}
+	return st;
+}
+
 struct revoked {
 	long long certificate;
 };
@@ -203,9 +242,9 @@ enum status loop_sabotage_run(struct loop *l, struct err *err)
 	char copy[1100], sha256[65] = "";
 	long long certificate = 0, model = 0;
 	copy_path(l, copy);
-	enum status st = find_certificate(l, copy, &certificate, &model, sha256, err);
+	enum status st = have_certificate(l, copy, &certificate, &model, sha256, err);
 	if (st == OK && !certificate) {
-		loop_say(l, "no certificate was in force: there is nothing to sabotage");
+		loop_say(l, "sabotage: the model earns no certificate, whatever is promised");
 		return OK;
 	}
 	struct revoked wanted = {certificate};
@@ -220,7 +259,8 @@ enum status loop_sabotage_run(struct loop *l, struct err *err)
 	if (st == OK)
 		st = count_labels(l, copy, certificate, &l->result.n_sabotage_labels, err);
 	if (st == OK)
-		loop_say(l, "sabotage: %d labels by the shuffled model", l->result.n_sabotage_labels);
+		loop_say(l, "sabotage: a promise of %.3f, %d labels by the shuffled model",
+			l->result.sabotage_alpha, l->result.n_sabotage_labels);
 	if (st == OK)
 		st = people_work(&l->people, l->url, is_over, &wanted, err);
 	if (st == OK)

@@ -53,25 +53,64 @@ static enum status add_users(struct loop *l, struct err *err)
 	return st == OK ? add_user(l, "volunteer", path, "", err) : st;
 }
 
-static enum status make_project(struct loop *l, struct err *err)
+/* Events of a deployment before the n-th that come with the first wave. */
+static int n_first(const struct loop *l, int n_events)
+{
+	return (int)(l->o->first_wave * n_events + 0.5);
+}
+
+/* The manifest's rows of one wave: the truth has a deployment's events in order of time, and the manifest its files. */
+static enum status write_wave(struct loop *l, int wave, char path[1100], struct err *err)
+{
+	char line[400], whole[1100];
+	int n_events[32] = {0}, at[32] = {0};
+	snprintf(whole, sizeof whole, "%s/manifest.csv", l->photos);
+	snprintf(path, 1100, "%s/wave-%d.csv", l->photos, wave + 1);
+	FILE *in = fopen(whole, "r"), *out = fopen(path, "w");
+	bool ok = in && out && fgets(line, sizeof line, in) && fputs(line, out) >= 0;
+	for (int i = 0; i < l->truth.n; i++)
+		n_events[l->truth.rows[i].deployment % 32]++;
+	for (int i = 0; ok && i < l->truth.n; i++) {
+		const struct truth_row *row = &l->truth.rows[i];
+		int d = row->deployment % 32, is_second = at[d]++ >= n_first(l, n_events[d]);
+		for (int f = 0; ok && f < row->n_files; f++) {
+			ok = fgets(line, sizeof line, in) &&
+				!strncmp(line, row->files[f], strlen(row->files[f]));
+			if (ok && is_second == wave)
+				fputs(line, out);
+		}
+	}
+	if (in)
+		fclose(in);
+	if (out && fclose(out))
+		ok = false;
+	return ok ? OK : err_set(err, FAULT, "cannot write %.150s", path);
+}
+
+static enum status import_wave(struct loop *l, int wave, struct err *err)
 {
 	char crop[16], manifest[1100];
 	snprintf(crop, sizeof crop, "%d", STRIP_PX);
-	snprintf(manifest, sizeof manifest, "%s/manifest.csv", l->photos);
-	enum status st = loop_topi(l, NULL, err, "init", l->data, NULL);
-	if (st == OK)
-		st = loop_topi(l, NULL, err, "project", "add", l->data, l->o->project, NULL);
+	enum status st = write_wave(l, wave, manifest, err);
 	if (st == OK)
 		st = loop_topi(l, NULL, err, "import", l->data, l->slug, l->photos, "--manifest", manifest,
 			"--crop-bottom", crop, "--utc-offset", "+03:00", NULL);
 	if (st == OK)
+		loop_say(l, "imported");
+	return st;
+}
+
+static enum status make_project(struct loop *l, struct err *err)
+{
+	enum status st = loop_topi(l, NULL, err, "init", l->data, NULL);
+	if (st == OK)
+		st = loop_topi(l, NULL, err, "project", "add", l->data, l->o->project, NULL);
+	if (st == OK)
+		st = import_wave(l, 0, err);
+	if (st == OK)
 		st = loop_topi(
 			l, NULL, err, "deployment", "set", l->data, l->slug, "D6", "--holdout", "on", NULL);
-	if (st == OK)
-		st = add_users(l, err);
-	if (st == OK)
-		loop_say(l, "imported, three accounts");
-	return st;
+	return st == OK ? add_users(l, err) : st;
 }
 
 /* The expert's label of every subject that a draw picked and nobody has labelled. */
@@ -98,22 +137,14 @@ static enum status label_gold(struct loop *l, struct err *err)
 	return st == OK ? loop_topi(l, NULL, err, "gold", "add", l->data, l->slug, path, NULL) : st;
 }
 
-static enum status draw_gold(struct loop *l, struct err *err)
+static enum status draw(
+	struct loop *l, int n, const char *purpose, const char *where, struct err *err)
 {
-	char n_certify[16], n_train[16], seed[32];
-	snprintf(n_certify, sizeof n_certify, "%d", l->o->n_certify);
-	snprintf(n_train, sizeof n_train, "%d", l->o->n_train);
+	char count[16], seed[32];
+	snprintf(count, sizeof count, "%d", n);
 	snprintf(seed, sizeof seed, "%llu", (unsigned long long)l->o->seed);
-	enum status st = loop_topi(l, NULL, err, "gold", "draw", l->data, l->slug, "--n", n_certify,
-		"--purpose", "certify", "--seed", seed, NULL);
-	if (st == OK)
-		st = loop_topi(l, NULL, err, "gold", "draw", l->data, l->slug, "--n", n_train, "--purpose",
-			"train-people", "--not-holdout", "--seed", seed, NULL);
-	if (st == OK)
-		st = label_gold(l, err);
-	if (st == OK)
-		loop_say(l, "%d subjects drawn and labelled by the expert", l->result.n_expert_gold);
-	return st;
+	return loop_topi(l, NULL, err, "gold", "draw", l->data, l->slug, "--n", count, "--purpose",
+		purpose, "--seed", seed, where, NULL);
 }
 
 /* What the people know: the truth by subject id. */
@@ -122,14 +153,49 @@ static enum status learn_subjects(struct loop *l, struct err *err)
 	struct table table;
 	enum status st = loop_table(l, l->data, &table, err);
 	if (st == OK) {
-		l->people.n_subjects = table.max_id + 1;
-		l->subjects = xcalloc((size_t)l->people.n_subjects, sizeof *l->subjects);
-		l->people.answers = xcalloc((size_t)l->people.n_subjects, sizeof *l->people.answers);
+		int64_t before = l->people.n_subjects, now = table.max_id + 1;
+		l->subjects = xrealloc(l->subjects, (size_t)now * sizeof *l->subjects);
+		l->people.answers = xrealloc(l->people.answers, (size_t)now * sizeof *l->people.answers);
+		for (int64_t i = before; i < now; i++) {
+			l->subjects[i] = (struct crowd_subject){0};
+			atomic_init(&l->people.answers[i], 0);
+		}
 		for (int i = 0; i < table.n; i++)
 			l->subjects[table.rows[i].id] = crowd_subject_of(table.rows[i].truth);
 		l->people.subjects = l->subjects;
+		l->people.n_subjects = now;
+		l->n_known = table.n;
 	}
 	table_release(&table);
+	return st;
+}
+
+static enum status first_gold(struct loop *l, struct err *err)
+{
+	enum status st = draw(l, n_first(l, l->o->n_certify), "certify", NULL, err);
+	if (st == OK)
+		st = draw(l, l->o->n_train, "train-people", "--not-holdout", err);
+	if (st == OK)
+		st = label_gold(l, err);
+	if (st == OK)
+		loop_say(l, "%d subjects drawn and labelled by the expert", l->result.n_expert_gold);
+	return st;
+}
+
+enum status loop_next_wave(struct loop *l, struct err *err)
+{
+	int n = l->o->n_certify - n_first(l, l->o->n_certify);
+	enum status st = import_wave(l, 1, err);
+	if (st == OK)
+		st = draw(l, n, "certify", NULL, err);
+	if (st == OK)
+		st = label_gold(l, err);
+	if (st == OK)
+		st = learn_subjects(l, err);
+	if (st == OK && l->n_known != l->truth.n)
+		st = err_set(err, FAULT, "%d subjects were imported, %d are true", l->n_known, l->truth.n);
+	if (st == OK)
+		loop_say(l, "the rest is in: %d subjects, %d gold", l->n_known, l->result.n_expert_gold);
 	return st;
 }
 
@@ -165,7 +231,7 @@ enum status loop_setup(struct loop *l, const struct loop_options *o, struct err 
 	if (st == OK)
 		st = make_project(l, err);
 	if (st == OK)
-		st = draw_gold(l, err);
+		st = first_gold(l, err);
 	if (st == OK)
 		st = learn_subjects(l, err);
 	FILE *mark = st == OK ? fopen(ready, "w") : NULL;

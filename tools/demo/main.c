@@ -148,7 +148,8 @@ static int loop_parse(int argc, char **argv, struct loop_arguments *a)
 		{"train", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"epochs", 1, NULL, 'e'},
 		{"json", 0, NULL, 'j'}, {"strict", 0, NULL, 'x'}, {NULL, 0, NULL, 0}};
 	*a = (struct loop_arguments){
-		.o = {.n_subjects = 1800, .n_certify = 300, .n_train = 200, .seed = 11}};
+		.o = {
+			.n_subjects = 1800, .n_certify = 300, .n_train = 200, .seed = 11, .first_wave = 0.45}};
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
 		if (c == 't')
 			a->o.topi = optarg;
@@ -183,6 +184,8 @@ static int run_loop(int argc, char **argv, int setup_only)
 	int code = loop_parse(argc, argv, &a), n_missed = 0;
 	if (code)
 		return code;
+	if (setup_only)
+		a.o.first_wave = 1;
 	enum status status = setup_only ? loop_setup(&loop, &a.o, &err) : loop_run(&loop, &a.o, &err);
 	if (status == OK && !setup_only) {
 		n_missed = loop_print_table(&loop.result, a.json ? stderr : stdout);

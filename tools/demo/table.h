@@ -29,8 +29,8 @@ struct table {
 /*
  * Reads an export; a subject's truth is that of its first file.
  * Owns: *out is the caller's, table_release frees it, also after a failure; rows point into truth.
- * Errors: NOT_FOUND, or BAD_INPUT: a column is missing, a label or first file is unknown, or the
- *         rows are not as many as the truth's.
+ * Errors: NOT_FOUND, or BAD_INPUT: a column is missing, a label or first file is unknown, or there
+ *         are more rows than the truth has.
  */
 enum status table_load(
 	struct table *out, const char *path, const struct truth *truth, struct err *err) MUST_CHECK;
