@@ -67,13 +67,13 @@ enum status audit_reopened(struct db *db, int64_t subject_id, bool *blind, struc
 		return st == NOT_FOUND ? OK : st;
 	int64_t certificate_id = col_int(row, 0);
 	db_done(row);
-	return db_run(
-		db, Q_AUDIT_SET, err, "iisnnn", subject_id, certificate_id, "crowd", NULL, NULL, NULL);
+	return db_run(db, Q_AUDIT_SET, err, "iisnnn", subject_id, certificate_id, "crowd");
 }
 
 struct counts {
 	int n, k;               /* audits done, and those that found an error */
 	int n_shadow, k_shadow; /* of them shadow audits */
+	int waiting; /* shadow audits where people disagree with the model and an expert is asked */
 };
 
 static enum status count(struct db *db, int64_t certificate_id, struct counts *c, struct err *err)
@@ -81,20 +81,17 @@ static enum status count(struct db *db, int64_t certificate_id, struct counts *c
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", certificate_id);
 	if (st == OK) {
-		*c = (struct counts){
-			(int)col_int(row, 0), (int)col_int(row, 1), (int)col_int(row, 2), (int)col_int(row, 3)};
+		*c = (struct counts){(int)col_int(row, 0), (int)col_int(row, 1), (int)col_int(row, 2),
+			(int)col_int(row, 3), (int)col_int(row, 4)};
 		db_done(row);
 	}
 	return st;
 }
 
-/* Its labels are taken back, its model is not heard until it has a new calibration, every open subject is decided again. */
+/* Its model is not heard until it has a new calibration; the sweep takes its labels back and decides what is open again. */
 static enum status revoke(struct db *db, const struct project *p, int64_t certificate_id,
 	int64_t model_id, const char *why, int64_t now_ms, struct err *err)
 {
-	int64_t *ids = NULL;
-	size_t n = 0;
-	size_t room = 0;
 	enum status st = db_run(
 		db, Q_CERTIFICATE_END, err, "isis", certificate_id, "revoked", now_ms, why);
 	if (st == OK)
@@ -103,23 +100,13 @@ static enum status revoke(struct db *db, const struct project *p, int64_t certif
 		st = db_run(db, Q_AUDIT_UNBLIND, err, "i", certificate_id);
 	if (st == OK)
 		st = db_run(db, Q_AUDIT_VOID, err, "i", certificate_id);
-	if (st == OK)
-		st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id);
-	if (st != OK)
-		return st;
-	struct stmt *row = db_query(db, Q_SUBJECT_BY_LABEL_OF, "i", certificate_id);
-	while ((st = db_step(row, err)) == OK) {
-		if (n == room) {
-			room = room ? room * 2 : 1024;
-			ids = xrealloc(ids, room * sizeof *ids);
-		}
-		ids[n++] = col_int(row, 0);
-	}
-	st = st == NOT_FOUND ? OK : st;
-	for (size_t i = 0; st == OK && i < n; i++)
-		st = label_reopen(db, p, ids[i], "revoked", now_ms, err);
-	free(ids);
-	return st;
+	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
+}
+
+/* Whether audits end a probation. A disagreement that waits for its expert counts as an error: agreements do not wait. */
+static bool holds(const struct project *p, int k, int n, int waiting, double alpha, double delta)
+{
+	return n >= p->policy.audits && cs_upper(k + waiting, n + waiting, delta) < 2 * alpha;
 }
 
 static enum status end_probation(
@@ -146,8 +133,9 @@ static enum status settle_deployment(struct db *db, const struct project *p, int
 		return st;
 	int n = (int)col_int(row, 0);
 	int k = (int)col_int(row, 1);
+	int waiting = (int)col_int(row, 2);
 	db_done(row);
-	if (n < p->policy.audits || cs_upper(k, n, delta) >= 2 * alpha)
+	if (!holds(p, k, n, waiting, alpha, delta))
 		return OK;
 	st = db_run(db, Q_PROBATION_END, err, "iii", certificate_id, deployment_id, now_ms);
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
@@ -186,8 +174,7 @@ enum status audit_settle(
 			lower, 1 - delta, alpha);
 		return revoke(db, p, id, model_id, why, now_ms, err);
 	}
-	if (probation && c.n_shadow >= p->policy.audits &&
-		cs_upper(c.k_shadow, c.n_shadow, delta) < 2 * alpha)
+	if (probation && holds(p, c.k_shadow, c.n_shadow, c.waiting, alpha, delta))
 		return end_probation(db, p, id, now_ms, err);
 	st = subject_load(db, subject_id, &s, err);
 	return st == OK ? settle_deployment(db, p, id, s.deployment_id, alpha, delta, now_ms, err) : st;

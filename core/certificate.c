@@ -22,7 +22,7 @@ struct certificate {
 static const double ROUNDING = 1e-9;
 
 struct gold {
-	bool for_threshold; /* else for the calibration */
+	bool for_calibration, for_threshold; /* not both */
 	bool right;
 	double p_top; /* before calibration */
 };
@@ -40,13 +40,16 @@ static enum status load_gold(
 			*out = xrealloc(*out, (size_t)room * sizeof **out);
 		}
 		struct gold *g = &(*out)[(*n)++];
-		*g = (struct gold){.right = col_int(row, 1) == col_int(row, 4), .p_top = col_real(row, 3)};
+		*g = (struct gold){.right = col_int(row, 1) == col_int(row, 3), .p_top = col_real(row, 2)};
+		bool never_labelled = col_int(row, 4) != 0;
 		st = draw_uniform(db, "half", p->id, col_int(row, 0), &u, err);
 		if (st != OK) {
 			db_done(row);
 			return st;
 		}
-		g->for_threshold = u < 0.5;
+		g->for_calibration = u >= 0.5;
+		/* The promise is about what is auto-labelled: what never is must not dilute its errors. */
+		g->for_threshold = u < 0.5 && !never_labelled;
 	}
 	return st == NOT_FOUND ? OK : st;
 }
@@ -63,7 +66,7 @@ static enum status fit(
 	bool *right = xcalloc((size_t)n, sizeof *right);
 	*n_used = 0;
 	for (int i = 0; i < n; i++)
-		if (!gold[i].for_threshold) {
+		if (gold[i].for_calibration) {
 			top[*n_used] = top_logodds(gold[i].p_top);
 			right[(*n_used)++] = gold[i].right;
 		}
@@ -124,47 +127,75 @@ static enum status read_certificate(struct stmt *row, enum status st, struct cer
 	return OK;
 }
 
-/* Whether this model's last certificate was made from just this much gold: then there is nothing to renew. */
+/* Whether this model's last certificate is of just this gold and these rules: then there is nothing to renew. */
 static enum status is_current(
-	struct db *db, int64_t model_id, int n_gold, bool *current, struct err *err)
+	struct db *db, const struct project *p, int n_gold, bool *current, struct err *err)
 {
 	struct stmt *row = NULL;
-	enum status st = db_one(db, Q_CERTIFICATE_LAST_OF_MODEL, &row, err, "i", model_id);
-	*current = st == OK && col_int(row, 1) == n_gold;
-	db_done(st == OK ? row : NULL);
-	return st == NOT_FOUND ? OK : st;
+	enum status st = db_one(db, Q_CERTIFICATE_LAST_OF_MODEL, &row, err, "i", p->model_id);
+	*current = false;
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	*current = strcmp(col_text(row, 0), "replaced") != 0 && col_int(row, 1) == n_gold &&
+		col_real(row, 2) == p->policy.alpha && col_real(row, 3) == p->policy.delta;
+	db_done(row);
+	return OK;
 }
 
-/* The uncalibrated probability at which the calibrated one reaches the threshold (the calibration is monotone). */
-static double raw_threshold(struct calibration c, double threshold)
-{
-	double logodds = (log(threshold) - log1p(-threshold) - c.w0) / c.w1;
-	return 1 / (1 + exp(-logodds));
-}
-
-static enum status issue(struct db *db, const struct project *p, struct calibration c,
-	const struct tested *t, int64_t now_ms, struct err *err)
+static enum status in_force(
+	struct db *db, int64_t project_id, struct certificate *out, struct err *err)
 {
 	struct stmt *row = NULL;
-	struct certificate old = {0};
-	const struct policy *policy = &p->policy;
-	enum status st = db_one(db, Q_PREDICTION_N_SURE, &row, err, "id", p->model_id,
-		raw_threshold(c, fmin(t->threshold, 1 - ROUNDING) - ROUNDING));
+	enum status st = db_one(db, Q_CERTIFICATE_IN_FORCE, &row, err, "i", project_id);
+	return read_certificate(row, st, out);
+}
+
+/*
+ * The share drawn: enough of what will be auto-labelled (as many as of the gold) that `audits` are reached but for bad
+ * luck of three standard deviations; on a closed set of photographs too few drawn would leave it on probation for ever.
+ */
+static enum status audit_rate(
+	struct db *db, const struct project *p, const struct tested *t, double *rate, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_SUBJECT_N_UNTOUCHED, &row, err, "i", p->id);
 	if (st != OK)
 		return st;
-	double n_sure = (double)col_int(row, 0);
+	double n_sure = (double)col_int(row, 0) * t->n_above / t->n_gold;
 	db_done(row);
-	st = db_one(db, Q_CERTIFICATE_IN_FORCE, &row, err, "i", p->id);
-	st = read_certificate(row, st, &old);
+	double wanted = p->policy.audits + 3 * sqrt(p->policy.audits);
+	*rate = fmin(1, fmax(p->policy.audit_rate, wanted / fmax(n_sure, 1)));
+	return OK;
+}
+
+static enum status issue(
+	struct db *db, const struct project *p, const struct tested *t, int64_t now_ms, struct err *err)
+{
+	struct certificate old = {0};
+	const struct policy *policy = &p->policy;
+	double rate = 1;
+	enum status st = in_force(db, p->id, &old, err);
 	if (st == OK)
 		st = db_run(db, Q_CERTIFICATE_END, err, "isis", old.id, "replaced", now_ms,
-			"a newer model or more gold has a certificate of its own");
-	if (st != OK && st != NOT_FOUND)
+			"a newer model, more gold or another policy has a certificate of its own");
+	if (st == OK || st == NOT_FOUND)
+		st = audit_rate(db, p, t, &rate, err);
+	if (st != OK)
 		return st;
-	double rate = fmin(1, fmax(policy->audit_rate, policy->audits / fmax(n_sure, 1)));
 	return db_run(db, Q_CERTIFICATE_ADD, err, "iiidddiiiddi", p->id, p->model_id, policy->id,
 		policy->alpha, policy->delta, t->threshold, (int64_t)t->n_gold, (int64_t)t->n_above,
 		(int64_t)t->n_wrong, cp_upper(t->n_wrong, t->n_above, policy->delta), rate, now_ms);
+}
+
+/* No threshold passes on all the gold there is now: what the model's older certificate stood on is gone. */
+static enum status end_own(struct db *db, const struct project *p, int64_t now_ms, struct err *err)
+{
+	struct certificate old = {0};
+	enum status st = in_force(db, p->id, &old, err);
+	if (st == OK && old.model_id == p->model_id)
+		return db_run(db, Q_CERTIFICATE_END, err, "isis", old.id, "replaced", now_ms,
+			"no threshold passes any more with the gold and the policy there are now");
+	return st == NOT_FOUND ? OK : st;
 }
 
 enum status certificate_renew(
@@ -181,7 +212,7 @@ enum status certificate_renew(
 	for (int i = 0; st == OK && i < n; i++)
 		n_gold += gold[i].for_threshold;
 	if (st == OK)
-		st = is_current(db, p->model_id, n_gold, &current, err);
+		st = is_current(db, p, n_gold, &current, err);
 	if (st == OK && !current) {
 		st = fit(gold, n, &c, &n_used, err);
 		if (st == OK)
@@ -192,9 +223,9 @@ enum status certificate_renew(
 		if (st == OK)
 			st = test(&p->policy, c, gold, n, &t, err);
 		if (st == OK)
-			st = issue(db, p, c, &t, now_ms, err);
-		if (st == NOT_FOUND)
-			st = OK; /* too little gold, or no threshold passes: nothing is auto-labelled */
+			st = issue(db, p, &t, now_ms, err);
+		if (st == NOT_FOUND) /* too little gold, or no threshold passes: nothing is auto-labelled */
+			st = end_own(db, p, now_ms, err);
 	}
 	free(gold);
 	return st;
@@ -225,17 +256,16 @@ static enum status on_probation(struct db *db, const struct project *p, const st
 }
 
 enum status certificate_apply(struct db *db, const struct project *p, const struct subject *s,
-	int64_t now_ms, struct err *err)
+	int64_t now_ms, bool *drawn, struct err *err)
 {
-	struct stmt *row = NULL;
 	struct certificate c = {0};
 	struct prediction_top top = {0};
 	bool probation = false;
 	double u = 0;
+	*drawn = false;
 	if (!s->prediction_id || !p->policy.auto_label)
 		return OK;
-	enum status st = db_one(db, Q_CERTIFICATE_IN_FORCE, &row, err, "i", p->id);
-	st = read_certificate(row, st, &c);
+	enum status st = in_force(db, p->id, &c, err);
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
 	st = prediction_read_top(db, p, s->prediction_id, &top, err);
@@ -249,13 +279,13 @@ enum status certificate_apply(struct db *db, const struct project *p, const stru
 		st = draw_uniform(db, probation ? "shadow" : "audit", c.id, s->id, &u, err);
 	if (st != OK)
 		return st;
-	bool drawn = u < c.audit_rate;
-	if (drawn)
+	*drawn = u < c.audit_rate;
+	if (*drawn)
 		st = db_run(db, Q_AUDIT_ADD, err, "iisdii", s->id, c.id, probation ? "shadow" : "audit",
 			c.audit_rate, top.taxon_id, now_ms);
-	if (drawn && probation && st == OK)
+	if (*drawn && probation && st == OK)
 		st = db_run(db, Q_SUBJECT_SET_BLIND, err, "ii", s->id, (int64_t)1);
 	if (st != OK || probation)
 		return st;
-	return label_by_model(db, p, s, top.taxon_id, top.p, c.id, drawn, now_ms, err);
+	return label_by_model(db, p, s, top.taxon_id, top.p, c.id, *drawn, now_ms, err);
 }

@@ -5,7 +5,7 @@
  * A certificate stands on certification gold that was drawn at random, never shown, never trained on: its calibration is
  * fitted on one half, its threshold tested on the other. It begins on probation: subjects that it would label are drawn
  * as shadow audits and answered blind; when enough of them hold it is active. Audits go on for as long as it labels; the
- * moment that their confidence sequence shows an error above alpha it is revoked and its labels are taken back.
+ * moment that their confidence sequence shows an error above alpha it is revoked, and the sweep takes its labels back.
  */
 #pragma once
 
@@ -15,13 +15,16 @@ enum {
 	CERTIFICATE_MIN_CALIBRATION = 20
 }; /* gold in the calibration's half: below it a model is not heard */
 
-/* Fits the promoted model's calibration and issues a certificate, where gold or model are new since the last one. */
+/* Fits the promoted model's calibration and issues a certificate, where gold, model or policy are new since the last. */
 enum status certificate_renew(
 	struct db *db, const struct project *project, int64_t now_ms, struct err *err) MUST_CHECK;
 
-/* An open subject without answers: auto-labels it, or draws it for an audit, where the certificate in force says so. */
+/*
+ * An open subject without answers: auto-labels it, or draws it for an audit (*drawn: it is to be answered blind from now
+ * on), or both, where the certificate in force says so.
+ */
 enum status certificate_apply(struct db *db, const struct project *project,
-	const struct subject *subject, int64_t now_ms, struct err *err) MUST_CHECK;
+	const struct subject *subject, int64_t now_ms, bool *drawn, struct err *err) MUST_CHECK;
 
 /*
  * People have answered an audited subject: crowd_label_id 0 when they could not tell. A disagreement, and a random share

@@ -112,10 +112,10 @@ static enum status check_given(struct db *db, const struct classification *c, st
 static enum status insert(struct db *db, const struct project *p, const struct subject *s,
 	const struct classification *c, bool counted, int64_t now_ms, int64_t *id, struct err *err)
 {
-	const int64_t *model = s->prediction_id && !s->blind && p->model_id ? &p->model_id : NULL;
+	const int64_t *heard = s->prediction_id && !s->blind ? &s->prediction_id : NULL;
 	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIi", c->uuid, (size_t)16,
 		p->id, s->id, c->volunteer_id, c->answer == ANSWER_TAXA ? "taxa" : "cant_tell",
-		(int64_t)counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, model,
+		(int64_t)counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, heard,
 		c->duration_ms, now_ms);
 	*id = db_last_id(db);
 	if (st == OK && c->answer == ANSWER_TAXA)

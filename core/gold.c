@@ -68,7 +68,7 @@ enum status gold_draw(struct db *db, int64_t project_id, const char *purpose, in
 		st = db_run(db, Q_GOLD_ADD, err, "iisdi", all[i].id, project_id, purpose, (double)n / n_all,
 			now_ms);
 		if (st == OK)
-			st = db_run(db, Q_SUBJECT_TO_EXPERT, err, "i", all[i].id);
+			st = db_run(db, Q_SUBJECT_TO_EXPERT, err, "in", all[i].id);
 	}
 	free(all);
 	return st;
@@ -98,6 +98,6 @@ enum status gold_label(struct db *db, const struct project *p, int64_t subject_i
 			"subject %lld was not drawn: gold that certifies comes from `topi gold draw`",
 			(long long)subject_id);
 	if (st == NOT_FOUND)
-		st = db_run(db, Q_GOLD_ADD, err, "iisni", subject_id, p->id, purpose, NULL, now_ms);
+		st = db_run(db, Q_GOLD_ADD, err, "iisni", subject_id, p->id, purpose, now_ms);
 	return st == OK ? label_by_expert(db, p, subject_id, class, 0, 0, now_ms, err) : st;
 }

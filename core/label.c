@@ -3,6 +3,7 @@
 
 #include "certificate.h"
 #include "evidence.h"
+#include "prediction.h"
 #include "skill.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ enum status subject_load(struct db *db, int64_t id, struct subject *s, struct er
 		.prediction_id = col_int(row, 11),
 		.certificate_id = col_int(row, 12),
 		.taught = col_int(row, 13) != 0,
+		.p_label = col_real(row, 14),
 	};
 	snprintf(s->decided_by, sizeof s->decided_by, "%s", col_text(row, 8));
 	snprintf(s->reason, sizeof s->reason, "%s", col_text(row, 9));
@@ -61,21 +63,24 @@ static const int64_t *or_null(const int64_t *id)
 	return *id ? id : NULL;
 }
 
+static enum status event(struct db *db, const struct project *p, const struct subject *s,
+	const struct change *c, int64_t now_ms, struct err *err)
+{
+	return db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIi", s->id, now_ms, c->what,
+		or_null(&c->taxon_id), c->taxon_id ? &c->p : NULL, s->risk, c->by, c->reason,
+		(int64_t)s->n_answers, or_null(&c->classification_id), or_null(&s->prediction_id),
+		or_null(&c->certificate_id), p->policy.id);
+}
+
 static enum status apply(struct db *db, const struct project *p, const struct subject *s,
 	const struct change *c, int64_t now_ms, struct err *err)
 {
-	const double *prob = c->taxon_id ? &c->p : NULL;
-	const int64_t *decided = c->by || strcmp(c->state, "open") != 0 ? &now_ms : NULL;
-	bool plain_open = strcmp(c->state, "open") == 0 && !c->by;
+	bool decided = c->by || strcmp(c->state, "open") != 0;
 	enum status st = db_run(db, Q_SUBJECT_SET_LABEL, err, "isiIDssIiI", s->id, c->state,
-		(int64_t)c->blind, or_null(&c->taxon_id), prob, c->by, plain_open ? NULL : c->reason,
-		decided, p->policy.id, or_null(&c->certificate_id));
-	if (st != OK)
-		return st;
-	return db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIi", s->id, now_ms, c->what,
-		or_null(&c->taxon_id), prob, s->risk, c->by, c->reason, (int64_t)s->n_answers,
-		or_null(&c->classification_id), or_null(&s->prediction_id), or_null(&c->certificate_id),
-		p->policy.id);
+		(int64_t)c->blind, or_null(&c->taxon_id), c->taxon_id ? &c->p : NULL, c->by,
+		decided ? c->reason : NULL, decided ? &now_ms : NULL, p->policy.id,
+		or_null(&c->certificate_id));
+	return st == OK ? event(db, p, s, c, now_ms, err) : st;
 }
 
 /* The only time anybody learns: each vote is credited against the other sources, or against the truth where it is known. */
@@ -119,22 +124,21 @@ static enum status teach(struct db *db, const struct project *p, const struct su
 	return n % REMIX_EVERY == 0 ? skill_remix(db, p->id, err) : OK;
 }
 
+/* An audited auto-label stands, with all that it was decided with, until the expert has spoken. */
 static enum status to_expert(struct db *db, const struct project *p, const struct subject *s,
 	const char *reason, int64_t classification_id, int64_t now_ms, struct err *err)
 {
-	/* An audited auto-label stands until the expert has spoken. */
 	struct change c = {
-		.state = "expert",
 		.what = "to_expert",
 		.by = s->label_id ? s->decided_by : NULL,
 		.reason = reason,
 		.taxon_id = s->label_id,
-		.p = 1 - s->risk,
+		.p = s->p_label,
 		.certificate_id = s->certificate_id,
 		.classification_id = classification_id,
-		.blind = s->blind,
 	};
-	return apply(db, p, s, &c, now_ms, err);
+	enum status st = db_run(db, Q_SUBJECT_TO_EXPERT, err, "is", s->id, reason);
+	return st == OK ? event(db, p, s, &c, now_ms, err) : st;
 }
 
 static enum status by_people(struct db *db, const struct project *p, const struct subject *s,
@@ -148,7 +152,6 @@ static enum status by_people(struct db *db, const struct project *p, const struc
 		.reason = reason,
 		.taxon_id = p->taxa[e->top].id,
 		.p = 1 - e->risk,
-		.certificate_id = 0,
 		.classification_id = classification_id,
 	};
 	enum status st = apply(db, p, s, &c, now_ms, err);
@@ -172,11 +175,17 @@ enum status label_by_model(struct db *db, const struct project *p, const struct 
 	return apply(db, p, s, &c, now_ms, err);
 }
 
+/* A label that people may give: enough answers, little risk, and still on the project's list. */
+static bool is_sure(const struct project *p, const struct evidence *e, int n_min, double tau)
+{
+	return e->n_votes >= n_min && e->risk <= tau && !p->taxa[e->top].retired;
+}
+
 /* People have answered an audited subject as far as they will. */
 static enum status decide_blind(struct db *db, const struct project *p, const struct subject *s,
 	const struct evidence *e, int64_t classification_id, int64_t now_ms, struct err *err)
 {
-	bool sure = e->n_votes > 0 && e->risk <= p->policy.audit_tau;
+	bool sure = is_sure(p, e, p->policy.min_answers, p->policy.audit_tau);
 	bool stuck = e->n_votes >= p->policy.cap || s->n_cant_tell >= p->policy.cant_tell;
 	bool wants_expert = false;
 	if (!sure && !stuck)
@@ -191,13 +200,14 @@ static enum status decide_blind(struct db *db, const struct project *p, const st
 	return st == OK ? audit_settle(db, p, s->id, now_ms, err) : st;
 }
 
+/* *drawn: it is an audit now. */
 static enum status decide_open(struct db *db, const struct project *p, const struct subject *s,
-	const struct evidence *e, int64_t classification_id, int64_t now_ms, struct err *err)
+	const struct evidence *e, int64_t classification_id, int64_t now_ms, bool *drawn,
+	struct err *err)
 {
-	bool enough = e->has_model || e->n_votes >= p->policy.min_answers;
 	if (e->n_votes == 0 && s->n_cant_tell == 0)
-		return certificate_apply(db, p, s, now_ms, err);
-	if (e->n_votes > 0 && enough && e->risk <= p->policy.tau)
+		return certificate_apply(db, p, s, now_ms, drawn, err);
+	if (is_sure(p, e, e->has_model ? 1 : p->policy.min_answers, p->policy.tau))
 		return by_people(db, p, s, e, "risk", classification_id, now_ms, err);
 	if (e->n_votes >= p->policy.cap)
 		return to_expert(db, p, s, "cap", classification_id, now_ms, err);
@@ -222,6 +232,7 @@ enum status label_decide(struct db *db, const struct project *p, int64_t subject
 {
 	struct subject s;
 	struct evidence e = {0};
+	bool drawn = false;
 	enum status st = subject_load(db, subject_id, &s, err);
 	if (st != OK || s.state != SUBJECT_OPEN)
 		return st;
@@ -235,15 +246,28 @@ enum status label_decide(struct db *db, const struct project *p, int64_t subject
 			(int64_t)s.n_cant_tell, s.risk, s.risk / (1 + s.n_answers + s.n_cant_tell));
 	if (st == OK)
 		st = s.blind ? decide_blind(db, p, &s, &e, classification_id, now_ms, err)
-					 : decide_open(db, p, &s, &e, classification_id, now_ms, err);
+					 : decide_open(db, p, &s, &e, classification_id, now_ms, &drawn, err);
 	evidence_release(&e);
-	return st;
+	/* Once drawn, the model is not heard: its risk and its place in the queue are those of a subject nobody has seen. */
+	return st == OK && drawn ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
+}
+
+/* The truth of the last certification gold that was waited for may bring a certificate. */
+static enum status gold_came(
+	struct db *db, const struct project *p, int64_t subject_id, int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_GOLD_COMPLETE, &row, err, "ii", p->id, subject_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	db_done(row);
+	return p->model_id ? certificate_renew(db, p, now_ms, err) : OK;
 }
 
 enum status label_by_expert(struct db *db, const struct project *p, int64_t subject_id, int truth,
 	int64_t expert_id, int64_t classification_id, int64_t now_ms, struct err *err)
 {
-	struct subject s;
+	struct subject s = {0};
 	struct evidence e = {0};
 	int64_t taxon_id = truth >= 0 ? p->taxa[truth].id : 0;
 	enum status st = subject_load(db, subject_id, &s, err);
@@ -269,6 +293,8 @@ enum status label_by_expert(struct db *db, const struct project *p, int64_t subj
 		st = audit_judged(db, subject_id, taxon_id, now_ms, err);
 	if (st == OK)
 		st = audit_settle(db, p, subject_id, now_ms, err);
+	if (st == OK)
+		st = gold_came(db, p, subject_id, now_ms, err);
 	evidence_release(&e);
 	return st;
 }
@@ -283,6 +309,8 @@ enum status label_reopen(struct db *db, const struct project *p, int64_t subject
 		st = audit_reopened(db, subject_id, &c.blind, err);
 	if (st == OK)
 		st = apply(db, p, &s, &c, now_ms, err);
+	if (st == OK)
+		st = prediction_adopt(db, p, subject_id, err);
 	return st == OK ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
 }
 
@@ -292,8 +320,9 @@ enum status label_posterior(
 	struct subject s;
 	struct evidence e = {0};
 	enum status st = subject_load(db, subject_id, &s, err);
+	int64_t heard = st == OK && !s.blind && strcmp(s.reason, "audit") != 0 ? s.prediction_id : 0;
 	if (st == OK)
-		st = evidence_load(db, p, subject_id, s.prediction_id, &e, err);
+		st = evidence_load(db, p, subject_id, heard, &e, err);
 	for (int z = 0; st == OK && z < p->k; z++)
 		q_out[z] = e.q[z];
 	evidence_release(&e);

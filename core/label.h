@@ -16,6 +16,7 @@ struct subject {
 	int n_answers, n_cant_tell;
 	double risk;
 	int64_t label_id; /* 0: none */
+	double p_label;   /* its posterior when decided */
 	char decided_by[8], reason[16];
 	int64_t decided_ms, prediction_id, certificate_id; /* 0: none */
 	bool taught;
@@ -50,6 +51,6 @@ enum status label_by_model(struct db *db, const struct project *project,
 	const struct subject *subject, int64_t taxon_id, double p, int64_t certificate_id, bool audited,
 	int64_t now_ms, struct err *err) MUST_CHECK;
 
-/* The posterior of a subject from its counted votes and the model's evidence in use. Shapes: q_out [project->k]. */
+/* The posterior of a subject from its counted votes and the model's evidence, where that was heard. Shapes: q_out [project->k]. */
 enum status label_posterior(struct db *db, const struct project *project, int64_t subject_id,
 	double *q_out, struct err *err) MUST_CHECK;

@@ -115,30 +115,10 @@ static int take_top(const double *p, const struct head *h, struct entry *out)
 	return n;
 }
 
-/* A prediction becomes the subject's evidence when its model is in force, has a calibration and was not trained on it. */
-static enum status adopt(
-	struct db *db, const struct project *p, int64_t subject_id, int64_t model_id, struct err *err)
+enum status prediction_adopt(
+	struct db *db, const struct project *p, int64_t subject_id, struct err *err)
 {
-	struct stmt *row = NULL;
-	if (model_id != p->model_id)
-		return OK;
-	enum status st = db_one(db, Q_PREDICTION_TRAINED_ON, &row, err, "ii", model_id, subject_id);
-	db_done(row);
-	if (st != NOT_FOUND)
-		return st;
-	st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
-	if (st != OK)
-		return st;
-	bool calibrated = !col_null(row, 1);
-	db_done(row);
-	if (!calibrated)
-		return OK;
-	st = db_one(db, Q_PREDICTION_ID, &row, err, "ii", subject_id, model_id);
-	if (st != OK)
-		return st == NOT_FOUND ? OK : st;
-	int64_t id = col_int(row, 0);
-	db_done(row);
-	return db_run(db, Q_SUBJECT_SET_PREDICTION, err, "ii", subject_id, id);
+	return p->model_id ? db_run(db, Q_SUBJECT_ADOPT, err, "ii", subject_id, p->model_id) : OK;
 }
 
 static enum status store(struct db *db, const struct project *p, int64_t subject_id,
@@ -156,9 +136,9 @@ static enum status store(struct db *db, const struct project *p, int64_t subject
 	if (st != OK)
 		return st;
 	*stored = db_changes(db) > 0;
-	if (!*stored)
+	if (!*stored || model_id != p->model_id)
 		return OK;
-	st = adopt(db, p, subject_id, model_id, err);
+	st = prediction_adopt(db, p, subject_id, err);
 	return st == OK ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
 }
 
@@ -212,9 +192,9 @@ static void spread(const struct head *h, const struct entry *top, int n, double 
 			out[i] = fmax(1 - listed, 0) * h->prior[i] / prior_rest;
 }
 
-/* One prediction in the head's classes, calibrated where the model is. */
+/* One prediction in the head's classes, calibrated where the model is. *top_id is its largest class. */
 static enum status load_probs(struct db *db, const struct project *p, int64_t prediction_id,
-	struct head *h, double **probs, int64_t *model_id, struct err *err)
+	struct head *h, double **probs, int64_t *model_id, int64_t *top_id, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct entry top[PREDICTION_TOP];
@@ -233,6 +213,7 @@ static enum status load_probs(struct db *db, const struct project *p, int64_t pr
 	if (!sound)
 		return err_set(
 			err, FAULT, "prediction %lld is of %zu bytes", (long long)prediction_id, n_bytes);
+	*top_id = (int64_t)top[0].taxon_id;
 	st = load_head(db, p, *model_id, h, err);
 	if (st != OK)
 		return st;
@@ -247,21 +228,15 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 {
 	struct head h = {0};
 	double *probs = NULL;
-	int64_t model_id = 0;
-	struct stmt *row = NULL;
-	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, err);
-	if (st == OK)
-		st = db_one(db, Q_PREDICTION_GET, &row, err, "i", prediction_id);
+	struct prediction_top top = {0};
+	enum status st = load_probs(
+		db, p, prediction_id, &h, &probs, &top.model_id, &top.taxon_id, err);
 	if (st == OK) {
-		struct entry first;
-		size_t n_bytes = 0;
-		memcpy(&first, col_blob(row, 1, &n_bytes), sizeof first);
-		db_done(row);
-		*out = (struct prediction_top){
-			.model_id = model_id, .taxon_id = (int64_t)first.taxon_id, .calibrated = h.calibrated};
+		top.calibrated = h.calibrated;
 		for (int i = 0; i < h.k; i++)
-			if (h.taxon_id[i] == out->taxon_id)
-				out->p = probs[i];
+			if (h.taxon_id[i] == top.taxon_id)
+				top.p = probs[i];
+		*out = top;
 	}
 	free(probs);
 	head_release(&h);
@@ -274,10 +249,11 @@ enum status prediction_evidence(struct db *db, const struct project *p, int64_t 
 	struct head h = {0};
 	double *probs = NULL;
 	int64_t model_id = 0;
+	int64_t top_id = 0;
 	*has = false;
 	for (int z = 0; z < p->k; z++)
 		out[z] = 0;
-	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, err);
+	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, &top_id, err);
 	if (st == OK && h.calibrated) {
 		double *ev = xcalloc((size_t)h.k, sizeof *ev);
 		st = consensus_model_evidence(probs, h.prior, NULL, h.k, ev, err);
@@ -302,26 +278,40 @@ enum status prediction_settle(struct db *db, int64_t project_id, int64_t now_ms,
 	return st;
 }
 
-/* One piece of one project's sweep: subjects after `from`. */
+/* Up to n_max ids of a query whose last argument is that limit. */
+static enum status take_ids(struct stmt *row, int64_t *ids, int *n, struct err *err)
+{
+	enum status st;
+	*n = 0;
+	while ((st = db_step(row, err)) == OK)
+		ids[(*n)++] = col_int(row, 0);
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* One piece of one project's sweep: labels to take back first, then open subjects after `from`. */
 static enum status sweep_some(struct db *db, const struct project *p, int64_t from, int n_max,
 	int64_t now_ms, int *n_swept, struct err *err)
 {
 	int64_t *ids = xcalloc((size_t)n_max, sizeof *ids);
 	int n = 0;
-	enum status st;
-	struct stmt *row = db_query(db, Q_SUBJECT_SWEEP, "iii", p->id, from, (int64_t)n_max);
-	while ((st = db_step(row, err)) == OK)
-		ids[n++] = col_int(row, 0);
-	st = st == NOT_FOUND ? OK : st;
+	enum status st = take_ids(
+		db_query(db, Q_SUBJECT_REVOKED, "ii", p->id, (int64_t)n_max), ids, &n, err);
+	for (int i = 0; st == OK && i < n; i++)
+		st = label_reopen(db, p, ids[i], "revoked", now_ms, err);
+	*n_swept = n;
+	if (st != OK || n > 0)
+		goto done;
+	st = take_ids(db_query(db, Q_SUBJECT_SWEEP, "iii", p->id, from, (int64_t)n_max), ids, &n, err);
+	/* Set before the decisions: one of them may mark the project anew. */
+	if (st == OK)
+		st = db_run(db, Q_PROJECT_SET_SWEEP, err, "iI", p->id, n == n_max ? &ids[n_max - 1] : NULL);
 	for (int i = 0; st == OK && i < n; i++) {
-		st = adopt(db, p, ids[i], p->model_id, err);
+		st = prediction_adopt(db, p, ids[i], err);
 		if (st == OK)
 			st = label_decide(db, p, ids[i], 0, now_ms, err);
 	}
-	int64_t next = n ? ids[n - 1] : 0;
-	if (st == OK)
-		st = db_run(db, Q_PROJECT_SET_SWEEP, err, "iI", p->id, n == n_max ? &next : NULL);
 	*n_swept = n;
+done:
 	free(ids);
 	return st;
 }

@@ -24,8 +24,15 @@ enum status prediction_settle(
 	struct db *db, int64_t project_id, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
- * Decides up to n_max open subjects again where a calibration, a certificate or its end made that necessary (they are
- * marked in the database, so that a crash loses nothing). *n_swept is 0 when nothing is left. The server calls it in small
+ * The opinion of the project's promoted model becomes the evidence of an open subject without a label: where the model is
+ * calibrated and was not trained on it, and no other model's certificate is in force for the opinion that it has.
+ */
+enum status prediction_adopt(
+	struct db *db, const struct project *project, int64_t subject_id, struct err *err) MUST_CHECK;
+
+/*
+ * Takes up to n_max labels of a revoked certificate back, or decides up to n_max open subjects again where a
+ * calibration, a certificate or its end made that necessary (marked in the database, so that a crash loses nothing). *n_swept is 0 when nothing is left. The server calls it in small
  * pieces about once a second, so that answers are not kept waiting; a command calls it until it is done.
  */
 enum status prediction_sweep(

@@ -63,8 +63,8 @@ static enum status add_held(struct db *db, int64_t project_id, int64_t volunteer
 	int n_wanted, int64_t now_ms, struct task_list *list, struct err *err)
 {
 	enum status st;
-	struct stmt *row = db_query(db, Q_TASK_HELD, "iiiii", volunteer_id, project_id, (int64_t)expert,
-		now_ms, (int64_t)n_wanted);
+	struct stmt *row = db_query(db, Q_TASK_HELD, "iiiiis", volunteer_id, project_id,
+		(int64_t)expert, now_ms, (int64_t)n_wanted, expert ? "expert" : "open");
 	while ((st = db_step(row, err)) == OK)
 		list->tasks[list->n++] = (struct task){
 			.id = col_int(row, 0), .subject_id = col_int(row, 1), .expires_ms = col_int(row, 2)};

@@ -201,3 +201,22 @@ enum status test_answer(
 	db_rollback(t->db);
 	return st;
 }
+
+void test_must_answer(struct test_project *t, int64_t subject, int v, int class, int64_t now)
+{
+	struct err err = {0};
+	if (test_answer(t, subject, v, class, now, &err) != OK)
+		fail_msg("%s", err.text);
+}
+
+const char *test_text(struct test_project *t, const char *column, int64_t subject)
+{
+	static char out[40];
+	struct err err = {0};
+	struct stmt *row = NULL;
+	assert_int_equal(db_one(t->db, Q_SUBJECT_GET, &row, &err, "i", subject), OK);
+	int i = strcmp(column, "state") == 0 ? 2 : strcmp(column, "by") == 0 ? 8 : 9;
+	snprintf(out, sizeof out, "%s", col_text(row, i));
+	db_done(row);
+	return out;
+}

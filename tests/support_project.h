@@ -35,6 +35,10 @@ void test_predict(struct test_project *t, int64_t subject, int top, double p, in
 /* Leases the subject to volunteer v and answers it; class -1: "can't tell". Returns the status of the answer. */
 enum status test_answer(
 	struct test_project *t, int64_t subject, int v, int class, int64_t now_ms, struct err *err);
+/* The same, and stops the test unless it is OK. */
+void test_must_answer(struct test_project *t, int64_t subject, int v, int class, int64_t now_ms);
+/* A subject's "state", "by" (who decided) or "reason", until the next call. */
+const char *test_text(struct test_project *t, const char *column, int64_t subject);
 /* The UUID of the nth answer that test_answer has given. */
 void test_uuid(int64_t n, uint8_t out[16]);
 extern int64_t test_n_answers;

@@ -1,5 +1,6 @@
 /* topi policy show|set: the rules a project decides by. */
 #include "commands.h"
+#include "prediction.h"
 #include "project.h"
 
 #include <getopt.h>
@@ -59,6 +60,8 @@ static int set(const char *dir, const char *slug, const char *file)
 		st = policy_put(db, id, &policy, now_ms(), &err);
 	if (st == OK)
 		st = db_run(db, Q_PROJECT_MARK_SWEEP, &err, "i", id);
+	if (st == OK) /* another promise needs another certificate */
+		st = prediction_settle(db, id, now_ms(), &err);
 	if (st == OK)
 		st = db_commit(db, &err);
 	json_decref(rules);

@@ -8,7 +8,7 @@ WHERE project_id = ?1 AND state IN ('probation', 'active');
 SELECT id, model_id, alpha, delta, threshold, audit_rate, state, n_gold, issued_ms FROM certificate WHERE id = ?1;
 
 -- name: certificate_last_of_model
-SELECT state, n_gold FROM certificate WHERE model_id = ?1 ORDER BY id DESC LIMIT 1;
+SELECT state, n_gold, alpha, delta FROM certificate WHERE model_id = ?1 ORDER BY id DESC LIMIT 1;
 
 -- name: certificate_add
 INSERT INTO certificate (project_id, model_id, policy_id, alpha, delta, threshold, n_gold, n_above, n_wrong,
@@ -58,15 +58,23 @@ UPDATE audit SET state = ?3, crowd_label_id = ?4, truth_id = ?5, done_ms = ?6 WH
 -- name: audit_judge
 UPDATE audit SET state = ?3, truth_id = ?4, done_ms = ?5 WHERE subject_id = ?1 AND certificate_id = ?2;
 
+-- Audits done, the errors among them; shadow audits done, their errors; disagreements that wait for an expert in shadow
+-- audits. What was drawn in a deployment on probation of its own is counted there: nothing is labelled in it.
 -- name: audit_count
-SELECT count(*), COALESCE(sum(truth_id <> model_label_id), 0),
-  COALESCE(sum(kind = 'shadow'), 0), COALESCE(sum(kind = 'shadow' AND truth_id <> model_label_id), 0)
-FROM audit WHERE certificate_id = ?1 AND state = 'done';
+SELECT COALESCE(sum(a.state = 'done'), 0), COALESCE(sum(a.state = 'done' AND a.truth_id <> a.model_label_id), 0),
+  COALESCE(sum(a.state = 'done' AND a.kind = 'shadow'), 0),
+  COALESCE(sum(a.state = 'done' AND a.kind = 'shadow' AND a.truth_id <> a.model_label_id), 0),
+  COALESCE(sum(a.state = 'expert' AND a.kind = 'shadow' AND a.crowd_label_id IS NOT a.model_label_id), 0)
+FROM audit a JOIN subject s ON s.id = a.subject_id
+WHERE a.certificate_id = ?1 AND a.state IN ('done', 'expert')
+  AND NOT EXISTS (SELECT 1 FROM probation b WHERE b.certificate_id = ?1 AND b.deployment_id = s.deployment_id
+                  AND b.ended_ms IS NULL);
 
 -- name: audit_count_deployment
-SELECT count(*), COALESCE(sum(a.truth_id <> a.model_label_id), 0)
+SELECT COALESCE(sum(a.state = 'done'), 0), COALESCE(sum(a.state = 'done' AND a.truth_id <> a.model_label_id), 0),
+  COALESCE(sum(a.state = 'expert' AND a.crowd_label_id IS NOT a.model_label_id), 0)
 FROM audit a JOIN subject s ON s.id = a.subject_id
-WHERE a.certificate_id = ?1 AND a.state = 'done' AND s.deployment_id = ?2;
+WHERE a.certificate_id = ?1 AND a.state IN ('done', 'expert') AND s.deployment_id = ?2;
 
 -- name: audit_unblind
 UPDATE subject SET blind = 0
@@ -84,8 +92,10 @@ INSERT INTO gold (subject_id, project_id, purpose, p_draw, drawn_ms) VALUES (?1,
 -- name: gold_count
 SELECT purpose, count(*), COALESCE(sum(taxon_id IS NULL), 0) FROM gold WHERE project_id = ?1 GROUP BY purpose ORDER BY purpose;
 
--- name: gold_waiting
-SELECT count(*) FROM gold WHERE project_id = ?1 AND purpose = 'certify' AND taxon_id IS NULL;
+-- Whether a subject is certification gold, and nobody waits for the truth of another.
+-- name: gold_complete
+SELECT 1 FROM gold WHERE subject_id = ?2 AND purpose = 'certify' AND NOT EXISTS (
+  SELECT 1 FROM gold g WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.labelled_ms IS NULL);
 
 -- name: gold_list
 SELECT g.subject_id, g.purpose, g.p_draw, COALESCE(t.code, ''), d.name, COALESCE(s.event_name, ''),
@@ -104,4 +114,4 @@ WHERE s.project_id = ?1 AND s.state = 'open' AND s.n_answers = 0 AND s.n_cant_te
 ORDER BY s.id;
 
 -- name: subject_to_expert
-UPDATE subject SET state = 'expert' WHERE id = ?1;
+UPDATE subject SET state = 'expert', reason = COALESCE(?2, reason) WHERE id = ?1;

@@ -7,7 +7,8 @@ FROM classification WHERE uuid = ?1;
 -- name: classification_add
 INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, expert, blind, policy_id,
   model_id, duration_ms, created_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+  (SELECT m.id FROM prediction p JOIN model m ON m.id = p.model_id WHERE p.id = ?10 AND m.w0 IS NOT NULL), ?11, ?12);
 
 -- name: classification_supersede
 UPDATE classification SET superseded_by = ?2 WHERE id = ?1 AND superseded_by IS NULL;
@@ -24,8 +25,8 @@ SELECT count(*) FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 
 INSERT INTO annotation (classification_id, taxon_id, count) VALUES (?1, ?2, ?3);
 
 -- name: task_held
-SELECT t.id, t.subject_id, t.expires_ms FROM task t
-WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_ms > ?4
+SELECT t.id, t.subject_id, t.expires_ms FROM task t JOIN subject s ON s.id = t.subject_id
+WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_ms > ?4 AND s.state = ?6
 ORDER BY t.issued_ms, t.id LIMIT ?5;
 
 -- The queue: high priority first, nothing that the volunteer has answered or held, nothing that n others look at.

@@ -11,25 +11,20 @@ ON CONFLICT (subject_id, model_id) DO NOTHING;
 -- name: prediction_get
 SELECT model_id, top FROM prediction WHERE id = ?1;
 
--- name: prediction_id
-SELECT id FROM prediction WHERE subject_id = ?1 AND model_id = ?2;
-
--- name: prediction_trained_on
-SELECT 1 FROM model_subject WHERE model_id = ?1 AND subject_id = ?2;
-
 -- name: prediction_gold
-SELECT g.subject_id, g.taxon_id, p.id, p.p_top, p.top_id
-FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2
+SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL
+FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2 JOIN taxon t ON t.id = p.top_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = ?2 AND m.subject_id = g.subject_id)
 ORDER BY g.subject_id;
 
--- name: prediction_n_sure
-SELECT count(*) FROM prediction p JOIN subject s ON s.id = p.subject_id
-WHERE p.model_id = ?1 AND p.p_top >= ?2 AND s.state = 'open' AND s.n_answers = 0;
+-- name: subject_n_untouched
+SELECT count(*) FROM subject WHERE project_id = ?1 AND state = 'open' AND n_answers = 0;
 
 -- name: model_set_calibration
 UPDATE model SET w0 = ?2, w1 = ?3, n_calibration = ?4 WHERE id = ?1;
 
+-- A model that has a newer certificate in force goes on being heard.
 -- name: model_clear_calibration
-UPDATE model SET w0 = NULL, w1 = NULL WHERE id = ?1;
+UPDATE model SET w0 = NULL, w1 = NULL WHERE id = ?1
+  AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.model_id = ?1 AND c.state IN ('probation', 'active'));

@@ -2,7 +2,7 @@
 
 -- name: subject_get
 SELECT project_id, deployment_id, state, blind, n_answers, n_cant_tell, risk, label_id, decided_by, reason,
-  decided_ms, prediction_id, certificate_id, taught
+  decided_ms, prediction_id, certificate_id, taught, COALESCE(p_label, 0)
 FROM subject WHERE id = ?1;
 
 -- name: subject_set_evidence
@@ -16,8 +16,16 @@ WHERE id = ?1;
 -- name: subject_set_blind
 UPDATE subject SET blind = ?2 WHERE id = ?1;
 
--- name: subject_set_prediction
-UPDATE subject SET prediction_id = ?2 WHERE id = ?1;
+-- The opinion of model ?2 becomes the evidence of an open subject: where the model is calibrated and was not trained on
+-- it, and no other model's certificate is in force for the opinion that it has. A label keeps the evidence it had.
+-- name: subject_adopt
+UPDATE subject SET prediction_id = (SELECT p.id FROM prediction p WHERE p.subject_id = ?1 AND p.model_id = ?2)
+WHERE id = ?1 AND state = 'open' AND label_id IS NULL
+  AND EXISTS (SELECT 1 FROM prediction p JOIN model m ON m.id = p.model_id
+              WHERE p.subject_id = ?1 AND p.model_id = ?2 AND m.w0 IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM model_subject t WHERE t.model_id = ?2 AND t.subject_id = ?1)
+  AND NOT EXISTS (SELECT 1 FROM prediction p JOIN certificate c ON c.model_id = p.model_id
+                  WHERE p.id = subject.prediction_id AND p.model_id <> ?2 AND c.state IN ('probation', 'active'));
 
 -- name: subject_set_taught
 UPDATE subject SET taught = 1 WHERE id = ?1 AND taught = 0;
@@ -25,8 +33,9 @@ UPDATE subject SET taught = 1 WHERE id = ?1 AND taught = 0;
 -- name: subject_sweep
 SELECT id FROM subject WHERE project_id = ?1 AND id > ?2 AND state = 'open' ORDER BY id LIMIT ?3;
 
--- name: subject_by_label_of
-SELECT id FROM subject WHERE certificate_id = ?1 AND decided_by = 'model' ORDER BY id;
+-- name: subject_revoked
+SELECT s.id FROM certificate c JOIN subject s ON s.certificate_id = c.id
+WHERE c.project_id = ?1 AND c.state = 'revoked' AND s.decided_by = 'model' LIMIT ?2;
 
 -- name: label_event_add
 INSERT INTO label_event (subject_id, at_ms, what, label_id, p_label, risk, decided_by, reason, n_answers,

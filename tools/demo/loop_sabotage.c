@@ -265,6 +265,8 @@ enum status loop_sabotage_run(struct loop *l, struct err *err)
 		st = people_work(&l->people, l->url, is_over, &wanted, err);
 	if (st == OK)
 		st = read_verdict(l, copy, certificate, err);
+	if (st == OK) /* the server takes labels back in pieces */
+		st = loop_settle(l, err);
 	if (st == OK)
 		st = count_labels(l, copy, certificate, &l->result.n_sabotage_left, err);
 	child_stop(&l->server);
