@@ -155,7 +155,7 @@ static enum status write_file(
 	code = good ? errno : code;
 	unlink(part);
 	bool full = code == ENOSPC || code == EDQUOT || code == EROFS || code == EFBIG;
-	return err_set(err, full ? FULL : FAULT, "%.100s cannot be written: %s", path, strerror(code));
+	return err_set(err, full ? FULL : FAULT, "%s (writing below %.60s)", strerror(code), dir);
 }
 
 static bool all_there(const struct photo *photo, const struct taking *taking)

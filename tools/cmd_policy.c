@@ -43,7 +43,10 @@ static int set(const char *dir, const char *slug, const char *file)
 	json_error_t at;
 	json_t *rules = json_load_file(file, JSON_REJECT_DUPLICATES, &at);
 	if (!rules) {
-		err_set(&err, BAD_INPUT, "%.80s:%d: %.80s", file, at.line, at.text);
+		if (at.line > 0)
+			err_set(&err, BAD_INPUT, "%.80s:%d: %.80s", file, at.line, at.text);
+		else
+			err_set(&err, BAD_INPUT, "%.150s", at.text);
 		return cmd_fail(&err);
 	}
 	json_object_del(rules, "version"); /* `show` prints it */

@@ -1,5 +1,6 @@
 /* topi train: queues a training and, unless a running server's workers are to do it, runs it. */
 #include "commands.h"
+#include "net.h"
 #include "model_file.h"
 #include "project.h"
 #include "run_job.h"
@@ -43,6 +44,8 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 		o->mode = o->from ? "head" : "full";
 	if (strcmp(o->mode, "head") != 0 && strcmp(o->mode, "full") != 0)
 		return err_set(err, BAD_INPUT, "--mode is '%.40s': head or full is wanted", o->mode);
+	if (o->arch && !net_arch_find(o->arch))
+		return err_set(err, BAD_INPUT, "--arch is '%.40s': no such net is known", o->arch);
 	if (!o->from && !o->arch)
 		o->arch = "resnet18";
 	return OK;

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "commands.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 		list(stdout);
 		return EXIT_DONE;
 	}
+	signal(SIGXFSZ, SIG_IGN); /* a file over a limit is an error to report, not the end */
 	const struct command *c = find(argv[1]);
 	if (!c)
 		return cmd_usage("there is no command '%.40s'", argv[1]);
