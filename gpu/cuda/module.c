@@ -1,0 +1,93 @@
+/* The CUDA backend's face: libtopi_cuda.so exports the struct at the end, and nothing else. */
+#include "module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void cuda_close(void *handle)
+{
+	struct cuda *c = handle;
+	if (!c)
+		return;
+	if (c->device) {
+		device_enter(c->device);
+		cuda_infer_free(c);
+		cuda_train_free(c);
+	}
+	device_close(c->device);
+	free(c->params);
+	free(c);
+}
+
+static enum status cuda_open(const struct backend_config *config, void **handle, struct err *err)
+{
+	struct cuda *c = xcalloc(1, sizeof *c);
+	size_t n_bytes = config->net->n_floats * sizeof *c->params;
+	c->net = config->net;
+	c->picture = picture_scale_of(config->mean, config->std);
+	c->params = xmalloc(n_bytes);
+	memcpy(c->params, config->params, n_bytes);
+	enum status status = device_open(config->device, &c->device, err);
+	if (!status && config->train_batch > 0)
+		status = cuda_train_new(c, config->train_batch, err);
+	if (status) {
+		cuda_close(c);
+		return status;
+	}
+	*handle = c;
+	return OK;
+}
+
+/* The parameters here are those on the card again. */
+static enum status refresh_params(struct cuda *c, struct err *err)
+{
+	if (!c->params_old)
+		return OK;
+	cuda_infer_free(c);
+	enum status status = cuda_train_read(c, BACKEND_LIVE, c->params, err);
+	if (!status)
+		c->params_old = 0;
+	return status;
+}
+
+static enum status infer(
+	void *handle, const uint8_t *rgb, int n, float *logits, float *embeddings, struct err *err)
+{
+	struct cuda *c = handle;
+	device_enter(c->device);
+	enum status status = refresh_params(c, err);
+	return status ? status : cuda_infer(c, rgb, n, logits, embeddings, err);
+}
+
+static enum status train_step(void *handle, struct backend_step *step, struct err *err)
+{
+	struct cuda *c = handle;
+	if (!c->trainer)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	device_enter(c->device);
+	c->params_old = 1;
+	return cuda_train_step(c, step, err);
+}
+
+static enum status read_params(void *handle, enum backend_params which, float *out, struct err *err)
+{
+	struct cuda *c = handle;
+	device_enter(c->device);
+	if (c->trainer)
+		return cuda_train_read(c, which, out, err);
+	if (which == BACKEND_AVERAGE)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	memcpy(out, c->params, c->net->n_floats * sizeof *out);
+	return OK;
+}
+
+extern const struct backend topi_backend;
+__attribute__((visibility("default"))) const struct backend topi_backend = {
+	.abi = BACKEND_ABI,
+	.name = "cuda",
+	.open = cuda_open,
+	.infer = infer,
+	.train_step = train_step,
+	.read_params = read_params,
+	.close = cuda_close,
+};
