@@ -85,6 +85,40 @@ static void wilson_by_hand(void **state)
 	}
 }
 
+static void export_is_read_by_column_names(void **state)
+{
+	(void)state;
+	char path[100];
+	struct truth_row rows[] = {{.event = "D1/a, \"b\".JPG", .taxon = TAXON_ZEBRA},
+		{.event = "D2/IMG_0001.JPG", .taxon = TAXON_BLANK}};
+	const struct truth truth = {rows, 2};
+	struct table table;
+	struct err err = {0};
+	snprintf(path, sizeof path, "%s/labels.csv", folder);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	fputs("audit,subject,files,label,state,decided_by,n_answers,n_cant_tell,certificate,gold\r\n"
+		  "audit:done,7,D2/IMG_0001.JPG|D2/IMG_0002.JPG,blank,retired,people,3,1,,\r\n"
+		  ",12,\"D1/a, \"\"b\"\".JPG\",,open,,0,0,4,certify\r\n",
+		out);
+	fclose(out);
+	assert_int_equal(table_load(&table, path, &truth, &err), OK);
+	assert_int_equal(table.n, 2);
+	assert_int_equal(table.max_id, 12);
+	assert_ptr_equal(table.rows[0].truth, &rows[1]);
+	assert_ptr_equal(table.rows[1].truth, &rows[0]);
+	assert_int_equal(table.rows[0].label, TAXON_BLANK);
+	assert_int_equal(table.rows[1].label, -1);
+	assert_true(table.rows[0].audited && !table.rows[1].audited);
+	assert_int_equal(table.rows[0].n_answers, 4);
+	assert_int_equal(table.rows[1].certificate, 4);
+	assert_string_equal(table.rows[1].gold, "certify");
+	table_release(&table);
+	rows[0].event = "elsewhere";
+	assert_int_equal(table_load(&table, path, &truth, &err), BAD_INPUT);
+	table_release(&table);
+}
+
 int main(void)
 {
 	if (access(TOPI, X_OK)) {
@@ -93,7 +127,8 @@ int main(void)
 	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wilson_by_hand),
-		cmocka_unit_test_setup_teardown(the_loop_closes, setup, teardown),
+		cmocka_unit_test(export_is_read_by_column_names),
+		cmocka_unit_test(the_loop_closes),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
