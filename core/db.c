@@ -397,8 +397,13 @@ enum status db_commit(struct db *db, struct err *err)
 
 void db_rollback(struct db *db)
 {
-	if (!sqlite3_get_autocommit(db->handle))
+	if (db_in_transaction(db))
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool db_in_transaction(const struct db *db)
+{
+	return !sqlite3_get_autocommit(db->handle);
 }
 
 enum status db_savepoint(struct db *db, struct err *err)
@@ -415,7 +420,7 @@ enum status db_undo(struct db *db, struct err *err)
 {
 	/* A full disk may have rolled the whole transaction back already; then there is nothing left to
 	 * undo. */
-	if (sqlite3_get_autocommit(db->handle))
+	if (!db_in_transaction(db))
 		return err_set(err, FAULT, "the transaction is gone");
 	return run_text(db, "ROLLBACK TO one; RELEASE one", err);
 }

@@ -75,6 +75,7 @@ int db_changes(const struct db *db);     /* rows that the last statement changed
 enum status db_begin(struct db *db, struct err *err) MUST_CHECK;
 enum status db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db);
+bool db_in_transaction(const struct db *db); /* false too after SQLite rolled one back by itself */
 enum status db_savepoint(struct db *db, struct err *err) MUST_CHECK;
 enum status db_release(struct db *db, struct err *err) MUST_CHECK; /* keeps what was done since */
 enum status db_undo(struct db *db, struct err *err) MUST_CHECK;    /* takes it back */

@@ -39,7 +39,7 @@ static void run_one(struct db *db, struct entry *e)
 	e->status = e->work(db, e->arg, &e->err);
 	if (e->status == OK)
 		e->status = db_release(db, &e->err);
-	if (e->status != OK && db_undo(db, &undo) != OK)
+	if (e->status != OK && db_in_transaction(db) && db_undo(db, &undo) != OK)
 		e->err = undo, e->status = undo.status;
 }
 
@@ -48,8 +48,14 @@ static void run_group(struct db *db, struct entry *group)
 {
 	struct err err = {0};
 	enum status st = db_begin(db, &err);
-	for (struct entry *e = group; e && st == OK; e = e->next)
+	for (struct entry *e = group; e && st == OK; e = e->next) {
 		run_one(db, e);
+		if (db_in_transaction(db))
+			continue;
+		/* A full disk can make SQLite give up the whole transaction: what ran before is gone too. */
+		st = e->status != OK ? e->status : err_set(&e->err, FAULT, "the transaction is gone");
+		err = e->err;
+	}
 	if (st == OK)
 		st = db_commit(db, &err);
 	if (st == OK)

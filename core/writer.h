@@ -4,8 +4,8 @@
  * durable is also fast.
  *
  * Work runs inside one transaction, each piece in a savepoint of its own: a piece that fails is
- * undone alone and its caller gets its error; the others commit. When the commit itself fails,
- * every piece of the group fails with its status.
+ * undone alone and its caller gets its error; the others commit. When the commit itself fails, or
+ * SQLite gives the transaction up (a full disk), every piece of the group fails with that status.
  */
 #pragma once
 

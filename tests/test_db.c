@@ -242,6 +242,64 @@ static void a_failed_commit_fails_its_callers(void **state)
 	writer_stop(w);
 }
 
+static enum status take_long(struct db *db, void *arg, struct err *err)
+{
+	usleep(200000);
+	return put(db, arg, err);
+}
+
+/* What SQLite does by itself when the disk is full. */
+static enum status lose_transaction(struct db *db, void *arg, struct err *err)
+{
+	enum status st = put(db, arg, err);
+	db_rollback(db);
+	return st == OK ? err_set(err, FULL, "the disk is full") : st;
+}
+
+struct piece {
+	struct writer *writer;
+	writer_work *work;
+	char name[20];
+	enum status status;
+};
+
+static void *piece_main(void *arg)
+{
+	struct piece *p = arg;
+	struct err err = {0};
+	p->status = writer_do(p->writer, p->work, p->name, &err);
+	return NULL;
+}
+
+/* One group, the second of three pieces loses the transaction: nobody of it is committed, and all are told why. */
+static void a_lost_transaction_fails_its_group(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct writer *w = NULL;
+	pthread_t threads[4];
+	assert_int_equal(writer_start(dir, &w, &err), OK);
+	struct piece pieces[4] = {{w, take_long, "lost-0", FAULT}, {w, put, "lost-1", FAULT},
+		{w, lose_transaction, "lost-2", FAULT}, {w, put, "lost-3", FAULT}};
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, piece_main, &pieces[i]), 0);
+		usleep(40000); /* in this order, behind the first */
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(writer_do(w, put, "after", &err), OK);
+	writer_stop(w);
+	struct db *db = open_it(DB_READ);
+	for (int i = 0; i < 4; i++) {
+		struct stmt *row = NULL;
+		assert_int_equal(pieces[i].status, i == 0 ? OK : FULL);
+		assert_int_equal(
+			db_one(db, Q_SETTING_GET, &row, &err, "s", pieces[i].name), i == 0 ? OK : NOT_FOUND);
+		db_done(row);
+	}
+	db_close(db);
+}
+
 static void a_backup_is_whole(void **state)
 {
 	(void)state;
@@ -275,6 +333,7 @@ int main(void)
 		cmocka_unit_test(savepoints_and_binding),
 		cmocka_unit_test(the_writer_commits_what_it_says_and_undoes_the_rest),
 		cmocka_unit_test(a_failed_commit_fails_its_callers),
+		cmocka_unit_test(a_lost_transaction_fails_its_group),
 		cmocka_unit_test(a_backup_is_whole),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
