@@ -12,7 +12,6 @@
 
 enum { MAX_DEPLOYMENTS = 100000, EVAL_SHARE = 5 };
 static const double min_target = 1e-4; /* shares below this are left out of a target */
-static const double auto_weight = 0.2; /* of a label that a model gave */
 
 /* The deployments that models are judged on, in order of their ids. */
 struct eval {
@@ -95,6 +94,7 @@ static bool in_eval(const struct eval *eval, int64_t deployment_id)
 struct candidate {
 	int64_t subject_id, deployment_id, taxon_id;
 	bool expert, model, certify;
+	bool heard; /* a model's opinion is in the label */
 };
 
 /* The posterior as [[taxon id, p], ...]; the shares that are left out are spread over the rest. */
@@ -125,13 +125,15 @@ static enum status fix_one(struct db *db, const struct project *project, int64_t
 	bool judged = in_eval(eval, c->deployment_id);
 	char *target = NULL;
 	enum status st = OK;
-	if (judged ? c->model : c->certify)
+	double weight = c->model ? project->policy.auto_weight : 1;
+	/* No model is judged by what a model has said, alone or together with people. */
+	if (judged ? c->model || (c->heard && !c->expert) : c->certify || weight <= 0)
 		return OK;
 	if (!judged && !c->expert)
 		st = target_text(db, project, c, &target, err);
 	if (st == OK)
 		st = db_run(db, Q_ITEM_ADD, err, "iisisd", job_id, c->subject_id, judged ? "eval" : "train",
-			c->taxon_id, target, c->model ? auto_weight : 1.0);
+			c->taxon_id, target, weight);
 	free(target);
 	return st;
 }
@@ -149,7 +151,8 @@ static enum status candidates(
 			.taxon_id = col_int(rows, 2),
 			.expert = strcmp(col_text(rows, 3), "expert") == 0,
 			.model = strcmp(col_text(rows, 3), "model") == 0,
-			.certify = col_int(rows, 4) != 0};
+			.certify = col_int(rows, 4) != 0,
+			.heard = col_int(rows, 5) != 0};
 	db_done(rows);
 	return st == NOT_FOUND ? OK : st;
 }

@@ -1,8 +1,8 @@
 /*
  * What a training is given: every retired subject with a label, but never certification gold and never a subject of a
  * deployment that models are judged on. An expert's label is the whole target; people's is the posterior; a model's own
- * weighs a fifth. Judged on (split "eval") are the labels of experts, certification gold included, and of people in the
- * held-out deployments: those flagged so, or, where none is, about one in five, chosen by a hash of their ids.
+ * weighs the policy's auto_weight, at most a fifth. Judged on (split "eval") are the labels of experts, certification gold
+ * included, and of people who decided without a model's evidence, in the held-out deployments: those flagged so, or, where none is, about one in five, chosen by a hash of their ids.
  *
  * The set is fixed in training_item when a worker first asks for it, so that whoever takes the job over gets the same.
  */

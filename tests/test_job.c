@@ -302,17 +302,31 @@ static const struct item_row {
 	const char *by, *gold; /* gold: purpose with the expert's taxon, or NULL */
 	const char *split;     /* NULL: left out */
 	double weight;
+	const char *also; /* SQL, or NULL */
 } item_rows[] = {
-	{1, 1, "expert", NULL, "train", 1},
-	{2, 2, "people", NULL, "train", 1},
-	{3, 2, "model", NULL, "train", 0.2},
-	{4, 3, "expert", "certify", NULL, 0},
-	{5, 2, "expert", "certify", "eval", 1}, /* deployment 5 */
-	{10, 3, "people", NULL, "eval", 1},
-	{15, 3, "model", NULL, NULL, 0},
-	{6, 1, "expert", "train-people", "train", 1},
-	{7, 0, NULL, NULL, NULL, 0}, /* open */
-	{20, 1, "expert", NULL, "eval", 1},
+	{1, 1, "expert", NULL, "train", 1, NULL},
+	{2, 2, "people", NULL, "train", 1, NULL},
+	{3, 2, "model", NULL, "train", 0.2, NULL},
+	{4, 3, "expert", "certify", NULL, 0, NULL},
+	{5, 2, "expert", "certify", "eval", 1, NULL}, /* deployment 5 */
+	{10, 3, "people", NULL, "eval", 1, NULL},
+	{15, 3, "model", NULL, NULL, 0, NULL},
+	{6, 1, "expert", "train-people", "train", 1, NULL},
+	{7, 0, NULL, NULL, NULL, 0, NULL}, /* open */
+	{20, 1, "expert", NULL, "eval", 1, NULL},
+	/* Judged on people alone: not where the model was heard, but where it was not, in an audit. */
+	{25, 2, "people", NULL, NULL, 0, "UPDATE subject SET prediction_id = 1 WHERE id = 25"},
+	{30, 2, "people", NULL, "eval", 1,
+		"UPDATE subject SET prediction_id = 1, reason = 'audit' WHERE id = 30"},
+	/* A label that is about to be taken back. */
+	{8, 2, "model", NULL, NULL, 0,
+		"UPDATE subject SET certificate_id = 1 WHERE id = 8; INSERT INTO certificate (project_id, "
+		"model_id, policy_id, alpha, delta, threshold, n_gold, n_above, n_wrong, p_error_upper, "
+		"audit_rate, state, issued_ms) VALUES (1, 1, 1, .1, .1, .9, 9, 9, 0, .1, 1, 'revoked', 0)"},
+	/* A taxon that has left the list. */
+	{9, 4, "expert", NULL, NULL, 0,
+		"INSERT INTO taxon (id, project_id, code, kind, common_name, position, retired_ms) "
+		"VALUES (4, 1, 'old', 'animal', 'old', 9, 1)"},
 };
 
 static void label_rows(void)
@@ -327,6 +341,8 @@ static void label_rows(void)
 			sql("INSERT INTO gold (subject_id, project_id, purpose, p_draw, taxon_id, drawn_ms) "
 				"VALUES (%d, %d, '%s', 0.5, %d, 0)",
 				r->subject, (int)project_id, r->gold, r->taxon);
+		if (r->also)
+			sql("%s", r->also);
 	}
 }
 
@@ -364,7 +380,13 @@ static void the_training_set_follows_the_rules(void **state)
 	struct err err = {0};
 	char why[200];
 	label_rows();
+	/* As it is without a weight for the model's own labels. */
+	sql("UPDATE policy SET rules = json_set(rules, '$.auto_weight', 0.0)");
 	int64_t id = lease_training(1, T0);
+	fix_all(id);
+	assert_int_equal(number("SELECT count(*) FROM training_item WHERE subject_id = 3"), 0);
+	sql("DELETE FROM training_item; UPDATE job SET cursor = 0");
+	sql("UPDATE policy SET rules = json_set(rules, '$.auto_weight', 0.2)");
 	fix_all(id);
 	size_t n = sizeof item_rows / sizeof *item_rows;
 	int n_kept = 0;

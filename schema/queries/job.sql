@@ -99,12 +99,15 @@ ON CONFLICT (subject_id, model_id) DO NOTHING;
 -- name: item_deployments
 SELECT id, holdout FROM deployment WHERE project_id = ?1 ORDER BY id;
 
+-- Labels in force of taxa on the list; the last column: a model was heard when it was decided.
 -- name: item_candidates
 SELECT s.id, s.deployment_id, COALESCE(g.taxon_id, s.label_id),
-  CASE WHEN g.taxon_id IS NOT NULL THEN 'expert' ELSE s.decided_by END, COALESCE(g.purpose = 'certify', 0)
-FROM subject s LEFT JOIN gold g ON g.subject_id = s.id
+  CASE WHEN g.taxon_id IS NOT NULL THEN 'expert' ELSE s.decided_by END, COALESCE(g.purpose = 'certify', 0),
+  s.prediction_id IS NOT NULL AND s.reason <> 'audit'
+FROM subject s LEFT JOIN gold g ON g.subject_id = s.id LEFT JOIN certificate c ON c.id = s.certificate_id
+JOIN taxon t ON t.id = COALESCE(g.taxon_id, s.label_id) AND t.retired_ms IS NULL
 WHERE +s.project_id = ?1 AND s.id > ?2
-  AND (g.taxon_id IS NOT NULL OR (s.state = 'retired' AND s.label_id IS NOT NULL))
+  AND (g.taxon_id IS NOT NULL OR (s.state = 'retired' AND COALESCE(c.state, '') <> 'revoked'))
 ORDER BY s.id LIMIT ?3;
 
 -- name: item_add
