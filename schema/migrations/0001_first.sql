@@ -132,6 +132,7 @@ CREATE TABLE subject (
   CHECK (state <> 'retired' OR label_id IS NOT NULL OR reason IS NOT NULL)
 ) STRICT;
 CREATE INDEX subject_queue ON subject (project_id, state, priority DESC, id);
+CREATE INDEX subject_by_state ON subject (project_id, state); -- in order of id, for sweeps
 CREATE INDEX subject_by_time ON subject (deployment_id, start_ms);
 CREATE UNIQUE INDEX subject_by_event ON subject (deployment_id, event_name) WHERE event_name IS NOT NULL;
 CREATE INDEX subject_by_certificate ON subject (certificate_id) WHERE certificate_id IS NOT NULL;
@@ -316,6 +317,7 @@ CREATE TABLE classification (
 CREATE UNIQUE INDEX classification_once ON classification (volunteer_id, subject_id, expert)
   WHERE superseded_by IS NULL AND answer <> 'undone';
 CREATE INDEX classification_by_subject ON classification (subject_id, id);
+CREATE INDEX classification_by_volunteer ON classification (volunteer_id, project_id);
 
 -- The parts of an answer: a taxon, and what else the project asks of it.
 CREATE TABLE annotation (

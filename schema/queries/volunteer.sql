@@ -66,7 +66,7 @@ UPDATE task SET volunteer_id = ?2 WHERE volunteer_id = ?1;
 -- Two Gaussian opinions of one skill from one prior (mean 0, precision ?3): precisions add, the prior counts once.
 -- name: claim_skill
 INSERT INTO skill (project_id, volunteer_id, lambda, prec, n_credited)
-SELECT project_id, ?2, lambda, prec, n_credited FROM skill WHERE volunteer_id = ?1
+SELECT project_id, ?2, lambda, prec, n_credited FROM skill WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1
 ON CONFLICT (project_id, volunteer_id) DO UPDATE SET
   lambda = (lambda * prec + excluded.lambda * excluded.prec) / (prec + excluded.prec - ?3),
   prec = prec + excluded.prec - ?3,
@@ -74,14 +74,14 @@ ON CONFLICT (project_id, volunteer_id) DO UPDATE SET
 
 -- name: claim_skill_cells
 INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight)
-SELECT project_id, ?2, truth_id, answer_id, weight FROM skill_cell WHERE volunteer_id = ?1
+SELECT project_id, ?2, truth_id, answer_id, weight FROM skill_cell WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1
 ON CONFLICT (project_id, volunteer_id, answer_id, truth_id) DO UPDATE SET weight = weight + excluded.weight;
 
 -- name: claim_drop_skill
-DELETE FROM skill WHERE volunteer_id = ?1;
+DELETE FROM skill WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1;
 
 -- name: claim_drop_skill_cells
-DELETE FROM skill_cell WHERE volunteer_id = ?1;
+DELETE FROM skill_cell WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1;
 
 -- name: claim_merge
 UPDATE volunteer SET merged_into = ?2 WHERE id = ?1 AND name IS NULL;
