@@ -31,12 +31,14 @@ int command(const char *format, ...)
 
 void command_init(const char *dir)
 {
-	int code = command(
-		"(" TOPI " init %s && cat >%s/p.json && " TOPI " project add %s %s/p.json) 2>&1 <<'END'\n"
-		"{\"slug\": \"p\", \"title\": \"P\", \"taxa\": ["
-		"{\"code\": \"blank\", \"kind\": \"blank\", \"common_name\": \"nothing\"},"
-		"{\"code\": \"animal1\", \"kind\": \"animal\", \"common_name\": \"one\", \"scientific_name\": \"Una prima\"},"
-		"{\"code\": \"animal2\", \"kind\": \"animal\", \"common_name\": \"two\", \"scientific_name\": \"Una altera\"}]}\nEND\n",
+	int code = command("(" TOPI " init %s && cat >%s/p.json && " TOPI
+					   " project add %s %s/p.json) 2>&1 <<'END'\n"
+					   "{\"slug\": \"p\", \"title\": \"P\", \"taxa\": ["
+					   "{\"code\": \"blank\", \"kind\": \"blank\", \"common_name\": \"nothing\"},"
+					   "{\"code\": \"animal1\", \"kind\": \"animal\", \"common_name\": \"one\", "
+					   "\"scientific_name\": \"Una prima\"},"
+					   "{\"code\": \"animal2\", \"kind\": \"animal\", \"common_name\": \"two\", "
+					   "\"scientific_name\": \"Una altera\"}]}\nEND\n",
 		dir, dir, dir, dir);
 	if (code != 0)
 		fail_msg("%s", command_out);

@@ -21,7 +21,7 @@ build() { # target, program, more...
 	shift 2
 	clang -std=gnu17 -g -O1 -D_GNU_SOURCE -DTOPI_SOURCE_DIR="\"$top\"" "${safe[@]}" -I"$top/core" -I"$top/gpu" -I"$top/tests" \
 		-I"$top/tests/fuzz" -Ischema "$@" "$top/tests/fuzz/$target.c" "$top/tests/support_photo.c" \
-		"$top/gpu/safetensors.c" -o "$program" core/libcore.a core/libbase.a $(ls schema/*.a 2>/dev/null) \
+		"$top/gpu/safetensors.c" -o "$program" core/libcore.a core/libbase.a $(ls schema/*.a) \
 		$(pkg-config --libs sqlite3 jansson libsodium libjpeg) -lcmocka -lpthread -lm
 }
 
