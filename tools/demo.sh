@@ -41,7 +41,7 @@ listen=127.0.0.1:8080
 project=savanna
 if [ ! -e "$folder/ready" ]; then # none yet, or one that was interrupted
 	rm -rf "$folder/photos" "$folder/data" "$folder/log.txt"
-	"${demo[@]}" setup "${world[@]}" --dir "$folder" --subjects 1000
+	"${demo[@]}" setup "${world[@]}" --dir "$folder" --subjects 800
 fi
 
 "$topi" serve "$folder/data" --listen "$listen" --worker cpu &
@@ -68,7 +68,8 @@ TEXT
 
 if [ ! -e "$folder/trained" ]; then
 	echo "The first model is being trained on 200 of the expert's labels; the page works meanwhile."
-	if "$topi" train "$folder/data" "$project" --mode full --arch resnet10s &&
+	if { "$topi" model list "$folder/data" "$project" | grep -q '^m1 ' || # a start that was interrupted got so far
+		"$topi" train "$folder/data" "$project" --mode full --arch resnet10s; } &&
 		"$topi" model promote "$folder/data" "$project" m1; then
 		touch "$folder/trained"
 		echo "The first model is trained; its predictions follow."
