@@ -378,7 +378,6 @@ static void the_strip_is_cut(void **state)
 	w->options.crop_bottom_px = -1;
 	import_well(w);
 	IS(2, "SELECT count(*) FROM media WHERE crop_bottom_px = 48");
-	snprintf(command, sizeof command, "%s/small.jpg", w->photos);
 	photo_write(w->photos, "D/c.jpg", &(struct photo_spec){.seed = 8002, .height_px = 40});
 	import_well(w);
 	assert_int_equal(w->result.n_problems, 1); /* shorter than the strip */
