@@ -1,5 +1,5 @@
 /*
- * CSV in and out (csv.h). The reader keeps one row: the fields' bytes one after another, each ended
+ * Reading CSV (csv.h). The reader keeps one row: the fields' bytes one after another, each ended
  * by a zero, and where each starts. A small state machine takes a byte at a time from stdio's
  * buffer; a second one, for UTF-8 (RFC 3629: no overlong forms, no surrogates), runs beside it. After
  * a mistake the rest of the line is passed over.
@@ -7,7 +7,6 @@
 #include "csv.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,63 +205,4 @@ const char *csv_field(const struct csv_reader *reader, int i)
 int64_t csv_line(const struct csv_reader *reader)
 {
 	return reader->row_line;
-}
-
-void csv_put(struct csv_writer *writer, const char *text)
-{
-	if (!text)
-		text = "";
-	if (writer->n_fields++ > 0)
-		putc(',', writer->out);
-	writer->blank = writer->n_fields == 1 && !*text;
-	size_t n = strlen(text);
-	bool edge = n > 0 && (text[0] == ' ' || text[n - 1] == ' '); /* some readers trim */
-	if (!edge && !strpbrk(text, ",\"\r\n")) {
-		fputs(text, writer->out);
-		return;
-	}
-	putc('"', writer->out);
-	for (; *text; text++) {
-		if (*text == '"')
-			putc('"', writer->out);
-		putc(*text, writer->out);
-	}
-	putc('"', writer->out);
-}
-
-void csv_put_int(struct csv_writer *writer, int64_t value)
-{
-	char text[24];
-	snprintf(text, sizeof text, "%lld", (long long)value);
-	csv_put(writer, text);
-}
-
-void csv_put_real(struct csv_writer *writer, double value)
-{
-	char text[40] = "";
-	for (int n_digits = 15; isfinite(value) && n_digits <= 17; n_digits++) {
-		snprintf(text, sizeof text, "%.*g", n_digits, value);
-		if (strtod(text, NULL) == value)
-			break;
-	}
-	csv_put(writer, text);
-}
-
-void csv_end_row(struct csv_writer *writer)
-{
-	if (writer->blank)
-		fputs("\"\"", writer->out);
-	putc('\n', writer->out);
-	writer->n_fields = 0;
-	writer->blank = false;
-}
-
-enum status csv_flush(struct csv_writer *writer, struct err *err)
-{
-	errno = 0;
-	if (fflush(writer->out) == 0 && !ferror(writer->out))
-		return OK;
-	if (errno == ENOSPC || errno == EDQUOT || errno == 0)
-		return err_set(err, FULL, "the table could not be written: is the disk full?");
-	return err_set(err, FAULT, "the table could not be written: %s", strerror(errno));
 }

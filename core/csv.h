@@ -1,5 +1,5 @@
 /*
- * Tables of text: RFC 4180 read from a stream row by row in bounded memory, and written.
+ * Tables of text: RFC 4180 read from a stream row by row in bounded memory. sheet.h writes them.
  *
  * Reading: fields are separated by commas, rows end in LF, CRLF or CR; a UTF-8 byte order mark is
  * skipped, a line with nothing on it is no row. Everything must be UTF-8 without zero bytes. Blanks
@@ -40,20 +40,3 @@ enum status csv_next(struct csv_reader *reader, struct err *err) MUST_CHECK;
 int csv_n_fields(const struct csv_reader *reader);
 const char *csv_field(const struct csv_reader *reader, int i);
 int64_t csv_line(const struct csv_reader *reader);
-
-/* Writing: fields one by one, then the end of the row (LF, which every reader takes). A field is
- * quoted where it must be and otherwise written as it is; nothing is taken out or changed. */
-struct csv_writer {
-	FILE *out; /* borrowed */
-	int n_fields;
-	bool blank; /* the row so far would read as an empty line */
-};
-
-void csv_put(struct csv_writer *writer, const char *text); /* NULL: an empty field */
-void csv_put_int(struct csv_writer *writer, int64_t value);
-/* The shortest text that reads back as the same number; not finite: an empty field. */
-void csv_put_real(struct csv_writer *writer, double value);
-void csv_end_row(struct csv_writer *writer);
-
-/* Flushes. Errors: FULL or FAULT when anything since the start could not be written. */
-enum status csv_flush(struct csv_writer *writer, struct err *err) MUST_CHECK;

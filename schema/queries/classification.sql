@@ -33,11 +33,11 @@ ORDER BY t.issued_ms, t.id LIMIT ?5;
 -- name: task_candidate
 SELECT s.id FROM subject s
 WHERE s.project_id = ?1 AND s.state = ?2
+  AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?5 AND t.volunteer_id <> ?3) < ?6
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?3 AND c.subject_id = s.id AND c.expert = ?4
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id AND t.volunteer_id = ?3 AND t.expires_ms > ?5
                   AND t.expert = ?4)
-  AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?5 AND t.volunteer_id <> ?3) < ?6
 ORDER BY s.priority DESC, s.id LIMIT ?7;
 
 -- name: task_any_open
