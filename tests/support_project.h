@@ -10,7 +10,7 @@ struct test_project {
 	char dir[64];
 	struct db *db;
 	int64_t id, model_id;
-	int k;
+	int k, model_k;
 	int64_t taxa[16];
 	int64_t volunteers[64];
 	int n_subjects;

@@ -44,7 +44,11 @@ enum { N = 800 };
 
 static bool is_gold(int64_t subject)
 {
-	return test_sql(&t, "SELECT count(*) FROM gold WHERE subject_id = %d", (int)subject) == 1;
+	struct err err = {0};
+	struct stmt *row = NULL;
+	enum status st = db_one(t.db, Q_GOLD_GET, &row, &err, "i", subject);
+	db_done(st == OK ? row : NULL);
+	return st == OK;
 }
 
 /* 800 subjects of 4 deployments, 300 of them drawn as certification gold; the truth of the ith is class i % 4. */
@@ -64,7 +68,7 @@ static void label_gold(void)
 	assert_int_equal(db_begin(t.db, &err), OK);
 	assert_int_equal(project_load(t.db, t.id, &p, &err), OK);
 	for (int i = 0; i < N; i++)
-		if (test_sql(&t, "SELECT 1 FROM gold WHERE subject_id = %d", (int)t.first_subject + i) == 1)
+		if (is_gold(t.first_subject + i))
 			assert_int_equal(
 				gold_label(t.db, &p, t.first_subject + i, p.taxa[i % 4].code, "certify", 2, &err),
 				OK);
