@@ -30,7 +30,7 @@ double test_real(struct test_project *t, const char *format, ...)
 
 /* A model whose head knows the first `k` taxa with an even prior, promoted. */
 void test_model(struct test_project *t, int k);
-/* A prediction that puts p on class `top` and shares the rest. */
+/* A prediction that puts p on class `top` and shares the rest, in the transaction that has begun or one of its own. */
 void test_predict(struct test_project *t, int64_t subject, int top, double p, int64_t now_ms);
 /* Leases the subject to volunteer v and answers it; class -1: "can't tell". Returns the status of the answer. */
 enum status test_answer(

@@ -79,10 +79,13 @@ static void label_gold(void)
 /* The model says the truth of all gold, or of all the rest; in a third of the cases something else when it is `poor`. */
 static void predict(bool gold, bool poor, int64_t now)
 {
+	struct err err = {0};
+	assert_int_equal(db_begin(t.db, &err), OK);
 	for (int i = 0; i < N; i++)
 		if (is_gold(t.first_subject + i) == gold)
 			test_predict(
 				&t, t.first_subject + i, poor && i % 3 == 0 ? (i + 1) % 4 : i % 4, 0.97, now);
+	assert_int_equal(db_commit(t.db, &err), OK);
 }
 
 static void with_certificate(const char *policy, bool poor)
