@@ -40,7 +40,7 @@ struct policy policy_default(void)
 	return (struct policy){
 		.alpha = 0.034,
 		.delta = 0.05,
-		.tau = 0.01,
+		.tau = 0.034,
 		.audit_tau = 0.02,
 		.kappa = 0.3,
 		.cap = 25,

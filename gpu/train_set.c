@@ -138,13 +138,13 @@ struct change {
 	int is_grey;
 };
 
-/* Camera traps: an animal may stand at the border and be small, so a crop keeps at least half the
- * frame there; light, haze and colour differ by hour and site; at night all is grey. */
+/* Camera traps: an animal may stand at the border and be small, so a crop keeps at least four fifths
+ * of the frame there; light, haze and colour differ by hour and site; at night all is grey. */
 static struct change draw_change(
 	const struct picture *picture, enum input_fit fit, unsigned long long *state)
 {
 	struct change c;
-	double area = between(state, fit == INPUT_CROP ? 0.3 : 0.5, 1);
+	double area = between(state, fit == INPUT_CROP ? 0.3 : 0.8, 1);
 	double aspect = exp(between(state, -log(4.0 / 3), log(4.0 / 3)));
 	double side = picture->w < picture->h ? picture->w : picture->h;
 	c.w = fmin(sqrt(area * aspect) * side, picture->w);
