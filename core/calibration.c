@@ -97,6 +97,23 @@ enum status calibration_fit(
 	return OK;
 }
 
+void calibration_soften(double *p, const double *pi, int k, double rest)
+{
+	const int top = consensus_argmax(p, k);
+	double before = 0.0, after = 0.0;
+	if (rest >= 1.0)
+		return;
+	for (int z = 0; z < k; z++) {
+		if (z == top)
+			continue;
+		before += p[z];
+		p[z] = pow(fmax(p[z], 1e-12), rest) * pow(fmax(pi[z], 1e-12), 1.0 - rest);
+		after += p[z];
+	}
+	for (int z = 0; z < k; z++)
+		p[z] *= z == top ? 1.0 : before / after;
+}
+
 enum status calibration_apply(const double *p, const double *pi, int k,
 	struct calibration calibration, double *q_out, struct err *err)
 {

@@ -31,6 +31,13 @@ enum status calibration_fit(const double *top, const bool *right, int n, struct 
 	struct err *err) MUST_CHECK;
 
 /*
+ * What the model says of the classes that it did not put first is often far too sure of itself, and evidence against the
+ * truth costs answers. Keeps the top class' share and gives the others shape p^rest pi^(1 - rest): 1 leaves them as they are,
+ * 0 believes the class prior about them. In place. Errors: none; entries that make no sense are calibration_apply's to name.
+ */
+void calibration_soften(double *p, const double *pi, int k, double rest);
+
+/*
  * One prediction, calibrated: its top class gets the logistic, the others share what is left in the
  * proportions of p mixed with 2 % of the class prior pi. q_out may be p.
  * Errors: BAD_INPUT when k < 2, p or pi has an entry outside 0..1, or the other classes have no

@@ -25,6 +25,7 @@ struct gold {
 	bool for_calibration, for_threshold; /* not both */
 	bool right;
 	double p_top; /* before calibration */
+	struct prediction_truth truth;
 };
 
 static enum status load_gold(
@@ -40,7 +41,9 @@ static enum status load_gold(
 			*out = xrealloc(*out, (size_t)room * sizeof **out);
 		}
 		struct gold *g = &(*out)[(*n)++];
-		*g = (struct gold){.right = col_int(row, 1) == col_int(row, 3), .p_top = col_real(row, 2)};
+		*g = (struct gold){.right = col_int(row, 1) == col_int(row, 3),
+			.p_top = col_real(row, 2),
+			.truth = {col_int(row, 5), col_int(row, 1)}};
 		bool never_labelled = col_int(row, 4) != 0;
 		st = draw_uniform(db, "half", p->id, col_int(row, 0), &u, err);
 		if (st != OK) {
@@ -78,6 +81,23 @@ static enum status fit(
 		st = err_set(err, NOT_FOUND, "the model's confidence does not rise with its accuracy");
 	free(top);
 	free(right);
+	return st;
+}
+
+/* The rest of the calibration. NOT_FOUND when the model knows no more than its class prior: then it is not heard. */
+static enum status fit_rest(struct db *db, const struct project *p, const struct gold *gold, int n,
+	struct calibration c, double *rest, struct err *err)
+{
+	struct prediction_truth *half = xcalloc((size_t)n, sizeof *half);
+	int n_half = 0;
+	bool informs = false;
+	for (int i = 0; i < n; i++)
+		if (gold[i].for_calibration)
+			half[n_half++] = gold[i].truth;
+	enum status st = prediction_fit_rest(db, p, half, n_half, c, rest, &informs, err);
+	free(half);
+	if (st == OK && !informs)
+		st = err_set(err, NOT_FOUND, "the model says no more than its class prior");
 	return st;
 }
 
@@ -205,6 +225,7 @@ enum status certificate_renew(
 	int n = 0;
 	int n_used = 0;
 	bool current = false;
+	double rest = 1;
 	struct calibration c = {0};
 	struct tested t = {0};
 	enum status st = load_gold(db, p, &gold, &n, err);
@@ -216,8 +237,10 @@ enum status certificate_renew(
 	if (st == OK && !current) {
 		st = fit(gold, n, &c, &n_used, err);
 		if (st == OK)
-			st = db_run(
-				db, Q_MODEL_SET_CALIBRATION, err, "iddi", p->model_id, c.w0, c.w1, (int64_t)n_used);
+			st = fit_rest(db, p, gold, n, c, &rest, err);
+		if (st == OK)
+			st = db_run(db, Q_MODEL_SET_CALIBRATION, err, "idddi", p->model_id, c.w0, c.w1, rest,
+				(int64_t)n_used);
 		if (st == OK)
 			st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id);
 		if (st == OK)

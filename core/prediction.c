@@ -23,6 +23,7 @@ struct head {
 	double *prior; /* [k] pi_m, sums to 1 */
 	bool calibrated;
 	struct calibration calibration;
+	double rest; /* calibration_soften's */
 };
 
 static void head_release(struct head *h)
@@ -73,6 +74,7 @@ static enum status load_head(
 		return st;
 	h->calibrated = !col_null(row, 1);
 	h->calibration = (struct calibration){col_real(row, 1), col_real(row, 2)};
+	h->rest = col_real(row, 4);
 	if (col_int(row, 3) != p->id)
 		st = err_set(err, BAD_INPUT, "model %lld is another project's", (long long)model_id);
 	else
@@ -219,8 +221,13 @@ static enum status load_probs(struct db *db, const struct project *p, int64_t pr
 		return st;
 	*probs = xcalloc((size_t)h->k, sizeof **probs);
 	spread(h, top, (int)(n_bytes / sizeof *top), *probs);
-	return h->calibrated ? calibration_apply(*probs, h->prior, h->k, h->calibration, *probs, err)
-						 : OK;
+	return OK;
+}
+
+static enum status calibrate(struct head *h, double *probs, struct err *err)
+{
+	calibration_soften(probs, h->prior, h->k, h->rest);
+	return calibration_apply(probs, h->prior, h->k, h->calibration, probs, err);
 }
 
 enum status prediction_read_top(struct db *db, const struct project *p, int64_t prediction_id,
@@ -231,6 +238,8 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 	struct prediction_top top = {0};
 	enum status st = load_probs(
 		db, p, prediction_id, &h, &probs, &top.model_id, &top.taxon_id, err);
+	if (st == OK && h.calibrated)
+		st = calibrate(&h, probs, err);
 	if (st == OK) {
 		top.calibrated = h.calibrated;
 		for (int i = 0; i < h.k; i++)
@@ -240,6 +249,53 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 	}
 	free(probs);
 	head_release(&h);
+	return st;
+}
+
+/* The log-probability of the truth under one prediction; false where the model does not know it. */
+static bool log_score(struct head *h, const double *probs, int64_t truth_id, double *scratch,
+	double *score, double *prior_score)
+{
+	struct err err;
+	memcpy(scratch, probs, (size_t)h->k * sizeof *scratch);
+	if (calibrate(h, scratch, &err) != OK)
+		return false;
+	for (int i = 0; i < h->k; i++)
+		if (h->taxon_id[i] == truth_id) {
+			*score += log(fmax(scratch[i], 1e-12));
+			*prior_score += log(h->prior[i]);
+			return true;
+		}
+	return false;
+}
+
+enum status prediction_fit_rest(struct db *db, const struct project *p,
+	const struct prediction_truth *gold, int n, struct calibration calibration, double *rest,
+	bool *informs, struct err *err)
+{
+	enum { GRID = 20 };
+	double score[GRID + 1] = {0}, prior_score[GRID + 1] = {0};
+	enum status st = OK;
+	for (int i = 0; st == OK && i < n; i++) {
+		struct head h = {0};
+		double *probs = NULL;
+		int64_t model_id = 0, top_id = 0;
+		st = load_probs(db, p, gold[i].prediction_id, &h, &probs, &model_id, &top_id, err);
+		double *scratch = xcalloc((size_t)h.k + 1, sizeof *scratch);
+		h.calibration = calibration;
+		for (int g = 0; st == OK && g <= GRID; g++) {
+			h.rest = g / (double)GRID;
+			log_score(&h, probs, gold[i].taxon_id, scratch, &score[g], &prior_score[g]);
+		}
+		free(scratch);
+		free(probs);
+		head_release(&h);
+	}
+	int best = GRID;
+	for (int g = GRID - 1; g >= 0; g--)
+		best = score[g] > score[best] ? g : best;
+	*rest = best / (double)GRID;
+	*informs = score[best] > prior_score[best];
 	return st;
 }
 
@@ -256,7 +312,9 @@ enum status prediction_evidence(struct db *db, const struct project *p, int64_t 
 	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, &top_id, err);
 	if (st == OK && h.calibrated) {
 		double *ev = xcalloc((size_t)h.k, sizeof *ev);
-		st = consensus_model_evidence(probs, h.prior, NULL, h.k, ev, err);
+		st = calibrate(&h, probs, err);
+		if (st == OK)
+			st = consensus_model_evidence(probs, h.prior, NULL, h.k, ev, err);
 		for (int i = 0; st == OK && i < h.k; i++)
 			if (h.class_of[i] >= 0)
 				out[h.class_of[i]] = ev[i];

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "calibration.h"
 #include "project.h"
 
 enum { PREDICTION_TOP = 12 };
@@ -57,3 +58,17 @@ enum status prediction_read_top(struct db *db, const struct project *project, in
  */
 enum status prediction_evidence(struct db *db, const struct project *project, int64_t prediction_id,
 	double *evidence_out, bool *has, struct err *err) MUST_CHECK;
+
+struct prediction_truth {
+	int64_t prediction_id, taxon_id; /* the truth */
+};
+
+/*
+ * How far a model is to be believed about the classes that it did not put first (calibration_soften), by the log-score of
+ * gold on a grid of twentieths; and whether the calibrated model says more about the truth than its class prior does: one
+ * that does not is better not heard.
+ * Shapes: gold [n], the calibration's half.
+ */
+enum status prediction_fit_rest(struct db *db, const struct project *project,
+	const struct prediction_truth *gold, int n, struct calibration calibration, double *rest,
+	bool *informs, struct err *err) MUST_CHECK;

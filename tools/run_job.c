@@ -24,7 +24,7 @@ static void show(struct watch *w, const struct job *job)
 	double rate = s > 0 ? (double)(job->n_done - w->first_done) / s : 0;
 	double loss = json_number_value(json_object_get(job->progress, "loss"));
 	char left[40] = "", more[60] = "";
-	if (w->quiet || job->n_done == w->last_done)
+	if (w->quiet || job->n_done == w->last_done || job->n_total == 0)
 		return;
 	if (w->last_done < 0) {
 		w->first_ms = now_ms();
@@ -37,7 +37,7 @@ static void show(struct watch *w, const struct job *job)
 	w->last_done = job->n_done;
 	fprintf(stderr, "%s%s job %lld: %lld of %lld %s%s, %.1f/s%s%s", w->terminal ? "\r" : "",
 		job_kind_name(job->kind), (long long)job->id, (long long)job->n_done,
-		(long long)job->n_total, job->kind == JOB_TRAIN ? "steps" : "subjects", more, rate, left,
+		(long long)job->n_total, job->kind == JOB_TRAIN ? "epochs" : "subjects", more, rate, left,
 		w->terminal ? "   " : "\n");
 }
 

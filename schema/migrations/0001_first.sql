@@ -201,6 +201,7 @@ CREATE TABLE model (
   report        TEXT NOT NULL DEFAULT '{}',       -- JSON: its evaluation on what it was not trained on
   w0            REAL,                             -- calibration, NULL until it has certification gold
   w1            REAL,
+  rest          REAL NOT NULL DEFAULT 1,          -- how far it is believed about the classes that it did not put first
   n_calibration INTEGER NOT NULL DEFAULT 0,       -- certification gold that the calibration was fitted on
   created_ms    INTEGER NOT NULL,
   promoted_ms   INTEGER,

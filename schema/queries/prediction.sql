@@ -1,7 +1,7 @@
 -- Predictions, and what of a model the label model needs.
 
 -- name: prediction_model
-SELECT classes, w0, w1, project_id FROM model WHERE id = ?1;
+SELECT classes, w0, w1, project_id, rest FROM model WHERE id = ?1;
 
 -- name: prediction_add
 INSERT INTO prediction (subject_id, model_id, n_frames, top_id, p_top, top, created_ms)
@@ -12,7 +12,7 @@ ON CONFLICT (subject_id, model_id) DO NOTHING;
 SELECT model_id, top FROM prediction WHERE id = ?1;
 
 -- name: prediction_gold
-SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL
+SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL, p.id
 FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2 JOIN taxon t ON t.id = p.top_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = ?2 AND m.subject_id = g.subject_id)
@@ -22,7 +22,7 @@ ORDER BY g.subject_id;
 SELECT count(*) FROM subject WHERE project_id = ?1 AND state = 'open' AND n_answers = 0;
 
 -- name: model_set_calibration
-UPDATE model SET w0 = ?2, w1 = ?3, n_calibration = ?4 WHERE id = ?1;
+UPDATE model SET w0 = ?2, w1 = ?3, rest = ?4, n_calibration = ?5 WHERE id = ?1;
 
 -- A model that has a newer certificate in force goes on being heard.
 -- name: model_clear_calibration
