@@ -5,12 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
-	gcc make cmake ninja-build pkg-config
+	gcc libc6-dev make cmake ninja-build pkg-config
 	libsqlite3-dev libcivetweb-dev libjansson-dev libjpeg62-turbo-dev libsodium-dev libcurl4-openssl-dev libdnnl-dev
 	libcmocka-dev clang-format sqlite3 curl ca-certificates
 )
 # The browser tests and the export's peers; a machine without Node.js gets Debian's.
-command -v node >/dev/null || packages+=(nodejs npm)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
 command -v chromium >/dev/null || packages+=(chromium)
 
 missing=()
