@@ -433,6 +433,31 @@ static void a_log_in_claims_what_was_answered_before(void **state)
 	client_close(&c);
 }
 
+static void a_photograph_of_a_person_is_hidden_from_volunteers(void **state)
+{
+	(void)state;
+	struct test_project *p = &server.project;
+	char path[60];
+	int64_t subject = test_sql(p,
+		"SELECT subject_id FROM classification WHERE superseded_by IS NULL AND volunteer_id = "
+		"(SELECT id FROM volunteer WHERE name = 'vera')");
+	snprintf(path, sizeof path, "/media/%d/320.jpg",
+		(int)test_sql(p, "SELECT id FROM media WHERE subject_id = %d", (int)subject));
+	assert_int_not_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
+	test_sql(p,
+		"UPDATE taxon SET kind = 'human' WHERE id = %d; UPDATE subject SET label_id = %d, "
+		"decided_by = "
+		"'people' WHERE id = %d",
+		(int)p->taxa[1], (int)p->taxa[1], (int)subject);
+	assert_int_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
+	assert_int_not_equal(client_send(&clients[EMIL], "GET", path, NULL), 403);
+	test_sql(p,
+		"UPDATE subject SET label_id = NULL, decided_by = NULL WHERE id = %d; UPDATE taxon SET "
+		"kind = "
+		"'animal' WHERE id = %d",
+		(int)subject, (int)p->taxa[1]);
+}
+
 enum { N_CROWD = 8 };
 
 struct labeller {
@@ -548,6 +573,7 @@ int main(void)
 		cmocka_unit_test(a_volunteer_labels),
 		cmocka_unit_test(a_volunteer_never_sees_a_subject_twice_and_is_told_why_it_ends),
 		cmocka_unit_test(a_log_in_claims_what_was_answered_before),
+		cmocka_unit_test(a_photograph_of_a_person_is_hidden_from_volunteers),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(an_etag_saves_the_bytes),
 		cmocka_unit_test(a_taken_port_is_said),
