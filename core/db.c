@@ -5,6 +5,7 @@
 #include "db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -45,6 +46,13 @@ long db_n_steps(void)
 	return n_steps;
 }
 
+/* Whether an "I/O error" is a full disk: the shared-memory index, which every connection needs, cannot grow there. */
+static bool is_full(const struct db *db, int code)
+{
+	int cause = db && db->handle ? sqlite3_system_errno(db->handle) : 0;
+	return code == SQLITE_IOERR_SHMSIZE || cause == ENOSPC || cause == EDQUOT;
+}
+
 /* SQLite's result code as our status, with its own words. */
 static enum status fault(const struct db *db, int code, const char *what, struct err *err)
 {
@@ -54,13 +62,21 @@ static enum status fault(const struct db *db, int code, const char *what, struct
 		return err_set(err, CONFLICT, "%s: %s", what, words);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return err_set(err, BUSY, "%s: the database is busy", what);
+		return err_set(err, BUSY, "the database is busy (%s)", what);
 	case SQLITE_FULL:
-		return err_set(err, FULL, "%s: the disk is full", what);
+		return err_set(err, FULL, "the disk is full (%s)", what);
 	case SQLITE_TOOBIG:
 		return err_set(err, TOO_LARGE, "%s: %s", what, words);
 	case SQLITE_READONLY:
-		return err_set(err, FULL, "%s: the data directory cannot be written", what);
+		return err_set(err, FULL, "the data directory cannot be written (%s)", what);
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return err_set(err, FAULT, "%.120s/topi.db is damaged (%.60s): restore a backup",
+			db ? db->dir : what, words);
+	case SQLITE_IOERR:
+		if (is_full(db, code))
+			return err_set(err, FULL, "the disk is full (%s)", what);
+		return err_set(err, FAULT, "%s: %s", what, words);
 	default:
 		return err_set(err, FAULT, "%s: %s", what, words);
 	}
@@ -99,9 +115,11 @@ static enum status migrate(struct db *db, int64_t from, struct err *err)
 			continue;
 		snprintf(version, sizeof version, "PRAGMA user_version = %d", m->version);
 		st = db_begin(db, err);
-		if (st == OK)
+		if (st == OK) /* another program may have come first while we waited for the lock */
+			st = pragma_int(db, "PRAGMA user_version", &from, err);
+		if (st == OK && from < m->version)
 			st = run_text(db, m->sql, err);
-		if (st == OK)
+		if (st == OK && from < m->version)
 			st = run_text(db, version, err);
 		if (st == OK)
 			st = db_commit(db, err);
@@ -135,7 +153,8 @@ static enum status check_version(struct db *db, enum db_mode mode, struct err *e
 	return migrate(db, version, err);
 }
 
-static enum status make_dirs(const char *dir, struct err *err)
+/* The folders, and the database's empty file: whoever makes that one is the one who may take it away again. */
+static enum status make(const char *dir, const char *file, struct err *err)
 {
 	static const char *const parts[] = {"", "/media", "/renditions", "/models"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -145,7 +164,27 @@ static enum status make_dirs(const char *dir, struct err *err)
 			return err_set(err, errno == ENOSPC ? FULL : BAD_INPUT, "%.120s cannot be made: %s",
 				path, strerror(errno));
 	}
+	int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0 && errno == EEXIST)
+		return err_set(err, CONFLICT, "%.150s is a data directory already", dir);
+	if (fd < 0)
+		return err_set(err, errno == ENOSPC ? FULL : BAD_INPUT, "%.120s cannot be made: %s", file,
+			strerror(errno));
+	close(fd);
 	return OK;
+}
+
+/* Takes back what DB_CREATE began: a folder that holds something (photographs whose database was lost) stays. */
+static void unmake(const char *dir)
+{
+	static const char *const parts[] = {"/media", "/renditions", "/models"};
+	char path[MAX_PATH];
+	snprintf(path, sizeof path, "%s/topi.db", dir);
+	unlink(path);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		snprintf(path, sizeof path, "%s%s", dir, parts[i]);
+		rmdir(path);
+	}
 }
 
 static enum status open_embeddings(struct db *db, struct err *err)
@@ -200,7 +239,7 @@ enum status db_open(const char *dir, enum db_mode mode, struct db **out, struct 
 	if (mode != DB_CREATE && !there)
 		return err_set(
 			err, NOT_FOUND, "%.120s is no data directory: make one with `topi init`", dir);
-	enum status st = mode == DB_CREATE ? make_dirs(dir, err) : OK;
+	enum status st = mode == DB_CREATE ? make(dir, path, err) : OK;
 	if (st != OK)
 		return st;
 	struct db *db = xcalloc(1, sizeof *db);
@@ -213,7 +252,7 @@ enum status db_open(const char *dir, enum db_mode mode, struct db **out, struct 
 	if (st != OK) {
 		db_close(db);
 		if (mode == DB_CREATE)
-			unlink(path);
+			unmake(dir);
 		return st;
 	}
 	*out = db;

@@ -31,6 +31,8 @@ static const struct row {
 	{"init $F/a $F/b", 2, "one directory"},
 	{"serve", 2, "data directory"},
 	{"serve $D --fast", 2, "--fast"},
+	{"serve $D --listen", 2, "--listen wants a value"},
+	{"serve $D --worker none --listen nonsense", 2, "HOST:PORT"},
 	{"project", 2, "project"},
 	{"project burn $D", 2, "project"},
 	{"deployment set $D p D --latitude 300", 2, "-90 to 90"},
@@ -46,9 +48,11 @@ static const struct row {
 	{"gold", 2, "gold"},
 	{"gold draw $D p --n 0 --purpose certify", 2, "--n is '0'"},
 	{"gold draw $D p --fast", 2, "--fast"},
+	{"gold draw $D p --n 5 --purpose fun", 2, "'fun'"},
 	{"certificate list", 2, "certificate"},
 	{"worker", 2, "URL"},
 	{"worker nonsense --token-file $F/text.jpg", 2, "nonsense"},
+	{"worker http://127.0.0.1:1 --token-file $F/text.jpg --device cudax", 2, "'cudax'"},
 	{"predict $D", 2, "project"},
 	{"train $D p --mode hand", 2, "--mode is 'hand'"},
 	{"train $D p --arch alexnet", 2, "--arch is 'alexnet'"},
@@ -59,6 +63,7 @@ static const struct row {
 	{"export $D p --format xml --out $F/x", 2, "'xml'"},
 	{"export $D p --format csv", 2, "--out"},
 	{"infer $F/garbage.safetensors", 2, "JPEG"},
+	{"infer $F/other.safetensors $F/bad/good.jpg --device cuda:x", 2, "'cuda:x'"},
 	{"backup $D", 2, "FILE"},
 	{"user add $D", 2, "NAME"},
 	{"token", 2, "token"},
@@ -81,7 +86,6 @@ static const struct row {
 	{"certificate list $D nope", 1, "'nope'"},
 	{"gold add $D p $F/nowhere.csv", 1, "nowhere.csv"},
 	{"gold draw $D p --n 5 --purpose certify", 1, "0 subjects are open"},
-	{"gold draw $D p --n 5 --purpose fun", 1, "'fun'"},
 	{"token revoke $D nobody", 1, "nobody"},
 	{"simulate --stream $F/nowhere --tau .1", 1, "nowhere"},
 	{"worker http://127.0.0.1:1 --token-file $F/nowhere", 1, "nowhere"},
@@ -96,6 +100,8 @@ static const struct row {
 	{"import $D p $F/bad --utc-offset Z --manifest $F/date.csv", 1, "date.csv:3: timestamp"},
 	{"import $D p $F/bad --utc-offset Z --manifest $F/label.csv", 1,
 		"label.csv:2: the project has no taxon 'unicorn'"},
+	{"import $D p $F/bad --utc-offset Z --manifest $F/several.csv", 1,
+		"several.csv has 2 mistakes: nothing was stored"},
 	{"import $D p $F/bad/cut.jpg --utc-offset Z", 1, "cut.jpg: the file is cut short"},
 	{"import $D p $F/bad/huge.jpg --utc-offset Z", 1, "60000"},
 	{"import $D p $F/bad/text.jpg --utc-offset Z", 1, "text.jpg: not a usable JPEG"},
@@ -103,7 +109,8 @@ static const struct row {
 	{"import $D p $D/media", 1, "data directory itself"},
 	{"gold add $D p $F/column.csv", 1,
 		"column.csv:1: the header must name the columns subject and label"},
-	{"gold add $D p $F/gold.csv", 1, "gold.csv:2:"},
+	{"gold add $D p $F/gold.csv", 1, "gold.csv:2: there is no subject 99"},
+	{"gold add $D p $F/several-gold.csv", 1, "several-gold.csv: 2 rows or more are wrong"},
 	{"project add $D $F/text.jpg", 1, "text.jpg:1"},
 	{"project add $D $F/p.json", 1, "'p' already"},
 	{"policy set $D p $F/policy.json", 1, "alpha"},
@@ -114,7 +121,7 @@ static const struct row {
 	{"infer $F/garbage.safetensors $F/bad/good.jpg", 1, "garbage.safetensors"},
 	{"infer $F/other.safetensors $F/bad/good.jpg", 1, "other.safetensors"},
 	{"serve $D --worker none --listen 127.0.0.1:$P", 1, "$P"},
-	{"serve $D --worker none --listen nonsense", 1, "HOST:PORT"},
+	{"project list $F/damaged", 1, "damaged/topi.db is damaged"},
 	{"serve $N", 1, "version 999"},
 	{"project list $N", 1, "version 999"},
 	{"import $N p $F/bad", 1, "version 999"},
@@ -195,11 +202,14 @@ static int set_up(void **state)
 	text_write(files, "text.jpg", "This is no photograph.\n");
 	text_write(files, "garbage.safetensors", "certainly no model, however long one looks at it");
 	other_net();
+	text_write(files, "damaged/topi.db", "Whatever this was, it is no database any more.\n");
 	text_write(files, "column.csv", "name,label\ngood.jpg,blank\n");
 	text_write(files, "date.csv",
 		"file,timestamp\ncut.jpg,2024-05-01T10:00:00\ngood.jpg,2024-02-30T10:00:00\n");
+	text_write(files, "several.csv", "file,timestamp\ngood.jpg,yesterday\ncut.jpg,today\n");
 	text_write(files, "label.csv", "file,label\ngood.jpg,unicorn\n");
 	text_write(files, "gold.csv", "subject,label\n99,blank\n");
+	text_write(files, "several-gold.csv", "subject,label\n99,blank\nx,blank\n");
 	text_write(files, "policy.json", "{\"alpha\": 3}");
 	busy_port();
 	return 0;
@@ -251,7 +261,8 @@ static void every_mistake_has_its_line(void **state)
 			strstr(command_out, says);
 		for (size_t c = 0; c < n; c++)
 			good = good && (isprint((unsigned char)command_out[c]) || command_out[c] == '\n');
-		if (code == 2) /* a manifest's mistakes are a line each, and one that sums up */
+		if (!strstr(line,
+				"/several")) /* such a file's mistakes are a line each, and one that sums up */
 			good = good && strchr(command_out, '\n') == command_out + n - 1;
 		if (!good)
 			print_error("topi %s: exit code %d, %s", line, code, command_out);
@@ -260,6 +271,34 @@ static void every_mistake_has_its_line(void **state)
 			print_error("topi %s changed the data: %s, %s\n", line, before, after);
 		n_bad += !good || strcmp(before, after) != 0;
 		memcpy(before, after, sizeof before);
+	}
+	assert_int_equal(n_bad, 0);
+}
+
+/* On a disk of our own that is full, where the machine lets us have one. */
+static void a_full_disk_has_its_line(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {"init $D/new", "project list $D/data", "serve $D/data",
+		"gold list $D/data p", "backup $D/data $D/copy.db",
+		"model import $D/data p $F/garbage.safetensors"};
+	int n_bad = 0;
+	if (command("unshare -m mount -t tmpfs none /mnt 2>&1") != 0) {
+		print_message("skipped: no file system may be mounted here\n");
+		skip();
+	}
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		int code = command("mkdir -p %s/small && unshare -m sh -c 'D=%s/small F=%s\n"
+						   "mount -t tmpfs -o size=2m none $D && cp -r %s $D/data && "
+						   "rm -f $D/data/*-shm $D/data/*-wal\n"
+						   "dd if=/dev/zero of=$D/fill bs=4k 2>/dev/null\n"
+						   "timeout 20 " TOPI " %s 2>&1; c=$?; ls $D/new 2>/dev/null; exit $c'",
+			place, place, files, data, lines[i]);
+		bool good = code == 1 && strncmp(command_out, "topi: the disk is full", 22) == 0 &&
+			strchr(command_out, '\n') == command_out + strlen(command_out) - 1;
+		if (!good)
+			print_error("topi %s: exit code %d, %s", lines[i], code, command_out);
+		n_bad += !good;
 	}
 	assert_int_equal(n_bad, 0);
 }
@@ -290,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_mistake_has_its_line),
+		cmocka_unit_test(a_full_disk_has_its_line),
 		cmocka_unit_test(every_command_has_help),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

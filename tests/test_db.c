@@ -136,6 +136,45 @@ static void every_old_version_is_migrated(void **state)
 	}
 }
 
+static void *open_main(void *arg)
+{
+	struct err *err = arg;
+	struct db *db = NULL;
+	if (db_open(dir, DB_WRITE, &db, err) == OK)
+		err->status = OK;
+	db_close(db);
+	return NULL;
+}
+
+/* Programs that open an old file at the same moment: one migrates, the others find it done. */
+static void migrated_once(void **state)
+{
+	enum { N_OPENERS = 8 };
+	struct err errs[N_OPENERS] = {0};
+	pthread_t threads[N_OPENERS];
+	char path[100];
+	sqlite3 *raw = NULL;
+	(void)state;
+	snprintf(path, sizeof path, "%s/topi.db", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw,
+						 "PRAGMA application_id = 1953460329; PRAGMA journal_mode = WAL; "
+						 "BEGIN IMMEDIATE",
+						 NULL, NULL, NULL),
+		SQLITE_OK);
+	for (int i = 0; i < N_OPENERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, open_main, &errs[i]), 0);
+	usleep(300000); /* all have read the old version, and wait for the lock */
+	assert_int_equal(sqlite3_exec(raw, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(raw);
+	for (int i = 0; i < N_OPENERS; i++) {
+		pthread_join(threads[i], NULL);
+		if (errs[i].status != OK)
+			fail_msg("opener %d: %s", i, errs[i].text);
+	}
+}
+
 static void savepoints_and_binding(void **state)
 {
 	(void)state;
@@ -330,6 +369,7 @@ int main(void)
 		cmocka_unit_test(modes),
 		cmocka_unit_test(a_newer_file_is_left_alone),
 		cmocka_unit_test(every_old_version_is_migrated),
+		cmocka_unit_test(migrated_once),
 		cmocka_unit_test(savepoints_and_binding),
 		cmocka_unit_test(the_writer_commits_what_it_says_and_undoes_the_rest),
 		cmocka_unit_test(a_failed_commit_fails_its_callers),

@@ -77,7 +77,7 @@ static void accounts(void **state)
 		{TOPI " serve", 2, "data directory"},
 		{TOPI " serve %s --worker gpu", 2, "auto, cpu, cuda or none"},
 		{TOPI " serve %s --port 80", 2, "--port"},
-		{TOPI " serve %s --worker none --listen 127.0.0.1", 1, "HOST:PORT"},
+		{TOPI " serve %s --worker none --listen 127.0.0.1", 2, "HOST:PORT"},
 		{TOPI " serve %s/none --worker none", 1, "topi init"},
 	};
 	(void)state;

@@ -66,6 +66,8 @@ static int gold_draw_command(const struct args *a)
 		st = db_commit(db, &err);
 	project_release(&p);
 	db_close(db);
+	if (st == BAD_INPUT) /* a purpose that is none */
+		return cmd_usage("%s", err.text);
 	if (st != OK)
 		return cmd_fail(&err);
 	printf("%lld subjects were drawn for '%s': label them in the expert queue, or by `topi gold "
@@ -83,27 +85,30 @@ static int column(const struct csv_reader *csv, const char *name)
 	return -1;
 }
 
-/* One row stored; a row that is wrong is told with its line, and nothing of the file is kept in the end. */
-static bool add_row(struct db *db, const struct project *p, const struct csv_reader *csv,
-	const char *file, int subject, int label, const char *purpose, struct err *err)
+/* One row stored, or err says with file and line why not. */
+static enum status add_row(struct db *db, const struct project *p, const struct csv_reader *csv,
+	const struct args *a, int subject, int label, struct err *err)
 {
 	int64_t id = 0;
-	enum status st = BAD_INPUT;
+	struct err why = {0};
+	enum status st = OK;
 	if (csv_n_fields(csv) <= (subject > label ? subject : label))
-		err_set(err, BAD_INPUT, "the row has %d fields", csv_n_fields(csv));
-	else
-		st = parse_int("subject", csv_field(csv, subject), 1, INT64_MAX, &id, err);
+		st = err_set(&why, BAD_INPUT, "the row has %d fields", csv_n_fields(csv));
 	if (st == OK)
-		st = gold_label(db, p, id, csv_field(csv, label), purpose, now_ms(), err);
+		st = parse_int("subject", csv_field(csv, subject), 1, INT64_MAX, &id, &why);
+	if (st == OK)
+		st = gold_label(db, p, id, csv_field(csv, label), a->purpose, now_ms(), &why);
 	if (st != OK)
-		fprintf(stderr, "topi: %s:%lld: %s\n", file, (long long)csv_line(csv), err->text);
-	return st == OK;
+		err_set(err, st, "%.90s:%lld: %.90s", a->file, (long long)csv_line(csv), why.text);
+	return st;
 }
 
+/* All rows or none. Several that are wrong are a line each, and err sums up; of a single one err is the line. */
 static enum status add_rows(struct db *db, const struct project *p, FILE *in, const struct args *a,
 	int *n_added, struct err *err)
 {
 	struct csv_reader *csv = csv_reader_new(in, a->file);
+	struct err bad = {0};
 	int n_bad = 0;
 	enum status st = csv_next(csv, err);
 	int subject = st == OK ? column(csv, "subject") : -1;
@@ -112,18 +117,25 @@ static enum status add_rows(struct db *db, const struct project *p, FILE *in, co
 		st = err_set(err, BAD_INPUT, "%.100s:1: the header must name the columns subject and label",
 			a->file);
 	while (st == OK && (st = csv_next(csv, err)) == OK && n_bad < MAX_ERRORS) {
-		if (add_row(db, p, csv, a->file, subject, label, a->purpose, err))
+		struct err row = {0};
+		if (add_row(db, p, csv, a, subject, label, &row) == OK) {
 			(*n_added)++;
-		else
-			n_bad++;
+			continue;
+		}
+		if (n_bad++ > 0)
+			cmd_fail(&bad);
+		bad = row;
 	}
 	csv_reader_free(csv);
 	if (st == NOT_FOUND)
 		st = OK;
-	if (st == OK && n_bad > 0)
-		st = err_set(err, BAD_INPUT, "%.100s: %d rows or more are wrong: nothing was stored",
-			a->file, n_bad);
-	return st;
+	if (st != OK || n_bad == 0)
+		return st;
+	if (n_bad == 1)
+		return err_set(err, bad.status, "%s", bad.text);
+	cmd_fail(&bad);
+	return err_set(
+		err, BAD_INPUT, "%.100s: %d rows or more are wrong: nothing was stored", a->file, n_bad);
 }
 
 static int gold_add_command(const struct args *a)

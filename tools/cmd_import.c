@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "import.h"
 #include "job.h"
+#include "manifest.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -53,10 +54,20 @@ static enum status queue_prediction(struct db *db, int64_t project_id, struct er
 	return st;
 }
 
+/* A manifest that was refused: each mistake once, and after several a line that sums up. */
+static int refuse(const struct import_result *r, const char *manifest)
+{
+	int n = 0;
+	while (r->manifest_errors[n])
+		fprintf(stderr, "topi: %s\n", r->manifest_errors[n++]);
+	if (n > 1)
+		fprintf(stderr, "topi: %s has %s%d mistakes: nothing was stored\n", manifest,
+			n < MANIFEST_MAX_ERRORS ? "" : "at least ", n);
+	return EXIT_FAILED;
+}
+
 static void report(const struct import_result *r, bool json)
 {
-	for (char **text = r->manifest_errors; text && *text; text++)
-		fprintf(stderr, "topi: %s\n", *text);
 	for (int i = 0; i < r->n_problems; i++)
 		fprintf(stderr, "topi: %s: %s\n", r->problems[i].file, r->problems[i].reason);
 	if (json) {
@@ -101,13 +112,17 @@ static int run(const char *dir, const char *slug, struct import_options *o, bool
 	if (st == OK && result.n_new > 0)
 		st = queue_prediction(db, id, &err);
 	db_close(db);
-	if (st == OK || result.manifest_errors)
-		report(&result, json && st == OK);
-	bool all = result.n_problems == 0;
+	int code = EXIT_DONE;
+	if (st != OK && result.manifest_errors && result.manifest_errors[0])
+		code = refuse(&result, o->manifest);
+	else if (st != OK)
+		code = cmd_fail(&err);
+	else
+		report(&result, json);
+	if (result.n_problems > 0)
+		code = EXIT_FAILED;
 	import_result_release(&result);
-	if (st != OK)
-		return cmd_fail(&err);
-	return all ? EXIT_DONE : EXIT_FAILED;
+	return code;
 }
 
 int cmd_import(int argc, char **argv)

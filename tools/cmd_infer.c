@@ -126,7 +126,7 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 	o->n_top = (int)n_top;
 	if (!o->model || !o->n_files)
 		return err_set(err, BAD_INPUT, "infer takes a model file and at least one JPEG file");
-	return OK;
+	return o->device ? parse_device(o->device, err) : OK;
 }
 
 static enum status open_engine(

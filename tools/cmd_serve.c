@@ -20,11 +20,14 @@ static enum status read_options(int argc, char **argv, struct serve_options *o, 
 	static const char *const workers[] = {"auto", "cpu", "cuda", "none"};
 	*o = (struct serve_options){.server = {.listen = "127.0.0.1:8080"}, .worker = "auto"};
 	for (int i = 1; i < argc; i++) {
+		bool wants = strcmp(argv[i], "--listen") == 0 || strcmp(argv[i], "--worker") == 0;
+		if (wants && i + 1 == argc)
+			return err_set(err, BAD_INPUT, "%s wants a value", argv[i]);
 		if (strcmp(argv[i], "--verbose") == 0)
 			o->server.verbose = true;
-		else if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc)
+		else if (strcmp(argv[i], "--listen") == 0)
 			o->server.listen = argv[++i];
-		else if (strcmp(argv[i], "--worker") == 0 && i + 1 < argc)
+		else if (strcmp(argv[i], "--worker") == 0)
 			o->worker = argv[++i];
 		else if (argv[i][0] == '-' || o->server.dir)
 			return err_set(err, BAD_INPUT, "serve does not know '%.60s' here", argv[i]);
@@ -80,5 +83,7 @@ int cmd_serve(int argc, char **argv)
 	}
 	local_worker_stop(worker);
 	server_stop(server);
+	if (st == BAD_INPUT) /* an address that is none */
+		return cmd_usage("%s", err.text);
 	return st == OK ? EXIT_DONE : cmd_fail(&err);
 }

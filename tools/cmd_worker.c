@@ -51,7 +51,6 @@ static enum status cache_dir(char *out, size_t size, struct err *err)
 static enum status read_options(
 	int argc, char **argv, struct worker_options *o, const char **token_file, struct err *err)
 {
-	static const char *const devices[] = {"auto", "cpu", "reference"};
 	for (int i = 1; i < argc; i++) {
 		const char **value = strcmp(argv[i], "--token-file") == 0 ? token_file
 			: strcmp(argv[i], "--device") == 0                    ? &o->device
@@ -76,12 +75,7 @@ static enum status read_options(
 	if (strncmp(o->url, "http://", 7) != 0 && strncmp(o->url, "https://", 8) != 0)
 		return err_set(
 			err, BAD_INPUT, "'%.60s': a URL like http://127.0.0.1:8080 is wanted", o->url);
-	bool known = !o->device || strncmp(o->device, "cuda", 4) == 0;
-	for (size_t i = 0; !known && i < sizeof devices / sizeof *devices; i++)
-		known = strcmp(devices[i], o->device) == 0;
-	return known ? OK
-				 : err_set(err, BAD_INPUT, "--device is '%.40s': auto, cpu or cuda[:N] is wanted",
-					   o->device);
+	return o->device ? parse_device(o->device, err) : OK;
 }
 
 int cmd_worker(int argc, char **argv)

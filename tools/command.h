@@ -34,3 +34,6 @@ enum status parse_int(const char *option, const char *text, int64_t low, int64_t
 	struct err *err) MUST_CHECK;
 enum status parse_real(const char *option, const char *text, double low, double high, double *out,
 	struct err *err) MUST_CHECK;
+
+/* Whether --device's text names a device: auto, cpu, cuda, cuda:N (and reference, for tests). Errors: BAD_INPUT. */
+enum status parse_device(const char *text, struct err *err) MUST_CHECK;
