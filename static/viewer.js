@@ -48,11 +48,15 @@ export class Viewer {
 				el('button', { type: 'button', class: 'primary', on: { click: () => this.#load() } }, 'Try again'),
 				el('button', { type: 'button', on: { click: onSkip } }, 'Skip it')));
 		this.element = el('figure', { class: 'viewer' }, this.#stage, this.#controls, this.#strip);
-		let start_px = 0;
+		/** @type {number|null} null: no swipe, but two fingers that zoom or one that moves what is zoomed */
+		let start_px = null;
 		this.#stage.addEventListener('touchstart', (event) => {
-			start_px = event.touches[0].clientX;
+			const isZoomed = (visualViewport?.scale ?? 1) > 1.01;
+			start_px = event.touches.length === 1 && !isZoomed ? event.touches[0].clientX : null;
 		}, { passive: true });
 		this.#stage.addEventListener('touchend', (event) => {
+			if (start_px === null)
+				return;
 			const moved_px = event.changedTouches[0].clientX - start_px;
 			if (Math.abs(moved_px) > SWIPE_PX)
 				this.flip(moved_px < 0 ? 1 : -1);

@@ -339,6 +339,31 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await page.waitForSelector('.card');
 	});
 
+	it('flips by a swipe, and not when two fingers zoom', async () => {
+		await open({ viewport: { width: 360, height: 740 }, hasTouch: true });
+		await label();
+		await onScreen(page);
+		/** Fingers go down one by one at from_px, move, and leave at to_px. */
+		const touch = (...fingers) => page.evaluate((all) => {
+			const stage = document.querySelector('.stage');
+			const at = (i, px) => new Touch({ identifier: i, target: stage, clientX: px, clientY: 200 });
+			const send = (type, touches, changed) =>
+				stage.dispatchEvent(new TouchEvent(type, { touches, changedTouches: changed, bubbles: true }));
+			all.forEach(([from_px], i) => send('touchstart', all.slice(0, i + 1).map(([px], k) => at(k, px)), [at(i, from_px)]));
+			all.forEach(([, to_px], i) => send('touchend', all.slice(i + 1).map(([, px], k) => at(i + 1 + k, px)), [at(i, to_px)]));
+		}, fingers);
+		const counter = () => page.textContent('.counter');
+		assert.match(await counter(), /^1 /);
+		await touch([300, 100]);
+		assert.match(await counter(), /^2 /);
+		await touch([100, 300]);
+		assert.match(await counter(), /^1 /);
+		await touch([150, 40], [160, 165]);
+		assert.match(await counter(), /^1 /, 'a pinch is no swipe');
+		await touch([300, 100]);
+		assert.match(await counter(), /^2 /);
+	});
+
 	it('asks anew for subjects whose lease ended while they waited', async () => {
 		mock.lease_ms = 2_000;
 		await open();
