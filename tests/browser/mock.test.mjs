@@ -339,6 +339,29 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await page.waitForSelector('.card');
 	});
 
+	for (const [width, height, share] of [[1280, 800, 0.35], [820, 1180, 0.3], [360, 740, 0.3], [844, 390, 0.18], [667, 375, 0.2]])
+		it(`gives the picture its room and keeps what is needed in reach at ${width} x ${height}`, async () => {
+			await open({ viewport: { width, height }, hasTouch: width < 900 });
+			await label();
+			await onScreen(page);
+			const seen = await page.evaluate(() => {
+				const box = (/** @type {string} */ what) => document.querySelector(what).getBoundingClientRect();
+				const isInside = (/** @type {string} */ what) => {
+					const { top, left, bottom, right, width: w } = box(what);
+					return w > 0 && top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+				};
+				const out = ['.stage', '.control[aria-pressed]', '.taxa .choice', '.always .choice', '.always .choice + .choice', '.undo']
+					.filter((what) => !isInside(what));
+				const stage = box('.stage');
+				const { naturalWidth: w, naturalHeight: h } = document.querySelector('.picture img');
+				const scale = Math.min(stage.width / w, stage.height / h);
+				return { out, share: scale * w * scale * h / (innerWidth * innerHeight), width: document.documentElement.scrollWidth };
+			});
+			assert.deepEqual(seen.out, []);
+			assert.ok(seen.share >= share, `the picture has ${seen.share} of the window`);
+			assert.equal(seen.width, width);
+		});
+
 	it('flips by a swipe, and not when two fingers zoom', async () => {
 		await open({ viewport: { width: 360, height: 740 }, hasTouch: true });
 		await label();
