@@ -4,36 +4,54 @@
 #include "registry.h"
 #include "run_job.h"
 
+#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 struct options {
 	const char *dir, *project, *model, *device;
 	bool queue, json;
 };
 
+enum { OPTION_MODEL = 1, OPTION_DEVICE, OPTION_QUEUE, OPTION_JSON };
+
+static const struct option options[] = {
+	{"model", required_argument, NULL, OPTION_MODEL},
+	{"device", required_argument, NULL, OPTION_DEVICE},
+	{"queue", no_argument, NULL, OPTION_QUEUE},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{0},
+};
+
 static enum status read_options(int argc, char **argv, struct options *o, struct err *err)
 {
 	*o = (struct options){.device = "auto"};
-	for (int i = 1; i < argc; i++) {
-		const char **value = strcmp(argv[i], "--model") == 0 ? &o->model
-			: strcmp(argv[i], "--device") == 0               ? &o->device
-															 : NULL;
-		if (value && i + 1 == argc)
-			return err_set(err, BAD_INPUT, "%s wants a value", argv[i]);
-		if (value)
-			*value = argv[++i];
-		else if (strcmp(argv[i], "--queue") == 0)
+	opterr = 0;
+	optind = 0; /* glibc: start afresh, whatever was parsed before */
+	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+		switch (option) {
+		case OPTION_MODEL:
+			o->model = optarg;
+			break;
+		case OPTION_DEVICE:
+			o->device = optarg;
+			break;
+		case OPTION_QUEUE:
 			o->queue = true;
-		else if (strcmp(argv[i], "--json") == 0)
+			break;
+		case OPTION_JSON:
 			o->json = true;
-		else if (argv[i][0] == '-' || o->project)
-			return err_set(err, BAD_INPUT, "predict does not know '%.60s' here", argv[i]);
-		else
-			*(o->dir ? &o->project : &o->dir) = argv[i];
+			break;
+		case ':':
+			return err_set(err, BAD_INPUT, "%.60s needs a value", argv[optind - 1]);
+		default:
+			return err_set(err, BAD_INPUT, "predict does not know %.60s", argv[optind - 1]);
+		}
 	}
-	return o->project ? OK
-					  : err_set(err, BAD_INPUT, "predict takes a data directory and a project");
+	if (argc - optind != 2)
+		return err_set(err, BAD_INPUT, "predict takes a data directory and a project");
+	o->dir = argv[optind];
+	o->project = argv[optind + 1];
+	return OK;
 }
 
 static enum status enqueue(struct db *db, const struct options *o, int64_t *id, struct err *err)

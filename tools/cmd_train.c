@@ -5,41 +5,93 @@
 #include "project.h"
 #include "run_job.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 struct options {
-	const char *dir, *project, *arch, *from, *mode, *epochs, *seed, *device;
+	const char *dir, *project, *arch, *from, *mode, *device;
 	bool queue, json;
 };
 
-static enum status read_options(int argc, char **argv, struct options *o, struct err *err)
+enum {
+	OPTION_ARCH = 1,
+	OPTION_FROM,
+	OPTION_MODE,
+	OPTION_EPOCHS,
+	OPTION_SEED,
+	OPTION_DEVICE,
+	OPTION_QUEUE,
+	OPTION_JSON,
+};
+
+static const struct option options[] = {
+	{"arch", required_argument, NULL, OPTION_ARCH},
+	{"from", required_argument, NULL, OPTION_FROM},
+	{"mode", required_argument, NULL, OPTION_MODE},
+	{"epochs", required_argument, NULL, OPTION_EPOCHS},
+	{"seed", required_argument, NULL, OPTION_SEED},
+	{"device", required_argument, NULL, OPTION_DEVICE},
+	{"queue", no_argument, NULL, OPTION_QUEUE},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{0},
+};
+
+/* The words as they stand; *request gets the numbers. */
+static enum status read_words(
+	int argc, char **argv, struct options *o, struct train_request *request, struct err *err)
+{
+	enum status st = OK;
+	opterr = 0;
+	optind = 0; /* glibc: start afresh, whatever was parsed before */
+	for (int option; st == OK && (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+		switch (option) {
+		case OPTION_ARCH:
+			o->arch = optarg;
+			break;
+		case OPTION_FROM:
+			o->from = optarg;
+			break;
+		case OPTION_MODE:
+			o->mode = optarg;
+			break;
+		case OPTION_EPOCHS:
+			st = parse_int("--epochs", optarg, 1, 10000, &request->n_epochs, err);
+			break;
+		case OPTION_SEED:
+			st = parse_int("--seed", optarg, 0, INT64_MAX, &request->seed, err);
+			break;
+		case OPTION_DEVICE:
+			o->device = optarg;
+			break;
+		case OPTION_QUEUE:
+			o->queue = true;
+			break;
+		case OPTION_JSON:
+			o->json = true;
+			break;
+		case ':':
+			return err_set(err, BAD_INPUT, "%.60s needs a value", argv[optind - 1]);
+		default:
+			return err_set(err, BAD_INPUT, "train does not know %.60s", argv[optind - 1]);
+		}
+	}
+	return st;
+}
+
+static enum status read_options(
+	int argc, char **argv, struct options *o, struct train_request *request, struct err *err)
 {
 	*o = (struct options){.device = "auto"};
-	for (int i = 1; i < argc; i++) {
-		const char **value = strcmp(argv[i], "--arch") == 0 ? &o->arch
-			: strcmp(argv[i], "--from") == 0                ? &o->from
-			: strcmp(argv[i], "--mode") == 0                ? &o->mode
-			: strcmp(argv[i], "--epochs") == 0              ? &o->epochs
-			: strcmp(argv[i], "--seed") == 0                ? &o->seed
-			: strcmp(argv[i], "--device") == 0              ? &o->device
-															: NULL;
-		if (value && i + 1 == argc)
-			return err_set(err, BAD_INPUT, "%s wants a value", argv[i]);
-		if (value)
-			*value = argv[++i];
-		else if (strcmp(argv[i], "--queue") == 0)
-			o->queue = true;
-		else if (strcmp(argv[i], "--json") == 0)
-			o->json = true;
-		else if (argv[i][0] == '-' || o->project)
-			return err_set(err, BAD_INPUT, "train does not know '%.60s' here", argv[i]);
-		else
-			*(o->dir ? &o->project : &o->dir) = argv[i];
-	}
-	if (!o->project)
+	*request = (struct train_request){0};
+	enum status st = read_words(argc, argv, o, request, err);
+	if (st != OK)
+		return st;
+	if (argc - optind != 2)
 		return err_set(err, BAD_INPUT, "train takes a data directory and a project");
+	o->dir = argv[optind];
+	o->project = argv[optind + 1];
 	if (!o->mode)
 		o->mode = o->from ? "head" : "full";
 	if (strcmp(o->mode, "head") != 0 && strcmp(o->mode, "full") != 0)
@@ -48,6 +100,8 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 		return err_set(err, BAD_INPUT, "--arch is '%.40s': no such net is known", o->arch);
 	if (!o->from && !o->arch)
 		o->arch = "resnet18";
+	request->arch = o->arch;
+	request->head = strcmp(o->mode, "head") == 0;
 	return OK;
 }
 
@@ -111,15 +165,10 @@ int cmd_train(int argc, char **argv)
 	struct options o;
 	struct db *db = NULL;
 	int64_t id = 0;
-	enum status st = read_options(argc, argv, &o, &err);
-	struct train_request request = {.arch = o.arch, .head = o.mode && strcmp(o.mode, "head") == 0};
-	if (st == OK && o.epochs)
-		st = parse_int("--epochs", o.epochs, 1, 10000, &request.n_epochs, &err);
-	if (st == OK && o.seed)
-		st = parse_int("--seed", o.seed, 0, INT64_MAX, &request.seed, &err);
-	if (st != OK)
+	struct train_request request;
+	if (read_options(argc, argv, &o, &request, &err) != OK)
 		return cmd_usage("%s", err.text);
-	st = db_open(o.dir, DB_WRITE, &db, &err);
+	enum status st = db_open(o.dir, DB_WRITE, &db, &err);
 	if (st == OK)
 		st = enqueue(db, &o, &request, &id, &err);
 	if (st == OK && !o.queue)
