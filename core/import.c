@@ -5,6 +5,7 @@
 #include "import.h"
 
 #include "import_part.h"
+#include "job.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -344,6 +345,20 @@ static enum status store_problems(struct run *r, struct err *err)
 	return st;
 }
 
+/* The project as it is in this transaction: an import takes hours, and policies and taxa change meanwhile. */
+static enum status load_project_again(struct run *r, struct err *err)
+{
+	struct project now = {0};
+	enum status st = project_load(r->db, r->project.id, &now, err);
+	if (st != OK) {
+		project_release(&now);
+		return st;
+	}
+	project_release(&r->project);
+	r->project = now;
+	return OK;
+}
+
 static enum status import_place(
 	struct run *r, struct photo *photos, size_t n, struct place *place, struct err *err)
 {
@@ -359,6 +374,8 @@ static enum status import_place(
 	if (st == OK)
 		st = db_begin(r->db, err);
 	if (st == OK)
+		st = load_project_again(r, err);
+	if (st == OK)
 		st = pick_new(r, photos, n, new, &n_new, err);
 	if (st == OK && n_new > 0)
 		st = store_place(r, place, err);
@@ -367,6 +384,8 @@ static enum status import_place(
 	for (size_t i = 0; st == OK && i < n_new; i++)
 		if (!new[i]->taken)
 			import_add_problem(r->result, new[i]->name, new[i]->reason);
+	if (st == OK && r->result->n_new > before.n_new)
+		st = job_add_current(r->db, r->project.id, r->options->now_ms, err);
 	if (st == OK)
 		st = store_problems(r, err);
 	if (st == OK)

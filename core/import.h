@@ -5,7 +5,8 @@
  * Promises: the same photograph is stored once a project, by its SHA-256, and a second import of the same folder changes
  * nothing; every original is decoded once; a file that cannot be taken is listed with its reason and the rest goes in;
  * an import that is killed loses at most the deployment in hand and can be repeated. Photographs are written and synced
- * before the transaction that names them.
+ * before the transaction that names them; the same transaction queues their prediction by the current model, and forgets
+ * what models have said of an open subject that gains frames.
  */
 #pragma once
 

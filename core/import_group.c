@@ -6,6 +6,8 @@
 #include "import_part.h"
 
 #include "gold.h"
+#include "job.h"
+#include "prediction.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +269,8 @@ static enum status add_gold(struct db *db, const struct project *p, struct photo
 	return st;
 }
 
-static enum status add_all_gold(struct db *db, const struct project *p, struct photo **photos,
+/* Each subject that has got photographs: what was known of fewer is forgotten, and the manifest's label is taken. */
+static enum status finish_subjects(struct db *db, const struct project *p, struct photo **photos,
 	size_t n, const struct import_options *o, struct import_result *result, struct err *err)
 {
 	enum status st = OK;
@@ -280,7 +283,11 @@ static enum status add_all_gold(struct db *db, const struct project *p, struct p
 	for (size_t i = 0, to; st == OK && i < n_stored; i = to) {
 		for (to = i + 1; to < n_stored && stored[to]->subject_id == stored[i]->subject_id;)
 			to++;
-		st = add_gold(db, p, stored + i, to - i, o, result, err);
+		st = job_frames_changed(db, p->id, stored[i]->subject_id, err);
+		if (st == OK)
+			st = prediction_forget(db, p, stored[i]->subject_id, o->now_ms, err);
+		if (st == OK)
+			st = add_gold(db, p, stored + i, to - i, o, result, err);
 	}
 	free(stored);
 	return st;
@@ -313,7 +320,7 @@ enum status group_store(struct db *db, const struct project *p, struct place *pl
 		if (photos[i]->taken)
 			st = add_media(db, p, place, photos[i], o, err);
 	if (st == OK)
-		st = add_all_gold(db, p, photos, n, o, result, err);
+		st = finish_subjects(db, p, photos, n, o, result, err);
 	for (size_t i = 0; st == OK && i < n; i++)
 		result->n_new += photos[i]->taken;
 	free(spans.items);

@@ -79,31 +79,53 @@ enum status job_add_predict(
 	struct stmt *row = NULL;
 	struct registry_model model = {0};
 	const char *spec = gold_only ? "{\"scope\":\"gold\"}" : "{\"scope\":\"all\"}";
-	int64_t n_total = 0;
+	int64_t n_done = 0, n_left = 0;
+	bool there = false;
 	enum status st = registry_get(db, model_id, &model, err);
 	if (st == OK && json_array_size(model.classes) == 0)
 		st = err_set(err, BAD_INPUT,
 			"model %.60s is a backbone without classes: train a head on it first", model.name);
 	if (st != OK)
 		goto done;
-	st = db_one(db, Q_JOB_WAITING, &row, err, "is", model_id, spec);
+	/* A running job reaches every subject it has not reached; but gold may also be drawn of those that it has passed. */
+	st = db_one(db, Q_JOB_LIKE, &row, err, "isi", model_id, spec, (int64_t)!gold_only);
 	if (st == OK) {
+		there = true;
 		*id = col_int(row, 0);
+		n_done = col_int(row, 1);
 		db_done(row);
-		goto done;
 	}
-	if (st != NOT_FOUND)
+	if (st == OK || st == NOT_FOUND)
+		st = db_one(db, gold_only ? Q_JOB_COUNT_GOLD : Q_JOB_COUNT_ALL, &row, err, "ii",
+			model.project_id, model_id);
+	if (st != OK)
 		goto done;
-	st = db_one(db, gold_only ? Q_JOB_COUNT_GOLD : Q_JOB_COUNT_ALL, &row, err, "ii",
-		model.project_id, model_id);
-	if (st == OK) {
-		n_total = col_int(row, 0);
-		db_done(row);
-		st = add(db, model.project_id, JOB_PREDICT, model_id, spec, n_total, now_ms, id, err);
-	}
+	n_left = col_int(row, 0);
+	db_done(row);
+	st = there ? db_run(db, Q_JOB_SET_TOTAL, err, "ii", *id, n_done + n_left)
+			   : add(db, model.project_id, JOB_PREDICT, model_id, spec, n_left, now_ms, id, err);
 done:
 	registry_release(&model);
 	return st;
+}
+
+enum status job_add_current(struct db *db, int64_t project_id, int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	int64_t id = 0;
+	enum status st = db_one(db, Q_REGISTRY_CURRENT, &row, err, "i", project_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	int64_t model_id = col_int(row, 0);
+	db_done(row);
+	return job_add_predict(db, model_id, false, now_ms, &id, err);
+}
+
+enum status job_frames_changed(
+	struct db *db, int64_t project_id, int64_t subject_id, struct err *err)
+{
+	enum status st = db_run(db, Q_JOB_REWIND, err, "ii", project_id, subject_id);
+	return st == OK ? db_run(db, Q_BATCH_VOID, err, "ii", project_id, subject_id) : st;
 }
 
 enum status job_add_train(struct db *db, int64_t project_id, const struct train_request *r,

@@ -40,11 +40,22 @@ const char *job_state_name(enum job_state state);
 
 /*
  * Queues the prediction of every subject that the model has not seen; gold_only: of the certification gold, which comes
- * first so that a certificate need not wait for the rest. One that waits already and would do the same is returned
- * instead. Errors: NOT_FOUND model; BAD_INPUT when the model has no classes.
+ * first so that a certificate need not wait for the rest. One that would do the same, as it waits already or is under
+ * way to all subjects, is returned instead. Errors: NOT_FOUND model; BAD_INPUT when the model has no classes.
  */
 enum status job_add_predict(struct db *db, int64_t model_id, bool gold_only, int64_t now_ms,
 	int64_t *id, struct err *err) MUST_CHECK;
+
+/* The same for the model that is current in a project now; without one there is nothing to do. */
+enum status job_add_current(
+	struct db *db, int64_t project_id, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/*
+ * A subject's frames are others now: what a worker is just finding out about it (and about its batch) will not be stored,
+ * and predictions under way come to it again. Its stored predictions are prediction_forget's.
+ */
+enum status job_frames_changed(
+	struct db *db, int64_t project_id, int64_t subject_id, struct err *err) MUST_CHECK;
 
 struct train_request {
 	const char *arch; /* from scratch; NULL: the parent's */

@@ -326,6 +326,18 @@ enum status prediction_evidence(struct db *db, const struct project *p, int64_t 
 	return st;
 }
 
+enum status prediction_forget(
+	struct db *db, const struct project *p, int64_t subject_id, int64_t now_ms, struct err *err)
+{
+	enum status st = db_run(db, Q_SUBJECT_UNHEAR, err, "i", subject_id);
+	bool heard = st == OK && db_changes(db) > 0;
+	if (st == OK)
+		st = db_run(db, Q_PREDICTION_FORGET, err, "i", subject_id);
+	if (st == OK)
+		st = db_run(db, Q_PREDICTION_PROBLEM_FORGET, err, "i", subject_id);
+	return st == OK && heard ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
+}
+
 enum status prediction_settle(struct db *db, int64_t project_id, int64_t now_ms, struct err *err)
 {
 	struct project p = {0};

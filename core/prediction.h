@@ -32,6 +32,14 @@ enum status prediction_adopt(
 	struct db *db, const struct project *project, int64_t subject_id, struct err *err) MUST_CHECK;
 
 /*
+ * An open subject without a label has other frames now: what models said of it is forgotten, and it is decided again on
+ * what is left, as it would be had its model never been heard. What a label stands on, or stood on before it was taken
+ * back, stays: a label_event names it. Whoever calls this queues the prediction that makes it again (job_add_current).
+ */
+enum status prediction_forget(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t now_ms, struct err *err) MUST_CHECK;
+
+/*
  * Takes up to n_max labels of a revoked certificate back, or decides up to n_max open subjects again where a
  * calibration, a certificate or its end made that necessary (marked in the database, so that a crash loses nothing). *n_swept is 0 when nothing is left. The server calls it in small
  * pieces about once a second, so that answers are not kept waiting; a command calls it until it is done.

@@ -24,7 +24,8 @@
 static void wipe(struct import_world *w)
 {
 	test_sql(&w->p,
-		"DELETE FROM label_event; DELETE FROM gold; DELETE FROM media; DELETE FROM subject;"
+		"DELETE FROM job; DELETE FROM label_event; DELETE FROM gold; DELETE FROM media; DELETE "
+		"FROM subject;"
 		"DELETE FROM deployment; DELETE FROM import_problem;");
 }
 
@@ -40,6 +41,8 @@ static void assert_whole_deployments(struct import_world *w)
 	assert_int_equal(test_sql(&w->p, "SELECT count(*) FROM deployment"), (d > 0) + (e > 0));
 	assert_int_equal(test_sql(&w->p, "SELECT count(*) FROM subject"), 2 * (d > 0) + (e > 0));
 	assert_int_equal(test_sql(&w->p, "SELECT count(*) FROM gold"), d > 0);
+	/* what is stored will be predicted */
+	assert_int_equal(test_sql(&w->p, "SELECT count(*) FROM job"), d > 0 || e > 0);
 	assert_int_equal(w->result.n_new, d + e);
 }
 
@@ -54,6 +57,7 @@ static void every_statement_fails_once(void **state)
 	text_write(w->photos, "E/bad.jpg", "no photograph");
 	import_manifest(
 		w, "file,label,event\nD/a.jpg,animal1,\nD/b.jpg,,\nD/c.jpg,,x\nE/a.jpg,,\nE/bad.jpg,,\n");
+	test_model(&w->p, 3);
 	long before = db_n_steps();
 	import_well(w);
 	long n_steps = db_n_steps() - before;

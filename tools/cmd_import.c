@@ -2,8 +2,8 @@
 #include "civil.h"
 #include "commands.h"
 #include "import.h"
-#include "job.h"
 #include "manifest.h"
+#include "project.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -36,22 +36,6 @@ static void show(const struct import_progress *p, void *arg)
 		fprintf(stderr, "deployment %s: photograph %lld of %lld, %.0f a second\n", p->deployment,
 			(long long)p->n_done, (long long)p->n_total, rate);
 	}
-}
-
-/* New photographs are predicted by the model in force without being asked. */
-static enum status queue_prediction(struct db *db, int64_t project_id, struct err *err)
-{
-	struct project p = {0};
-	int64_t job = 0;
-	enum status st = db_begin(db, err);
-	if (st == OK)
-		st = project_load(db, project_id, &p, err);
-	if (st == OK && p.model_id)
-		st = job_add_predict(db, p.model_id, false, now_ms(), &job, err);
-	if (st == OK)
-		st = db_commit(db, err);
-	project_release(&p);
-	return st;
 }
 
 /* A manifest that was refused: each mistake once, and after several a line that sums up. */
@@ -109,8 +93,6 @@ static int run(const char *dir, const char *slug, struct import_options *o, bool
 		st = project_find(db, slug, &id, &err);
 	if (st == OK)
 		st = import_run(db, id, o, &result, &err);
-	if (st == OK && result.n_new > 0)
-		st = queue_prediction(db, id, &err);
 	db_close(db);
 	int code = EXIT_DONE;
 	if (st != OK && result.manifest_errors && result.manifest_errors[0])

@@ -134,6 +134,7 @@ CREATE TABLE subject (
 CREATE INDEX subject_queue ON subject (project_id, state, priority DESC, id);
 CREATE INDEX subject_by_state ON subject (project_id, state); -- in order of id, for sweeps
 CREATE INDEX subject_by_time ON subject (deployment_id, start_ms);
+CREATE INDEX subject_by_prediction ON subject (prediction_id) WHERE prediction_id IS NOT NULL; -- a prediction's end asks
 CREATE UNIQUE INDEX subject_by_event ON subject (deployment_id, event_name) WHERE event_name IS NOT NULL;
 CREATE INDEX subject_by_certificate ON subject (certificate_id) WHERE certificate_id IS NOT NULL;
 
@@ -412,6 +413,7 @@ CREATE TABLE label_event (
   policy_id         INTEGER REFERENCES policy(id)
 ) STRICT;
 CREATE INDEX label_event_by_subject ON label_event (subject_id, id);
+CREATE INDEX label_event_by_prediction ON label_event (prediction_id) WHERE prediction_id IS NOT NULL;
 
 -- A volunteer's skill in a project (derived; docs/consensus.md).
 CREATE TABLE skill (

@@ -11,9 +11,20 @@ FROM job WHERE id = ?1;
 -- name: job_open
 SELECT id FROM job WHERE state IN ('queued', 'running') ORDER BY id;
 
--- A prediction that waits for its first worker and would do the same.
--- name: job_waiting
-SELECT id FROM job WHERE state = 'queued' AND kind = 'predict' AND model_id = ?1 AND spec = ?2 ORDER BY id LIMIT 1;
+-- A prediction that would do the same: it waits for its first worker or, where ?3, it is under way.
+-- name: job_like
+SELECT id, n_done FROM job
+WHERE (state = 'queued' OR (?3 AND state = 'running')) AND kind = 'predict' AND model_id = ?1 AND spec = ?2
+ORDER BY id LIMIT 1;
+
+-- name: job_set_total
+UPDATE job SET n_total = ?2 WHERE id = ?1;
+
+-- Predictions under way come back to subject ?2, and to the whole batch that it is in.
+-- name: job_rewind
+UPDATE job SET cursor = COALESCE((SELECT min(b.first_id) FROM batch b
+    WHERE b.job_id = job.id AND b.done = 0 AND ?2 BETWEEN b.first_id AND b.last_id), ?2) - 1
+WHERE state = 'running' AND kind = 'predict' AND project_id = ?1 AND cursor >= ?2;
 
 -- name: job_list
 SELECT id FROM job WHERE project_id = ?1 ORDER BY id DESC LIMIT ?2;
@@ -91,6 +102,11 @@ UPDATE batch SET lease_ms = ?3 WHERE job_id = ?1 AND worker = ?2 AND done = 0;
 
 -- name: batch_done
 UPDATE batch SET done = 1 WHERE id = ?1;
+
+-- Whoever holds subject ?2 in a batch works for nothing: the results of a batch that is done are passed over.
+-- name: batch_void
+UPDATE batch SET done = 1 WHERE done = 0 AND ?2 BETWEEN first_id AND last_id
+  AND job_id IN (SELECT id FROM job WHERE state = 'running' AND kind = 'predict' AND project_id = ?1);
 
 -- name: prediction_problem_add
 INSERT INTO prediction_problem (subject_id, model_id, reason) VALUES (?1, ?2, ?3)

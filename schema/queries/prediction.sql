@@ -8,6 +8,15 @@ INSERT INTO prediction (subject_id, model_id, n_frames, top_id, p_top, top, crea
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (subject_id, model_id) DO NOTHING;
 
+-- What models have said of an open subject without a label; what a label has stood on stays, as its record.
+-- name: prediction_forget
+DELETE FROM prediction WHERE subject_id = ?1
+  AND EXISTS (SELECT 1 FROM subject s WHERE s.id = ?1 AND s.state = 'open' AND s.label_id IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM label_event e WHERE e.subject_id = ?1 AND e.prediction_id = prediction.id);
+
+-- name: prediction_problem_forget
+DELETE FROM prediction_problem WHERE subject_id = ?1;
+
 -- name: prediction_get
 SELECT model_id, top FROM prediction WHERE id = ?1;
 

@@ -25,7 +25,11 @@ CREATE TABLE IF NOT EXISTS emb.embedding (
 
 -- name: embedding_put
 INSERT INTO emb.embedding (backbone, rendition, subject_id, vec) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (backbone, rendition, subject_id) DO NOTHING;
+ON CONFLICT (backbone, rendition, subject_id) DO UPDATE SET vec = excluded.vec;
 
+-- An embedding is of the frames that were there: it counts while a prediction of its backbone is of as many as there
+-- are. So what an import makes stale it need not delete here: this file and topi.db do not commit as one.
 -- name: embedding_get
-SELECT vec FROM emb.embedding WHERE backbone = ?1 AND rendition = ?2 AND subject_id = ?3;
+SELECT e.vec FROM emb.embedding e WHERE e.backbone = ?1 AND e.rendition = ?2 AND e.subject_id = ?3
+  AND EXISTS (SELECT 1 FROM prediction p JOIN model m ON m.id = p.model_id AND m.backbone = ?1
+              WHERE p.subject_id = ?3 AND p.n_frames = (SELECT count(*) FROM media f WHERE f.subject_id = ?3));

@@ -27,6 +27,11 @@ WHERE id = ?1 AND state = 'open' AND label_id IS NULL
   AND NOT EXISTS (SELECT 1 FROM prediction p JOIN certificate c ON c.model_id = p.model_id
                   WHERE p.id = subject.prediction_id AND p.model_id <> ?2 AND c.state IN ('probation', 'active'));
 
+-- The evidence that prediction_forget is about to delete is no more in use.
+-- name: subject_unhear
+UPDATE subject SET prediction_id = NULL WHERE id = ?1 AND state = 'open' AND label_id IS NULL AND prediction_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM label_event e WHERE e.subject_id = ?1 AND e.prediction_id = subject.prediction_id);
+
 -- name: subject_set_taught
 UPDATE subject SET taught = 1 WHERE id = ?1 AND taught = 0;
 
