@@ -51,7 +51,7 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 		return err_set(err, BAD_INPUT, "predict takes a data directory and a project");
 	o->dir = argv[optind];
 	o->project = argv[optind + 1];
-	return OK;
+	return parse_device(o->device, err);
 }
 
 static enum status enqueue(struct db *db, const struct options *o, int64_t *id, struct err *err)

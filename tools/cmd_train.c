@@ -102,7 +102,7 @@ static enum status read_options(
 		o->arch = "resnet18";
 	request->arch = o->arch;
 	request->head = strcmp(o->mode, "head") == 0;
-	return OK;
+	return parse_device(o->device, err);
 }
 
 static enum status enqueue(struct db *db, const struct options *o, struct train_request *request,
