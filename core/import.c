@@ -4,18 +4,16 @@
  */
 #include "import.h"
 
+#include "crew.h"
 #include "import_part.h"
 #include "job.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_THREADS = 64 };
 
 struct run {
 	struct db *db;
@@ -213,58 +211,38 @@ static enum status store_place(struct run *r, struct place *place, struct err *e
 
 /* ---- one deployment's photographs */
 
-struct crew {
+struct take {
 	struct run *run;
 	struct taking taking;
 	struct photo *photos;
-	size_t n;
-	atomic_size_t next;
-	atomic_bool stop;
 	pthread_mutex_t mutex; /* progress */
 	const char *deployment;
 };
 
-static void *crew_main(void *arg)
+static bool take_one(void *arg, size_t i)
 {
-	struct crew *c = arg;
-	for (;;) {
-		size_t i = atomic_fetch_add(&c->next, 1);
-		if (i >= c->n || c->stop)
-			return NULL;
-		photo_take(&c->photos[i], &c->taking);
-		if (c->photos[i].fatal)
-			c->stop = true;
-		pthread_mutex_lock(&c->mutex);
-		c->run->n_done++;
-		if (c->run->options->progress)
-			c->run->options->progress(
-				&(struct import_progress){c->deployment, c->run->n_done, (int64_t)c->run->list.n},
-				c->run->options->arg);
-		pthread_mutex_unlock(&c->mutex);
-	}
+	struct take *t = arg;
+	photo_take(&t->photos[i], &t->taking);
+	pthread_mutex_lock(&t->mutex);
+	t->run->n_done++;
+	if (t->run->options->progress)
+		t->run->options->progress(
+			&(struct import_progress){t->deployment, t->run->n_done, (int64_t)t->run->list.n},
+			t->run->options->arg);
+	pthread_mutex_unlock(&t->mutex);
+	return !t->photos[i].fatal;
 }
 
 static enum status take_all(
 	struct run *r, struct photo *photos, size_t n, const struct place *place, struct err *err)
 {
-	pthread_t threads[MAX_THREADS];
-	int n_threads = 0;
-	int wanted = r->options->n_threads < 1    ? 1
-		: r->options->n_threads > MAX_THREADS ? MAX_THREADS
-											  : r->options->n_threads;
-	struct crew c = {.run = r,
+	struct take t = {.run = r,
 		.taking = {db_dir(r->db), r->options->link, place->crop_bottom_px},
 		.photos = photos,
-		.n = n,
 		.deployment = place->name};
-	pthread_mutex_init(&c.mutex, NULL);
-	while (n_threads < wanted && pthread_create(&threads[n_threads], NULL, crew_main, &c) == 0)
-		n_threads++;
-	if (n_threads == 0)
-		crew_main(&c);
-	for (int i = 0; i < n_threads; i++)
-		pthread_join(threads[i], NULL);
-	pthread_mutex_destroy(&c.mutex);
+	pthread_mutex_init(&t.mutex, NULL);
+	crew_run(n, r->options->n_threads, take_one, &t);
+	pthread_mutex_destroy(&t.mutex);
 	for (size_t i = 0; i < n; i++)
 		if (photos[i].fatal)
 			return err_set(
@@ -369,6 +347,8 @@ static enum status import_place(
 	enum status st = take_all(r, photos, n, place, err);
 	for (size_t i = 0; i < n; i++)
 		set_times(&photos[i], place);
+	if (st == OK)
+		st = focus_photos(r->db, &r->project, place, photos, n, r->options->n_threads, err);
 	if (st == OK)
 		st = photo_sync(db_dir(r->db), err);
 	if (st == OK)

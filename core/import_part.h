@@ -2,6 +2,7 @@
 #pragma once
 
 #include "civil.h"
+#include "focus.h"
 #include "import.h"
 #include "manifest.h"
 
@@ -34,6 +35,9 @@ struct photo {
 	bool known; /* the project has it already */
 	int64_t camera_ms, taken_ms;
 	int64_t subject_id;
+	/* Filled by focus_photos. */
+	bool has_focus;
+	struct focus_window focus;
 };
 
 struct photo_list {
@@ -65,6 +69,15 @@ void photo_take(struct photo *photo, const struct taking *taking);
 
 /* Takes away what imports that were killed left half written. */
 void parts_sweep(const char *dir);
+
+/*
+ * Compares the taken photographs that are new to the project with what the same camera took before and after them, by
+ * their renditions: photo->focus says where each differs. Those among too few of their kind of light get none. Times must
+ * be set; nothing is written.
+ * Errors: FAULT a table that cannot be read. A rendition that cannot be read is passed over.
+ */
+enum status focus_photos(struct db *db, const struct project *project, const struct place *place,
+	struct photo *photos, size_t n, int n_threads, struct err *err) MUST_CHECK;
 
 /* Puts what was written to disk. Errors: FULL, FAULT. */
 enum status photo_sync(const char *dir, struct err *err) MUST_CHECK;

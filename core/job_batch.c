@@ -226,8 +226,13 @@ static enum status frames_json(struct db *db, int64_t subject_id, json_t *out, s
 		size_t n = 0;
 		const void *sha256 = col_blob(rows, 0, &n);
 		sodium_bin2hex(hex, sizeof hex, sha256, n);
-		json_array_append_new(
-			out, json_pack("{s:s, s:I}", "sha256", hex, "crop", (json_int_t)col_int(rows, 1)));
+		json_t *frame = json_pack(
+			"{s:s, s:I}", "sha256", hex, "crop", (json_int_t)col_int(rows, 1));
+		if (!col_null(rows, 2))
+			json_object_set_new(frame, "focus",
+				json_pack("[f, f, f, f]", col_real(rows, 2), col_real(rows, 3), col_real(rows, 4),
+					col_real(rows, 5)));
+		json_array_append_new(out, frame);
 	}
 	return st == NOT_FOUND ? OK : st;
 }

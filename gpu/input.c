@@ -256,52 +256,68 @@ void input_resize(const struct picture *src, double x, double y, double w, doubl
 	taps_free(&down);
 }
 
-enum status input_decode(
-	const void *jpeg, size_t n_bytes, const struct input_spec *spec, uint8_t *rgb, struct err *err)
+/* The window's rectangle in pixels. A window of no size is the whole picture. */
+struct region {
+	double x, y, w, h;
+};
+
+static struct region region_of(const struct picture *picture, const struct input_window *window)
+{
+	if (!window || !(window->width > 0 && window->height > 0))
+		return (struct region){0, 0, picture->w, picture->h};
+	return (struct region){window->x * picture->w, window->y * picture->h,
+		window->width * picture->w, window->height * picture->h};
+}
+
+/* What the decoder must keep of the whole picture for its window to have w by h pixels. */
+static struct least least_of(
+	const struct input_window *window, enum input_fit fit, int px, int short_side)
+{
+	double across = window && window->width > 0 ? window->width : 1;
+	double down = window && window->height > 0 ? window->height : 1;
+	if (fit == INPUT_CROP)
+		return (struct least){.short_side = (int)fmin(short_side / fmin(across, down), 1e6)};
+	return (struct least){.w = (int)fmin(px / across, 1e6), .h = (int)fmin(px / down, 1e6)};
+}
+
+enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_spec *spec,
+	const struct input_window *window, uint8_t *rgb, struct err *err)
 {
 	struct picture picture;
 	int px = spec->px, short_side = (px * 256 + 112) / 224;
-	struct least least = spec->fit == INPUT_CROP ? (struct least){.short_side = short_side}
-												 : (struct least){.w = px, .h = px};
-	enum status status = decode(jpeg, n_bytes, least, &picture, err);
+	if (!spec->focus)
+		window = NULL;
+	enum status status = decode(
+		jpeg, n_bytes, least_of(window, spec->fit, px, short_side), &picture, err);
 	if (status)
 		return status;
+	struct region r = region_of(&picture, window);
 	if (spec->fit == INPUT_CROP) {
-		double side = (double)(picture.w < picture.h ? picture.w : picture.h) * px / short_side;
-		input_resize(
-			&picture, (picture.w - side) / 2, (picture.h - side) / 2, side, side, rgb, px, px);
-	} else {
-		input_resize(&picture, 0, 0, picture.w, picture.h, rgb, px, px);
+		double side = fmin(r.w, r.h) * px / short_side;
+		r = (struct region){r.x + (r.w - side) / 2, r.y + (r.h - side) / 2, side, side};
 	}
+	input_resize(&picture, r.x, r.y, r.w, r.h, rgb, px, px);
 	free(picture.rgb);
 	return OK;
 }
 
 enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_fit fit,
-	struct picture *out, struct err *err)
+	const struct input_window *window, struct picture *out, struct err *err)
 {
 	struct picture whole;
-	struct least least = fit == INPUT_CROP ? (struct least){.short_side = px}
-										   : (struct least){.w = px, .h = px};
-	enum status status = decode(jpeg, n_bytes, least, &whole, err);
+	enum status status = decode(jpeg, n_bytes, least_of(window, fit, px, px), &whole, err);
 	if (status)
 		return status;
-	double x = 0, y = 0, w = whole.w, h = whole.h;
+	struct region r = region_of(&whole, window);
 	*out = (struct picture){.w = px, .h = px};
 	if (fit == INPUT_CROP) {
-		if (w > 3 * h) {
-			x = (w - 3 * h) / 2;
-			w = 3 * h;
-		}
-		if (h > 3 * w) {
-			y = (h - 3 * w) / 2;
-			h = 3 * w;
-		}
+		double w = fmin(r.w, 3 * r.h), h = fmin(r.h, 3 * r.w);
+		r = (struct region){r.x + (r.w - w) / 2, r.y + (r.h - h) / 2, w, h};
 		out->w = w > h ? (int)lround(px * w / h) : px;
 		out->h = h > w ? (int)lround(px * h / w) : px;
 	}
 	out->rgb = xmalloc((size_t)out->w * (size_t)out->h * 3);
-	input_resize(&whole, x, y, w, h, out->rgb, out->w, out->h);
+	input_resize(&whole, r.x, r.y, r.w, r.h, out->rgb, out->w, out->h);
 	free(whole.rgb);
 	return OK;
 }
@@ -333,15 +349,15 @@ enum status input_read_file(const char *path, uint8_t **bytes, size_t *n_bytes, 
 	return OK;
 }
 
-enum status input_load(
-	const char *path, const struct input_spec *spec, uint8_t *rgb, struct err *err)
+enum status input_load(const char *path, const struct input_spec *spec,
+	const struct input_window *window, uint8_t *rgb, struct err *err)
 {
 	uint8_t *bytes;
 	size_t n_bytes;
 	enum status status = input_read_file(path, &bytes, &n_bytes, err);
 	if (status)
 		return status;
-	status = input_decode(bytes, n_bytes, spec, rgb, err);
+	status = input_decode(bytes, n_bytes, spec, window, rgb, err);
 	free(bytes);
 	return status;
 }

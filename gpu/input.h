@@ -10,6 +10,7 @@
 
 #include "status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define INPUT_MAX_PIXELS 100000000 /* 100 MP */
@@ -24,7 +25,16 @@ enum input_fit {
 struct input_spec {
 	int px; /* side of the square */
 	enum input_fit fit;
+	bool focus; /* sees a picture's window (input_window) where it has one, instead of the whole */
 	float mean[3], std[3]; /* of R, G, B in [0, 1] */
+};
+
+/*
+ * The part of a picture where it differs from its camera's background (core/focus.h), in shares of its width and height
+ * from the upper left corner. Width 0: none is known.
+ */
+struct input_window {
+	double x, y, width, height;
 };
 
 #define INPUT_IMAGENET_MEAN                                                                        \
@@ -44,24 +54,24 @@ struct picture {
 
 /*
  * Decodes to the net's input. The picture is taken as stored: EXIF orientation is the importer's
- * matter.
+ * matter. window: NULL is none; only a spec with focus looks at it.
  * Shapes: rgb [px][px][3].
  * Errors: BAD_INPUT when it is no JPEG, is damaged or ends early;
  * TOO_LARGE over 100 MP or 128 MB; NOT_FOUND when there is no such file. rgb is then unspecified.
  */
 enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_spec *spec,
-	uint8_t *rgb, struct err *err) MUST_CHECK;
-enum status input_load(
-	const char *path, const struct input_spec *spec, uint8_t *rgb, struct err *err) MUST_CHECK;
+	const struct input_window *window, uint8_t *rgb, struct err *err) MUST_CHECK;
+enum status input_load(const char *path, const struct input_spec *spec,
+	const struct input_window *window, uint8_t *rgb, struct err *err) MUST_CHECK;
 
 /*
- * Decodes a picture for training: squashed to px by px, or, with INPUT_CROP, the whole frame with
- * its short side px (a frame of more than 3 : 1 is cut to that, in the middle).
+ * Decodes a picture for training: its window (NULL: all of it) squashed to px by px, or, with INPUT_CROP, with its short
+ * side px (more than 3 : 1 is cut to that, in the middle).
  * Owns:   out->rgb is
  * the caller's, to free().
  */
 enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_fit fit,
-	struct picture *out, struct err *err) MUST_CHECK;
+	const struct input_window *window, struct picture *out, struct err *err) MUST_CHECK;
 
 /* A whole file, bounded by INPUT_MAX_FILE_BYTES. Owns: *bytes is the caller's, to free(). */
 enum status input_read_file(

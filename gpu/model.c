@@ -78,8 +78,8 @@ void model_hash(struct model *model)
 {
 	unsigned __int128 hash = (unsigned __int128)0x6c62272e07bb0142ull << 64 | 0x62b821756295c58dull;
 	char what[64] = {0};
-	snprintf(what, sizeof what, "%s %d %d", model->net.arch->name, model->input.px,
-		(int)model->input.fit);
+	snprintf(what, sizeof what, "%s %d %d%s", model->net.arch->name, model->input.px,
+		(int)model->input.fit, model->input.focus ? " focus" : "");
 	hash_words(&hash, what, sizeof what / 4);
 	hash_words(&hash, model->input.mean, 3);
 	hash_words(&hash, model->input.std, 3);
@@ -206,7 +206,8 @@ static enum status read_input(
 {
 	const char *mean = safetensors_metadata(file, "mean"), *std = safetensors_metadata(file, "std");
 	const char *fit = safetensors_metadata(file, "fit"),
-			   *prior = safetensors_metadata(file, "prior");
+			   *prior = safetensors_metadata(file, "prior"),
+			   *view = safetensors_metadata(file, "view");
 	double v[3], total = 0;
 	if (mean) {
 		if (!read_numbers(mean, 3, v))
@@ -225,6 +226,9 @@ static enum status read_input(
 		model->input.fit = INPUT_SQUASH;
 	else if (fit && strcmp(fit, "crop"))
 		return err_set(err, BAD_INPUT, "%s: fit is %.40s: wanted crop or squash", path, fit);
+	model->input.focus = view && !strcmp(view, "focus");
+	if (view && !model->input.focus && strcmp(view, "frame"))
+		return err_set(err, BAD_INPUT, "%s: view is %.40s: wanted frame or focus", path, view);
 	if (prior) {
 		if (!read_numbers(prior, model->net.n_classes, model->prior))
 			return err_set(err, BAD_INPUT, "%s: prior is not an array of %d numbers", path,
@@ -263,7 +267,7 @@ static const char **read_classes(const struct safetensors *file, int n_classes, 
 static int is_own_key(const char *key)
 {
 	static const char *const keys[] = {
-		"arch", "classes", "input_px", "mean", "std", "fit", "prior", "format"};
+		"arch", "classes", "input_px", "mean", "std", "fit", "view", "prior", "format"};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		if (!strcmp(keys[i], key))
 			return 1;
@@ -406,7 +410,7 @@ static enum status write_file(
 	char *prior = numbers_text(model->prior, net->n_classes);
 	char *mean = floats_text(model->input.mean), *std = floats_text(model->input.std);
 	snprintf(px, sizeof px, "%d", model->input.px);
-	int n_pairs = 7 + model->n_extra;
+	int n_pairs = 8 + model->n_extra;
 	struct safetensors_pair *pairs = xcalloc((size_t)n_pairs, sizeof *pairs);
 	pairs[0] = (struct safetensors_pair){"arch", net->arch->name};
 	pairs[1] = (struct safetensors_pair){"classes", class_text};
@@ -415,8 +419,9 @@ static enum status write_file(
 	pairs[4] = (struct safetensors_pair){"std", std};
 	pairs[5] = (struct safetensors_pair){"fit", model->input.fit == INPUT_CROP ? "crop" : "squash"};
 	pairs[6] = (struct safetensors_pair){"prior", prior};
+	pairs[7] = (struct safetensors_pair){"view", model->input.focus ? "focus" : "frame"};
 	for (int i = 0; i < model->n_extra; i++)
-		pairs[7 + i] = (struct safetensors_pair){model->extra_keys[i], model->extra_values[i]};
+		pairs[8 + i] = (struct safetensors_pair){model->extra_keys[i], model->extra_values[i]};
 	if (!status)
 		status = safetensors_write(path, tensors, net->n_params, pairs, n_pairs, err);
 	free(pairs);

@@ -4,7 +4,7 @@
  *
  *   arch         a name of net_archs          classes   JSON array of texts: ids as the caller gave
  * them input_px     "224"                        mean, std JSON arrays of 3, of pixels in [0, 1]
- *   fit          "crop" | "squash" (input.h)  prior     JSON array: the class shares it was trained
+ *   fit          "crop" | "squash" (input.h)  view      "frame" | "focus" (input_window)  prior     JSON array: the class shares it was trained
  * on parent, mode, seed, snapshot, calibration, …        texts that the engine keeps and does not
  * read
  *

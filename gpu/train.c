@@ -443,12 +443,13 @@ static enum status train_full(const struct train_spec *spec, const struct train_
 	} else {
 		status = model_new(
 			spec->arch, spec->classes, spec->n_classes, spec->input_px, spec->seed, &model, err);
-		if (!status)
+		if (!status) {
 			model->input.fit = spec->fit;
+			model->input.focus = spec->focus;
+		}
 	}
 	if (!status)
-		status = train_set_new(
-			spec, items, n_items, model->input.px, model->input.fit, &set, report, err);
+		status = train_set_new(spec, items, n_items, &model->input, &set, report, err);
 	if (!status)
 		status = run_training(model, spec, set, report, err);
 	if (!status) {

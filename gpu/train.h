@@ -19,6 +19,7 @@ struct train_frame {
 	const char *path; /* a JPEG file, or */
 	const void *jpeg; /* its bytes in memory */
 	size_t n_bytes;
+	struct input_window window; /* for models with focus */
 };
 
 struct train_item {
@@ -44,6 +45,7 @@ struct train_spec {
 	int n_classes;
 	int input_px;        /* 0: the arch's own, or the parent's */
 	enum input_fit fit;  /* from scratch; else the parent's */
+	bool focus;          /* from scratch; else the parent's */
 	int n_epochs;        /* 0: chosen from the number of items */
 	int batch;           /* 0: 32 */
 	double rate;         /* peak; 0: 0.1 a batch of 64 from scratch, a fifth of that from a model */

@@ -19,17 +19,28 @@ static double between(unsigned long long *state, double low, double high)
 	return low + (high - low) * train_uniform(state);
 }
 
+/* A window is kept with what lies around it, so that a crop may look a little wider or to a side. */
+static const double context = 4.0 / 3;
+
+static struct input_window with_context(const struct input_window *window)
+{
+	double w = fmin(window->width * context, 1), h = fmin(window->height * context, 1);
+	double x = window->x + (window->width - w) / 2, y = window->y + (window->height - h) / 2;
+	return (struct input_window){fmin(fmax(x, 0), 1 - w), fmin(fmax(y, 0), 1 - h), w, h};
+}
+
 static enum status decode_picture(const struct train_set *set, const struct train_frame *frame,
 	struct picture *out, struct err *err)
 {
 	uint8_t *bytes = NULL;
 	size_t n_bytes = frame->n_bytes;
+	struct input_window window = with_context(&frame->window);
 	enum status status = OK;
 	if (!frame->jpeg)
 		status = input_read_file(frame->path, &bytes, &n_bytes, err);
 	if (!status)
-		status = input_picture(
-			frame->jpeg ? frame->jpeg : bytes, n_bytes, set->stored_px, set->fit, out, err);
+		status = input_picture(frame->jpeg ? frame->jpeg : bytes, n_bytes, set->stored_px,
+			set->input.fit, set->input.focus && frame->window.width > 0 ? &window : NULL, out, err);
 	free(bytes);
 	return status;
 }
@@ -37,8 +48,8 @@ static enum status decode_picture(const struct train_set *set, const struct trai
 enum status train_frame_decode(
 	const struct train_frame *frame, const struct input_spec *input, uint8_t *rgb, struct err *err)
 {
-	return frame->jpeg ? input_decode(frame->jpeg, frame->n_bytes, input, rgb, err)
-					   : input_load(frame->path, input, rgb, err);
+	return frame->jpeg ? input_decode(frame->jpeg, frame->n_bytes, input, &frame->window, rgb, err)
+					   : input_load(frame->path, input, &frame->window, rgb, err);
 }
 
 /* Half of the machine's memory. */
@@ -75,17 +86,16 @@ static void keep_good(struct train_set *set, const struct train_spec *spec, int 
 }
 
 enum status train_set_new(const struct train_spec *spec, const struct train_item *items,
-	int n_items, int px, enum input_fit fit, struct train_set **out, struct train_report *report,
-	struct err *err)
+	int n_items, const struct input_spec *input, struct train_set **out,
+	struct train_report *report, struct err *err)
 {
 	struct train_set *set = xcalloc(1, sizeof *set);
 	int *starts = xcalloc((size_t)n_items + 1, sizeof *starts);
 	set->items = items;
 	set->item = xcalloc((size_t)n_items + 1, sizeof *set->item);
 	set->first = xcalloc((size_t)n_items + 1, sizeof *set->first);
-	set->px = px;
-	set->stored_px = (px * 8 + 6) / 7;
-	set->fit = fit;
+	set->input = *input;
+	set->stored_px = (int)ceil(input->px * (input->focus ? context : 8.0 / 7));
 	for (int i = 0; i < n_items; i++)
 		starts[i + 1] = starts[i] + items[i].n_frames;
 	int n_all = starts[n_items];
@@ -95,7 +105,8 @@ enum status train_set_new(const struct train_spec *spec, const struct train_item
 		for (int f = 0; f < items[i].n_frames; f++)
 			set->frames[starts[i] + f].source = &items[i].frames[f];
 	}
-	size_t each = (size_t)set->stored_px * (size_t)set->stored_px * (fit == INPUT_CROP ? 5 : 3);
+	size_t each = (size_t)set->stored_px * (size_t)set->stored_px *
+		(input->fit == INPUT_CROP ? 5 : 3);
 	int is_kept = (size_t)n_all * each <= memory_bytes();
 #pragma omp parallel for schedule(dynamic, 4)
 	for (int f = 0; f < n_all; f++) {
@@ -139,12 +150,14 @@ struct change {
 };
 
 /* Camera traps: an animal may stand at the border and be small, so a crop keeps at least four fifths
- * of the frame there; light, haze and colour differ by hour and site; at night all is grey. */
+ * of the frame there, and of a window with its context half; light, haze and colour differ by hour
+ * and site; at night all is grey. */
 static struct change draw_change(
-	const struct picture *picture, enum input_fit fit, unsigned long long *state)
+	const struct picture *picture, const struct input_spec *input, unsigned long long *state)
 {
 	struct change c;
-	double area = between(state, fit == INPUT_CROP ? 0.3 : 0.8, 1);
+	double least_area = input->fit == INPUT_CROP ? 0.3 : input->focus ? 0.4 : 0.8;
+	double area = between(state, least_area, 1);
 	double aspect = exp(between(state, -log(4.0 / 3), log(4.0 / 3)));
 	double side = picture->w < picture->h ? picture->w : picture->h;
 	c.w = fmin(sqrt(area * aspect) * side, picture->w);
@@ -211,7 +224,7 @@ static void apply(const struct picture *in, const struct change *c, int px, uint
 enum status train_set_batch(const struct train_set *set, const int *which, int n,
 	unsigned long long seed, uint8_t *rgb, struct err *err)
 {
-	size_t image = (size_t)set->px * (size_t)set->px * 3;
+	size_t image = (size_t)set->input.px * (size_t)set->input.px * 3;
 	struct err *whys = xcalloc((size_t)n, sizeof *whys);
 	enum status status = OK;
 #pragma omp parallel for schedule(static)
@@ -223,8 +236,8 @@ enum status train_set_batch(const struct train_set *set, const int *which, int n
 		struct picture picture = frame->picture;
 		if (!picture.rgb && decode_picture(set, frame->source, &picture, &whys[b]))
 			continue;
-		struct change change = draw_change(&picture, set->fit, &state);
-		apply(&picture, &change, set->px, rgb + (size_t)b * image);
+		struct change change = draw_change(&picture, &set->input, &state);
+		apply(&picture, &change, set->input.px, rgb + (size_t)b * image);
 		if (!frame->picture.rgb)
 			free(picture.rgb);
 	}

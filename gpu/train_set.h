@@ -15,9 +15,8 @@ struct train_set {
 		const struct train_frame *source;
 		struct picture picture; /* rgb NULL: decode from source */
 	} * frames;
-	int px; /* of the net */
+	struct input_spec input; /* of the net */
 	int stored_px;
-	enum input_fit fit;
 };
 
 /*
@@ -26,8 +25,8 @@ struct train_set {
  * Errors: BAD_INPUT when fewer than 2 items are left.
  */
 enum status train_set_new(const struct train_spec *spec, const struct train_item *items,
-	int n_items, int px, enum input_fit fit, struct train_set **out, struct train_report *report,
-	struct err *err) MUST_CHECK;
+	int n_items, const struct input_spec *input, struct train_set **out,
+	struct train_report *report, struct err *err) MUST_CHECK;
 void train_set_free(struct train_set *set);
 
 /*

@@ -23,43 +23,58 @@ struct frames {
 };
 
 bool worker_rendition(
-	const struct worker_options *options, const char *sha256, int64_t crop, char *path)
+	const struct worker_options *options, const struct worker_frame *frame, char *path)
 {
 	if (!options->media)
 		return false;
-	snprintf(path, WORKER_PATH, "%.900s/renditions/448/%.2s/%s-%lld.jpg", options->media, sha256,
-		sha256, (long long)crop);
+	snprintf(path, WORKER_PATH, "%.900s/renditions/448/%.2s/%s-%lld.jpg", options->media,
+		frame->sha256, frame->sha256, (long long)frame->crop);
 	FILE *file = fopen(path, "rbe");
 	if (file)
 		fclose(file);
 	return file != NULL;
 }
 
-enum status worker_frame(const json_t *frame, const char **sha256, int64_t *crop, struct err *err)
+/* [x, y, width, height], within the picture. */
+static bool read_window(const json_t *json, struct input_window *out)
 {
-	*sha256 = json_string_value(json_object_get(frame, "sha256"));
-	*crop = json_integer_value(json_object_get(frame, "crop"));
-	if (!*sha256 || strlen(*sha256) != 64 || strspn(*sha256, "0123456789abcdef") != 64 || *crop < 0)
+	double v[4];
+	for (size_t i = 0; i < 4; i++)
+		v[i] = json_number_value(json_array_get(json, i));
+	*out = (struct input_window){v[0], v[1], v[2], v[3]};
+	return json_array_size(json) == 4 && v[0] >= 0 && v[1] >= 0 && v[2] > 0 && v[3] > 0 &&
+		v[0] + v[2] < 1 + 1e-6 && v[1] + v[3] < 1 + 1e-6;
+}
+
+enum status worker_frame(const json_t *json, struct worker_frame *out, struct err *err)
+{
+	const json_t *focus = json_object_get(json, "focus");
+	*out = (struct worker_frame){.sha256 = json_string_value(json_object_get(json, "sha256")),
+		.crop = json_integer_value(json_object_get(json, "crop"))};
+	if (!out->sha256 || strlen(out->sha256) != 64 ||
+		strspn(out->sha256, "0123456789abcdef") != 64 || out->crop < 0)
 		return err_set(err, BAD_INPUT, "a frame without hash and crop");
+	if (focus && !json_is_null(focus) && !read_window(focus, &out->window))
+		return err_set(err, BAD_INPUT, "a frame's focus is no window within it");
 	return OK;
 }
 
-static enum status decode(struct frames *f, const json_t *frame, uint8_t *rgb, struct err *err)
+static enum status decode(struct frames *f, const json_t *json, uint8_t *rgb, struct err *err)
 {
-	const char *sha256 = NULL;
-	int64_t crop = 0;
+	struct worker_frame frame;
 	char path[WORKER_PATH];
 	unsigned char *bytes = NULL;
 	size_t n_bytes = 0;
-	enum status st = worker_frame(frame, &sha256, &crop, err);
+	enum status st = worker_frame(json, &frame, err);
 	if (st != OK)
 		return st;
-	if (worker_rendition(f->options, sha256, crop, path))
-		return input_load(path, &f->input, rgb, err);
-	snprintf(path, sizeof path, "/api/worker/renditions/%s-%lld", sha256, (long long)crop);
+	if (worker_rendition(f->options, &frame, path))
+		return input_load(path, &f->input, &frame.window, rgb, err);
+	snprintf(
+		path, sizeof path, "/api/worker/renditions/%s-%lld", frame.sha256, (long long)frame.crop);
 	st = client_get(f->client, path, &bytes, &n_bytes, err);
 	if (st == OK)
-		st = input_decode(bytes, n_bytes, &f->input, rgb, err);
+		st = input_decode(bytes, n_bytes, &f->input, &frame.window, rgb, err);
 	free(bytes);
 	return st;
 }

@@ -17,13 +17,19 @@ struct worker {
 enum status worker_model(
 	struct worker *w, const char *sha256, char *path, struct err *err) MUST_CHECK;
 
-/* Path of a rendition in the data directory; false: it is not seen from here. path [WORKER_PATH]. */
-bool worker_rendition(
-	const struct worker_options *options, const char *sha256, int64_t crop, char *path);
+/* A subject's frame as the server names it: sha256 is borrowed from the JSON. */
+struct worker_frame {
+	const char *sha256;
+	int64_t crop;
+	struct input_window window;
+};
 
-/* A subject's frame from its JSON. Errors: BAD_INPUT. sha256 is borrowed from the JSON. */
-enum status worker_frame(
-	const json_t *frame, const char **sha256, int64_t *crop, struct err *err) MUST_CHECK;
+/* Errors: BAD_INPUT. */
+enum status worker_frame(const json_t *json, struct worker_frame *out, struct err *err) MUST_CHECK;
+
+/* Path of its rendition in the data directory; false: it is not seen from here. path [WORKER_PATH]. */
+bool worker_rendition(
+	const struct worker_options *options, const struct worker_frame *frame, char *path);
 
 /* A stored embedding (base64 of float16) as floats. False: it is not of n floats. out [n]. */
 bool worker_embedding(const json_t *text, float *out, int n);

@@ -48,20 +48,18 @@ static void set_release(struct set *set)
 }
 
 /* Where a frame can be read: the data directory, or fetched to this job's folder. */
-static enum status frame_path(
-	struct worker *w, const struct set *set, const json_t *frame, char *path, struct err *err)
+static enum status frame_path(struct worker *w, const struct set *set,
+	const struct worker_frame *frame, char *path, struct err *err)
 {
-	const char *sha256 = NULL;
-	int64_t crop = 0;
 	char from[200];
-	enum status st = worker_frame(frame, &sha256, &crop, err);
-	if (st != OK || worker_rendition(w->options, sha256, crop, path))
-		return st;
-	snprintf(path, WORKER_PATH, "%s/%s-%lld.jpg", set->dir, sha256, (long long)crop);
-	snprintf(from, sizeof from, "/api/worker/renditions/%s-%lld", sha256, (long long)crop);
+	if (worker_rendition(w->options, frame, path))
+		return OK;
+	snprintf(path, WORKER_PATH, "%s/%s-%lld.jpg", set->dir, frame->sha256, (long long)frame->crop);
+	snprintf(
+		from, sizeof from, "/api/worker/renditions/%s-%lld", frame->sha256, (long long)frame->crop);
 	if (access(path, R_OK) == 0)
 		return OK;
-	st = client_get_file(w->client, from, path, err);
+	enum status st = client_get_file(w->client, from, path, err);
 	/* A frame that the server does not have is the trainer's to skip and count. */
 	return st == NOT_FOUND ? OK : st;
 }
@@ -75,8 +73,12 @@ static enum status add_frames(struct worker *w, const struct set *set, const jso
 	item->frames = frames;
 	for (size_t i = 0; st == OK && i < n; i++) {
 		char path[WORKER_PATH] = "";
-		st = frame_path(w, set, json_array_get(list, i), path, err);
+		struct worker_frame frame;
+		st = worker_frame(json_array_get(list, i), &frame, err);
+		if (st == OK)
+			st = frame_path(w, set, &frame, path, err);
 		frames[i].path = xstrdup(path);
+		frames[i].window = frame.window;
 		item->n_frames = (int)i + 1;
 	}
 	return st;
@@ -288,6 +290,7 @@ static enum status train(struct worker *w, const json_t *job, struct set *set, s
 		.weight_decay = -1,
 		.label_smoothing = -1,
 		.fit = INPUT_SQUASH,
+		.focus = true,
 		.seed = (unsigned long long)json_integer_value(json_object_get(spec, "seed")),
 		.device = w->options->device,
 		.parent = json_string_value(json_object_get(parent, "name")),

@@ -73,6 +73,12 @@ uint8_t *photo_bytes(const struct photo_spec *spec, size_t *n)
 			row[3 * x] = strip ? 255 : (uint8_t)(state >> 24 & 0x3f);
 			row[3 * x + 1] = strip ? 0 : (uint8_t)(128 + (state >> 26 & 0x3f));
 			row[3 * x + 2] = strip ? 255 : (uint8_t)(state >> 25 & 0x3f);
+			if (x >= spec->patch_x && x < spec->patch_x + spec->patch_px &&
+				(int)j.next_scanline >= spec->patch_y &&
+				(int)j.next_scanline < spec->patch_y + spec->patch_px)
+				row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = 250;
+			if (spec->is_grey)
+				row[3 * x] = row[3 * x + 2] = row[3 * x + 1];
 		}
 		jpeg_write_scanlines(&j, &row, 1);
 	}

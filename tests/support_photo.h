@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@ struct photo_spec {
 	int seed;                /* other seeds, other pictures */
 	int width_px, height_px; /* 0: 96 x 72 */
 	int strip_px;            /* magenta rows at the bottom */
+	int patch_x, patch_y, patch_px; /* a light square: an animal, say */
+	bool is_grey;                   /* as by infrared light */
 };
 
 /* The bytes of a photograph, with maker and GPS where it has EXIF; the caller frees them. */

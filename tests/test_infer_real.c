@@ -155,7 +155,7 @@ static void photographs_are_what_they_show(void **state)
 		char path[512];
 		int best[5];
 		snprintf(path, sizeof path, DATA "/%s", rows[i].file);
-		assert_int_equal(input_load(path, &engine_model(engine)->input, rgb, NULL), OK);
+		assert_int_equal(input_load(path, &engine_model(engine)->input, NULL, rgb, NULL), OK);
 		assert_int_equal(engine_run(engine, rgb, 1, logits, NULL, NULL), OK);
 		top5(logits, best);
 		assert_int_equal(best[0], rows[i].top1);
@@ -179,7 +179,7 @@ static void crops_look_like_pillows(void **state)
 		char path[512];
 		double sum = 0;
 		snprintf(path, sizeof path, DATA "/%s", rows[i].jpeg);
-		assert_int_equal(input_load(path, &spec, got, NULL), OK);
+		assert_int_equal(input_load(path, &spec, NULL, got, NULL), OK);
 		snprintf(path, sizeof path, DATA "/weights/reference/%s", rows[i].ppm);
 		FILE *file = fopen(path, "rb");
 		assert_non_null(file);
@@ -211,7 +211,7 @@ static void odd_files_neither_crash_nor_hang(void **state)
 				continue;
 			snprintf(path, sizeof path, "%s/%s", folders[f], entry->d_name);
 			double start = now_s();
-			enum status status = input_load(path, &spec, rgb, &err);
+			enum status status = input_load(path, &spec, NULL, rgb, &err);
 			if (now_s() - start > 2)
 				fail_msg("%s took %.1f s", entry->d_name, now_s() - start);
 			assert_true(status == OK || strlen(err.text) > 5);

@@ -129,7 +129,7 @@ static double accuracy(const char *path)
 	assert_int_equal(engine_open(path, "cpu", &engine, NULL), OK);
 	for (int i = 0; i < N; i++) {
 		assert_int_equal(input_decode(frames[i].jpeg, frames[i].n_bytes,
-							 &engine_model(engine)->input, rgb, NULL),
+							 &engine_model(engine)->input, NULL, rgb, NULL),
 			OK);
 		assert_int_equal(engine_run(engine, rgb, 1, logits, NULL, NULL), OK);
 		int best = 0;
@@ -244,7 +244,7 @@ static void stored_embeddings_do_as_well(void **state)
 		stored[i].n_frames = 0;
 		stored[i].embedding = embeddings[i];
 		assert_int_equal(input_decode(frames[i].jpeg, frames[i].n_bytes,
-							 &engine_model(engine)->input, rgb, NULL),
+							 &engine_model(engine)->input, NULL, rgb, NULL),
 			OK);
 		assert_int_equal(engine_run(engine, rgb, 1, logits, embeddings[i], NULL), OK);
 	}

@@ -66,7 +66,7 @@ static double val_accuracy(const char *model_path)
 	for (int i = 0; i < n_photos; i++) {
 		if (!photos[i].is_val)
 			continue;
-		assert_int_equal(input_load(photos[i].path, &model->input, rgb, NULL), OK);
+		assert_int_equal(input_load(photos[i].path, &model->input, NULL, rgb, NULL), OK);
 		assert_int_equal(engine_run(engine, rgb, 1, logits, NULL, NULL), OK);
 		int best = 0;
 		for (int c = 1; c < n_classes; c++)

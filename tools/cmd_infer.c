@@ -73,7 +73,7 @@ static enum status run_batch(struct engine *engine, const struct options *o, cha
 	float *logits = xmalloc((size_t)n * (size_t)k * sizeof *logits);
 	for (int i = 0; i < n; i++) {
 		place[i] = -1;
-		if (!input_load(files[i], &model->input, rgb + (size_t)n_good * image, &why[i]))
+		if (!input_load(files[i], &model->input, NULL, rgb + (size_t)n_good * image, &why[i]))
 			place[i] = n_good++;
 	}
 	enum status status = n_good ? engine_run(engine, rgb, n_good, logits, NULL, err) : OK;

@@ -5,8 +5,13 @@ SELECT subject_id FROM media WHERE project_id = ?1 AND sha256 = ?2;
 
 -- name: media_add
 INSERT INTO media (project_id, deployment_id, subject_id, sha256, n_bytes, file_name, link_path, width_px, height_px,
-  crop_bottom_px, camera_ms, taken_ms, metadata, created_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+  crop_bottom_px, camera_ms, taken_ms, metadata, created_ms, focus_x, focus_y, focus_width, focus_height)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
+
+-- What a camera has photographed, in order of time: what its new photographs are compared with.
+-- name: media_of_deployment
+SELECT m.sha256, m.crop_bottom_px, m.taken_ms FROM subject s JOIN media m ON m.subject_id = s.id
+WHERE s.deployment_id = ?1 ORDER BY m.taken_ms, m.file_name;
 
 -- name: import_problem_add
 INSERT INTO import_problem (project_id, at_ms, file_name, reason) VALUES (?1, ?2, ?3, ?4)

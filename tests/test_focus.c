@@ -1,0 +1,265 @@
+/* labels: unit sql; timeout: 120 */
+/* Painted places with and without something in them: where a camera's picture differs, and what an import keeps of it. */
+#include "focus.h"
+#include "support_import.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { N_PLACE = 40 };
+
+static unsigned state = 1;
+
+static double uniform(void)
+{
+	state = state * 1664525u + 1013904223u;
+	return (state >> 8) / 16777216.0;
+}
+
+static double between(double low, double high)
+{
+	return low + (high - low) * uniform();
+}
+
+static void fill(uint8_t *rgb, int x0, int y0, int w, int h, const double colour[3])
+{
+	for (int y = y0 < 0 ? 0 : y0; y < y0 + h && y < FOCUS_HEIGHT; y++)
+		for (int x = x0 < 0 ? 0 : x0; x < x0 + w && x < FOCUS_WIDTH; x++)
+			for (int c = 0; c < 3; c++)
+				rgb[(y * FOCUS_WIDTH + x) * 3 + c] = (uint8_t)fmin(colour[c], 255);
+}
+
+/* The same place in another light, with noise, waving grass and a camera that shakes by a pixel. */
+static void paint_place(uint8_t *rgb, double light, double haze)
+{
+	const double sky[] = {150, 180, 220}, ground[] = {120, 130, 60}, tree[] = {40, 60, 30};
+	int shake = uniform() < 0.5;
+	fill(rgb, 0, 0, FOCUS_WIDTH, 40, sky);
+	fill(rgb, 0, 40, FOCUS_WIDTH, 56, ground);
+	fill(rgb, 20 + shake, 12, 14, 40, tree);
+	fill(rgb, 90 + shake, 25, 25, 20, tree);
+	for (int i = 0; i < FOCUS_WIDTH * FOCUS_HEIGHT; i++) {
+		double grass = i / FOCUS_WIDTH > 55 ? between(-14, 14) : 0;
+		for (int c = 0; c < 3; c++) {
+			double v = (rgb[3 * i + c] + grass + between(-3, 3)) * light + haze;
+			rgb[3 * i + c] = (uint8_t)fmin(fmax(v, 0), 255);
+		}
+	}
+}
+
+static uint8_t (*paint_many(int n))[FOCUS_BYTES]
+{
+	uint8_t(*frames)[FOCUS_BYTES] = malloc((size_t)n * sizeof *frames);
+	for (int i = 0; i < n; i++)
+		paint_place(frames[i], between(0.6, 1.1), between(0, 40));
+	return frames;
+}
+
+static struct focus_background *learn(uint8_t (*frames)[FOCUS_BYTES], int n)
+{
+	const uint8_t *list[N_PLACE];
+	for (int i = 0; i < n; i++)
+		list[i] = frames[i];
+	return focus_background_new(list, n);
+}
+
+/* Something of any size, anywhere, in any light is inside the window, and the window is not much larger than it. */
+static void an_animal_is_found(void **unused)
+{
+	(void)unused;
+	state = 7;
+	uint8_t(*frames)[FOCUS_BYTES] = paint_many(N_PLACE);
+	/* a third of a camera's pictures may show something */
+	for (int i = 0; i < N_PLACE / 3; i++)
+		fill(frames[i], (int)between(0, 100), (int)between(20, 70), 20, 14, (double[]){90, 60, 40});
+	struct focus_background *background = learn(frames, N_PLACE);
+	int n_found = 0;
+	for (int i = 0; i < 60; i++) {
+		uint8_t rgb[FOCUS_BYTES];
+		struct focus_window window;
+		int h = (int)between(5, 50), w = (int)(h * between(0.6, 1.6));
+		int x = (int)between(0, FOCUS_WIDTH - w), y = (int)between(0, FOCUS_HEIGHT - h);
+		paint_place(rgb, between(0.6, 1.1), between(0, 40));
+		fill(rgb, x, y, w, h, i % 2 ? (double[]){230, 225, 210} : (double[]){60, 25, 15});
+		if (!focus_find(background, rgb, 4.0 / 3, &window))
+			continue;
+		double x1 = window.x + window.width, y1 = window.y + window.height;
+		assert_true(window.x >= 0 && window.y >= 0 && x1 <= 1 + 1e-9 && y1 <= 1 + 1e-9);
+		double cx = (x + w / 2.0) / FOCUS_WIDTH, cy = (y + h / 2.0) / FOCUS_HEIGHT;
+		double shown = w * h / (double)(FOCUS_WIDTH * FOCUS_HEIGHT);
+		double across = fmin(x1, (double)(x + w) / FOCUS_WIDTH) -
+			fmax(window.x, (double)x / FOCUS_WIDTH);
+		double down = fmin(y1, (double)(y + h) / FOCUS_HEIGHT) -
+			fmax(window.y, (double)y / FOCUS_HEIGHT);
+		/* its middle and over half of it, in a window of at most 8 times its area or the least size */
+		n_found += window.x < cx && cx < x1 && window.y < cy && cy < y1 &&
+			across * down > shown / 2 &&
+			window.width * window.height < fmax(8 * shown, 1 / 49.0 + 1e-9);
+	}
+	if (n_found < 57)
+		fail_msg("%d of 60 were found", n_found);
+	focus_background_free(background);
+	free(frames);
+}
+
+static void where_nothing_differs(void **unused)
+{
+	(void)unused;
+	state = 11;
+	uint8_t(*frames)[FOCUS_BYTES] = paint_many(N_PLACE);
+	struct focus_background *background = learn(frames, N_PLACE);
+	struct focus_window window, again;
+	/* the very same light and place differ nowhere */
+	uint8_t flat[FOCUS_BYTES];
+	const uint8_t *same[FOCUS_MIN_FRAMES];
+	memset(flat, 90, sizeof flat);
+	for (int i = 0; i < FOCUS_MIN_FRAMES; i++)
+		same[i] = flat;
+	struct focus_background *still = focus_background_new(same, FOCUS_MIN_FRAMES);
+	assert_false(focus_find(still, flat, 1.5, &window));
+	focus_background_free(still);
+	/* the same picture, the same window */
+	for (int i = 0; i < 20; i++) {
+		uint8_t rgb[FOCUS_BYTES];
+		paint_place(rgb, between(0.6, 1.1), between(0, 40));
+		bool found = focus_find(background, rgb, 4.0 / 3, &window);
+		assert_int_equal(focus_find(background, rgb, 4.0 / 3, &again), found);
+		if (found)
+			assert_memory_equal(&window, &again, sizeof window);
+	}
+	focus_background_free(background);
+	free(frames);
+}
+
+static void windows_are_square_in_pixels(void **unused)
+{
+	(void)unused;
+	static const double aspects[] = {4.0 / 3, 16.0 / 9, 1, 3.0 / 4, 9.0 / 16};
+	state = 13;
+	uint8_t(*frames)[FOCUS_BYTES] = paint_many(N_PLACE);
+	struct focus_background *background = learn(frames, N_PLACE);
+	for (size_t i = 0; i < sizeof aspects / sizeof *aspects; i++) {
+		struct focus_window window;
+		uint8_t rgb[FOCUS_BYTES];
+		paint_place(rgb, 1, 0);
+		fill(rgb, 50, 50, 20, 15, (double[]){240, 240, 240});
+		assert_true(focus_find(background, rgb, aspects[i], &window));
+		assert_true(fabs(window.width * aspects[i] - window.height) < 1e-9);
+		assert_true(window.x < 60.0 / FOCUS_WIDTH && window.x + window.width > 60.0 / FOCUS_WIDTH);
+	}
+	focus_background_free(background);
+	free(frames);
+}
+
+static void night_is_grey(void **unused)
+{
+	(void)unused;
+	uint8_t rgb[FOCUS_BYTES];
+	paint_place(rgb, 1, 0);
+	assert_false(focus_is_grey(rgb));
+	for (int i = 0; i < FOCUS_BYTES; i++)
+		rgb[i] = rgb[i - i % 3];
+	assert_true(focus_is_grey(rgb));
+}
+
+/* ---- what an import keeps of it */
+
+static void take(struct import_world *w, const char *name, int minute, struct photo_spec spec)
+{
+	char time[64];
+	snprintf(time, sizeof time, "2024:05:%02d %02d:%02d:00", 1 + minute / 1440, minute / 60 % 24,
+		minute % 60);
+	spec.time = time;
+	spec.seed = 77; /* one place */
+	spec.width_px = 384;
+	spec.height_px = 288;
+	photo_write(w->photos, name, &spec);
+}
+
+static void take_empty(struct import_world *w, const char *place, int n, int from, bool is_grey)
+{
+	for (int i = 0; i < n; i++) {
+		char name[60];
+		snprintf(name, sizeof name, "%s/%c%d.jpg", place, is_grey ? 'n' : 'd', from + i);
+		take(w, name, (from + i) * 7, (struct photo_spec){.is_grey = is_grey});
+	}
+}
+
+#define COUNT(value, ...) assert_int_equal(test_sql(&w->p, __VA_ARGS__), value)
+
+/* A window about the middle of the 60-pixel square at (90, 180) of 384 x 288 that is under a third of the picture wide. */
+#define SHOWS                                                                                      \
+	"focus_x < 120 / 384.0 AND focus_x + focus_width > 120 / 384.0 AND focus_y < 210 / 288.0 "     \
+	"AND focus_y + focus_height > 210 / 288.0 AND focus_width < 0.34"
+
+static void an_import_says_where_to_look(void **world)
+{
+	struct import_world *w = *world;
+	const struct photo_spec animal = {.patch_x = 90, .patch_y = 180, .patch_px = 60};
+	struct photo_spec at_night = animal;
+	at_night.is_grey = true;
+	take_empty(w, "D", 12, 0, false);
+	take_empty(w, "D", FOCUS_MIN_FRAMES - 2, 100, true);
+	take(w, "D/seen.jpg", 3, animal);
+	take(w, "D/night.jpg", 704, at_night);
+	take_empty(w, "E", 3, 0, false);
+	take(w, "E/seen.jpg", 3, animal);
+	import_well(w);
+	COUNT(1, "SELECT count(*) FROM media WHERE file_name = 'D/seen.jpg' AND " SHOWS);
+	/* eight by night are too few, and so are four of a camera, even of the same place */
+	COUNT(0, "SELECT count(focus_x) FROM media WHERE file_name IN ('D/night.jpg', 'E/seen.jpg')");
+	/* an empty picture of a place that never changes differs nowhere */
+	COUNT(0, "SELECT count(focus_x) FROM media WHERE file_name = 'D/d3.jpg'");
+	/* what came before lends its background, and is left as it is */
+	take(w, "D/more.jpg", 719, at_night);
+	import_well(w);
+	COUNT(1, "SELECT count(*) FROM media WHERE file_name = 'D/more.jpg' AND " SHOWS);
+	COUNT(0, "SELECT count(focus_x) FROM media WHERE file_name = 'D/night.jpg'");
+	int64_t before = import_fingerprint(w);
+	import_well(w);
+	assert_true(import_fingerprint(w) == before);
+}
+
+/* More photographs than one background is made of, most of them with an animal: each is found. */
+static void long_deployments(void **world)
+{
+	struct import_world *w = *world;
+	for (int i = 0; i < 420; i++) {
+		char name[60];
+		snprintf(name, sizeof name, "L/%03d.jpg", i);
+		take(w, name, i * 5,
+			(struct photo_spec){
+				.patch_x = i * 37 % 320, .patch_y = i * 53 % 230, .patch_px = 20 + i % 30});
+	}
+	import_well(w);
+	COUNT(420, "SELECT count(*) FROM media");
+	int64_t n = 0;
+	for (int i = 0; i < 420; i++)
+		n += test_sql(&w->p,
+			"SELECT count(*) FROM media WHERE file_name = 'L/%03d.jpg' AND focus_x < %f AND "
+			"focus_x + focus_width > %f AND focus_y < %f AND focus_y + focus_height > %f",
+			i, (i * 37 % 320 + 10 + i % 30 / 2) / 384.0, (i * 37 % 320 + 10 + i % 30 / 2) / 384.0,
+			(i * 53 % 230 + 10 + i % 30 / 2) / 288.0, (i * 53 % 230 + 10 + i % 30 / 2) / 288.0);
+	if (n < 410)
+		fail_msg("%lld of 420 were found", (long long)n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_animal_is_found),
+		cmocka_unit_test(where_nothing_differs),
+		cmocka_unit_test(windows_are_square_in_pixels),
+		cmocka_unit_test(night_is_grey),
+		cmocka_unit_test_setup_teardown(
+			an_import_says_where_to_look, import_world_open, import_world_close),
+		cmocka_unit_test_setup_teardown(long_deployments, import_world_open, import_world_close),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
