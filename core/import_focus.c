@@ -32,7 +32,7 @@ struct shot {
 /* A shot in small. */
 struct small {
 	struct photo *photo;
-	uint8_t *rgb; /* [96][128][3]; NULL: it cannot be read */
+	uint8_t *rgb; /* [144][192][3]; NULL: it cannot be read */
 	double aspect;
 };
 
@@ -97,9 +97,10 @@ static bool find_one(void *arg, size_t i)
 {
 	const struct look *look = arg;
 	const struct small *small = &look->smalls[i];
-	if (small->photo)
-		small->photo->has_focus = focus_find(
-			look->background, small->rgb, small->aspect, &small->photo->focus);
+	if (small->photo) {
+		small->photo->focus = focus_find(look->background, small->rgb, small->aspect);
+		small->photo->has_focus = true;
+	}
 	return true;
 }
 

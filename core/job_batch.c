@@ -230,8 +230,8 @@ static enum status frames_json(struct db *db, int64_t subject_id, json_t *out, s
 			"{s:s, s:I}", "sha256", hex, "crop", (json_int_t)col_int(rows, 1));
 		if (!col_null(rows, 2))
 			json_object_set_new(frame, "focus",
-				json_pack("[f, f, f, f]", col_real(rows, 2), col_real(rows, 3), col_real(rows, 4),
-					col_real(rows, 5)));
+				json_pack("[f, f, f, f, f]", col_real(rows, 2), col_real(rows, 3),
+					col_real(rows, 4), col_real(rows, 5), col_real(rows, 6)));
 		json_array_append_new(out, frame);
 	}
 	return st == NOT_FOUND ? OK : st;

@@ -256,25 +256,35 @@ void input_resize(const struct picture *src, double x, double y, double w, doubl
 	taps_free(&down);
 }
 
-/* The window's rectangle in pixels. A window of no size is the whole picture. */
+/* The window's rectangle in pixels; without one, the whole picture's. */
 struct region {
 	double x, y, w, h;
 };
 
 static struct region region_of(const struct picture *picture, const struct input_window *window)
 {
-	if (!window || !(window->width > 0 && window->height > 0))
+	if (!window)
 		return (struct region){0, 0, picture->w, picture->h};
 	return (struct region){window->x * picture->w, window->y * picture->h,
 		window->width * picture->w, window->height * picture->h};
+}
+
+/* Towards a middle grey (input.h). */
+static void fade(uint8_t *rgb, size_t n, const struct input_window *window)
+{
+	uint8_t levels[256];
+	double share = window->strength / (window->strength + 1);
+	for (int i = 0; i < 256; i++)
+		levels[i] = (uint8_t)lround(128 + (i - 128) * share);
+	for (size_t i = 0; i < n; i++)
+		rgb[i] = levels[rgb[i]];
 }
 
 /* What the decoder must keep of the whole picture for its window to have w by h pixels. */
 static struct least least_of(
 	const struct input_window *window, enum input_fit fit, int px, int short_side)
 {
-	double across = window && window->width > 0 ? window->width : 1;
-	double down = window && window->height > 0 ? window->height : 1;
+	double across = window ? window->width : 1, down = window ? window->height : 1;
 	if (fit == INPUT_CROP)
 		return (struct least){.short_side = (int)fmin(short_side / fmin(across, down), 1e6)};
 	return (struct least){.w = (int)fmin(px / across, 1e6), .h = (int)fmin(px / down, 1e6)};
@@ -285,7 +295,7 @@ enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_sp
 {
 	struct picture picture;
 	int px = spec->px, short_side = (px * 256 + 112) / 224;
-	if (!spec->focus)
+	if (!spec->focus || (window && !(window->width > 0)))
 		window = NULL;
 	enum status status = decode(
 		jpeg, n_bytes, least_of(window, spec->fit, px, short_side), &picture, err);
@@ -297,6 +307,8 @@ enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_sp
 		r = (struct region){r.x + (r.w - side) / 2, r.y + (r.h - side) / 2, side, side};
 	}
 	input_resize(&picture, r.x, r.y, r.w, r.h, rgb, px, px);
+	if (window)
+		fade(rgb, (size_t)px * (size_t)px * 3, window);
 	free(picture.rgb);
 	return OK;
 }
@@ -305,6 +317,8 @@ enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_f
 	const struct input_window *window, struct picture *out, struct err *err)
 {
 	struct picture whole;
+	if (window && !(window->width > 0))
+		window = NULL;
 	enum status status = decode(jpeg, n_bytes, least_of(window, fit, px, px), &whole, err);
 	if (status)
 		return status;
@@ -318,6 +332,8 @@ enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_f
 	}
 	out->rgb = xmalloc((size_t)out->w * (size_t)out->h * 3);
 	input_resize(&whole, r.x, r.y, r.w, r.h, out->rgb, out->w, out->h);
+	if (window)
+		fade(out->rgb, (size_t)out->w * (size_t)out->h * 3, window);
 	free(whole.rgb);
 	return OK;
 }

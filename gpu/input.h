@@ -31,10 +31,12 @@ struct input_spec {
 
 /*
  * The part of a picture where it differs from its camera's background (core/focus.h), in shares of its width and height
- * from the upper left corner. Width 0: none is known.
+ * from the upper left corner. Width 0: it has not been compared, and the whole is seen.
+ * strength says how much differs there, 0 nothing: the window is seen faded to grey, by strength / (strength + 1), so that
+ * an empty place looks like any other empty place, also to a model that has never seen it.
  */
 struct input_window {
-	double x, y, width, height;
+	double x, y, width, height, strength;
 };
 
 #define INPUT_IMAGENET_MEAN                                                                        \
@@ -65,7 +67,7 @@ enum status input_load(const char *path, const struct input_spec *spec,
 	const struct input_window *window, uint8_t *rgb, struct err *err) MUST_CHECK;
 
 /*
- * Decodes a picture for training: its window (NULL: all of it) squashed to px by px, or, with INPUT_CROP, with its short
+ * Decodes a picture for training: its window (NULL: none) squashed to px by px, or, with INPUT_CROP, with its short
  * side px (more than 3 : 1 is cut to that, in the middle).
  * Owns:   out->rgb is
  * the caller's, to free().

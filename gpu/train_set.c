@@ -26,7 +26,8 @@ static struct input_window with_context(const struct input_window *window)
 {
 	double w = fmin(window->width * context, 1), h = fmin(window->height * context, 1);
 	double x = window->x + (window->width - w) / 2, y = window->y + (window->height - h) / 2;
-	return (struct input_window){fmin(fmax(x, 0), 1 - w), fmin(fmax(y, 0), 1 - h), w, h};
+	return (struct input_window){
+		fmin(fmax(x, 0), 1 - w), fmin(fmax(y, 0), 1 - h), w, h, window->strength};
 }
 
 static enum status decode_picture(const struct train_set *set, const struct train_frame *frame,
@@ -40,7 +41,7 @@ static enum status decode_picture(const struct train_set *set, const struct trai
 		status = input_read_file(frame->path, &bytes, &n_bytes, err);
 	if (!status)
 		status = input_picture(frame->jpeg ? frame->jpeg : bytes, n_bytes, set->stored_px,
-			set->input.fit, set->input.focus && frame->window.width > 0 ? &window : NULL, out, err);
+			set->input.fit, set->input.focus ? &window : NULL, out, err);
 	free(bytes);
 	return status;
 }

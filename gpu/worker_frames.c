@@ -35,15 +35,15 @@ bool worker_rendition(
 	return file != NULL;
 }
 
-/* [x, y, width, height], within the picture. */
+/* [x, y, width, height, strength], within the picture. */
 static bool read_window(const json_t *json, struct input_window *out)
 {
-	double v[4];
-	for (size_t i = 0; i < 4; i++)
+	double v[5];
+	for (size_t i = 0; i < 5; i++)
 		v[i] = json_number_value(json_array_get(json, i));
-	*out = (struct input_window){v[0], v[1], v[2], v[3]};
-	return json_array_size(json) == 4 && v[0] >= 0 && v[1] >= 0 && v[2] > 0 && v[3] > 0 &&
-		v[0] + v[2] < 1 + 1e-6 && v[1] + v[3] < 1 + 1e-6;
+	*out = (struct input_window){v[0], v[1], v[2], v[3], v[4]};
+	return json_array_size(json) == 5 && v[0] >= 0 && v[1] >= 0 && v[2] > 0 && v[3] > 0 &&
+		v[0] + v[2] < 1 + 1e-6 && v[1] + v[3] < 1 + 1e-6 && v[4] >= 0;
 }
 
 enum status worker_frame(const json_t *json, struct worker_frame *out, struct err *err)

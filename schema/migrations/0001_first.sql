@@ -174,12 +174,13 @@ CREATE TABLE media (
   metadata       TEXT NOT NULL DEFAULT '{}',      -- JSON: the manifest's other columns
   created_ms     INTEGER NOT NULL,
   focus_x        REAL CHECK (focus_x >= 0),       -- where it differs from its camera's background: shares of the
-  focus_y        REAL CHECK (focus_y >= 0),       -- rendition's width and height; NULL: nowhere, or not known
+  focus_y        REAL CHECK (focus_y >= 0),       -- rendition's width and height; NULL: not compared
   focus_width    REAL CHECK (focus_width > 0),
   focus_height   REAL CHECK (focus_height > 0),
+  focus_strength REAL CHECK (focus_strength >= 0), -- how much differs there (core/focus.h)
   UNIQUE (project_id, sha256),
   CHECK (focus_x + focus_width < 1.000001 AND focus_y + focus_height < 1.000001),
-  CHECK ((focus_x IS NULL) = (focus_height IS NULL))
+  CHECK ((focus_x IS NULL) = (focus_strength IS NULL))
 ) STRICT;
 CREATE INDEX media_by_subject ON media (subject_id, taken_ms, file_name);
 

@@ -76,7 +76,8 @@ SELECT g.subject_id FROM gold g WHERE +g.project_id = ?1 AND g.purpose = 'certif
 ORDER BY g.subject_id LIMIT ?4;
 
 -- name: job_frames
-SELECT sha256, crop_bottom_px, focus_x, focus_y, focus_width, focus_height FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id;
+SELECT sha256, crop_bottom_px, focus_x, focus_y, focus_width, focus_height,
+  focus_strength FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id;
 
 -- name: batch_add
 INSERT INTO batch (job_id, first_id, last_id, worker, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5);
