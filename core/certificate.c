@@ -22,7 +22,8 @@ struct certificate {
 static const double ROUNDING = 1e-9;
 
 struct gold {
-	bool for_calibration, for_threshold; /* not both */
+	/* The promise is about what is auto-labelled: what never is must not dilute its errors. */
+	bool for_threshold;
 	bool right;
 	double p_top; /* before calibration */
 	struct prediction_truth truth;
@@ -35,24 +36,15 @@ static enum status load_gold(
 	enum status st;
 	struct stmt *row = db_query(db, Q_PREDICTION_GOLD, "ii", p->id, p->model_id);
 	while ((st = db_step(row, err)) == OK) {
-		double u = 0;
 		if (*n == room) {
 			room = room ? room * 2 : 256;
 			*out = xrealloc(*out, (size_t)room * sizeof **out);
 		}
 		struct gold *g = &(*out)[(*n)++];
-		*g = (struct gold){.right = col_int(row, 1) == col_int(row, 3),
+		*g = (struct gold){.for_threshold = !col_int(row, 4),
+			.right = col_int(row, 1) == col_int(row, 3),
 			.p_top = col_real(row, 2),
 			.truth = {col_int(row, 5), col_int(row, 1)}};
-		bool never_labelled = col_int(row, 4) != 0;
-		st = draw_uniform(db, "half", p->id, col_int(row, 0), &u, err);
-		if (st != OK) {
-			db_done(row);
-			return st;
-		}
-		g->for_calibration = u >= 0.5;
-		/* The promise is about what is auto-labelled: what never is must not dilute its errors. */
-		g->for_threshold = u < 0.5 && !never_labelled;
 	}
 	return st == NOT_FOUND ? OK : st;
 }
@@ -62,20 +54,17 @@ static double confidence(struct calibration c, double p_top)
 	return 1 / (1 + exp(-(c.w0 + c.w1 * top_logodds(p_top))));
 }
 
-static enum status fit(
-	const struct gold *gold, int n, struct calibration *out, int *n_used, struct err *err)
+static enum status fit(const struct gold *gold, int n, struct calibration *out, struct err *err)
 {
 	double *top = xcalloc((size_t)n, sizeof *top);
 	bool *right = xcalloc((size_t)n, sizeof *right);
-	*n_used = 0;
-	for (int i = 0; i < n; i++)
-		if (gold[i].for_calibration) {
-			top[*n_used] = top_logodds(gold[i].p_top);
-			right[(*n_used)++] = gold[i].right;
-		}
-	enum status st = *n_used < CERTIFICATE_MIN_CALIBRATION
+	for (int i = 0; i < n; i++) {
+		top[i] = top_logodds(gold[i].p_top);
+		right[i] = gold[i].right;
+	}
+	enum status st = n < CERTIFICATE_MIN_GOLD
 		? err_set(err, NOT_FOUND, "too little gold for a calibration")
-		: calibration_fit(top, right, *n_used, out, err);
+		: calibration_fit(top, right, n, out, err);
 	if (st == OK && out->w1 <= 0)
 		/* More confidence means more errors: such a model's confidence says nothing, and no threshold on it can. */
 		st = err_set(err, NOT_FOUND, "the model's confidence does not rise with its accuracy");
@@ -88,14 +77,12 @@ static enum status fit(
 static enum status fit_rest(struct db *db, const struct project *p, const struct gold *gold, int n,
 	struct calibration c, double *rest, struct err *err)
 {
-	struct prediction_truth *half = xcalloc((size_t)n, sizeof *half);
-	int n_half = 0;
+	struct prediction_truth *truths = xcalloc((size_t)n, sizeof *truths);
 	bool informs = false;
 	for (int i = 0; i < n; i++)
-		if (gold[i].for_calibration)
-			half[n_half++] = gold[i].truth;
-	enum status st = prediction_fit_rest(db, p, half, n_half, c, rest, &informs, err);
-	free(half);
+		truths[i] = gold[i].truth;
+	enum status st = prediction_fit_rest(db, p, truths, n, c, rest, &informs, err);
+	free(truths);
 	if (st == OK && !informs)
 		st = err_set(err, NOT_FOUND, "the model says no more than its class prior");
 	return st;
@@ -106,6 +93,10 @@ struct tested {
 	int n_gold, n_above, n_wrong;
 };
 
+/*
+ * On the same gold that the calibration was fitted on: fixed-sequence tests of subjects in order of confidence hold
+ * whatever the order, if the gold did not choose it. It did not, for a calibration with w1 > 0 keeps the model's own order.
+ */
 static enum status test(const struct policy *policy, struct calibration c, const struct gold *gold,
 	int n, struct tested *out, struct err *err)
 {
@@ -223,7 +214,6 @@ enum status certificate_renew(
 {
 	struct gold *gold = NULL;
 	int n = 0;
-	int n_used = 0;
 	bool current = false;
 	double rest = 1;
 	struct calibration c = {0};
@@ -235,12 +225,12 @@ enum status certificate_renew(
 	if (st == OK)
 		st = is_current(db, p, n_gold, &current, err);
 	if (st == OK && !current) {
-		st = fit(gold, n, &c, &n_used, err);
+		st = fit(gold, n, &c, err);
 		if (st == OK)
 			st = fit_rest(db, p, gold, n, c, &rest, err);
 		if (st == OK)
 			st = db_run(db, Q_MODEL_SET_CALIBRATION, err, "idddi", p->model_id, c.w0, c.w1, rest,
-				(int64_t)n_used);
+				(int64_t)n);
 		if (st == OK)
 			st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id);
 		if (st == OK)

@@ -3,7 +3,7 @@
  * items on gold, certificates and audits). One stratum, "all", a project today.
  *
  * A certificate stands on certification gold that was drawn at random, never shown, never trained on: its calibration is
- * fitted on one half, its threshold tested on the other. It begins on probation: subjects that it would label are drawn
+ * fitted and its threshold tested on all of it (docs/consensus.md says why that is sound). It begins on probation: subjects that it would label are drawn
  * as shadow audits and answered blind; when enough of them hold it is active. Audits go on for as long as it labels; the
  * moment that their confidence sequence shows an error above alpha it is revoked, and the sweep takes its labels back.
  */
@@ -12,8 +12,8 @@
 #include "label.h"
 
 enum {
-	CERTIFICATE_MIN_CALIBRATION = 20
-}; /* gold in the calibration's half: below it a model is not heard */
+	CERTIFICATE_MIN_GOLD = 20
+}; /* gold to calibrate on: below it a model is not heard */
 
 /* Fits the promoted model's calibration and issues a certificate, where gold, model or policy are new since the last. */
 enum status certificate_renew(

@@ -43,7 +43,7 @@ struct policy policy_default(void)
 		.tau = 0.034,
 		.audit_tau = 0.02,
 		.kappa = 0.3,
-		.cap = 25,
+		.cap = 12,
 		.cant_tell = 3,
 		.min_answers = 3,
 		.auto_label = true,

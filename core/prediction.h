@@ -75,7 +75,7 @@ struct prediction_truth {
  * How far a model is to be believed about the classes that it did not put first (calibration_soften), by the log-score of
  * gold on a grid of twentieths; and whether the calibrated model says more about the truth than its class prior does: one
  * that does not is better not heard.
- * Shapes: gold [n], the calibration's half.
+ * Shapes: gold [n].
  */
 enum status prediction_fit_rest(struct db *db, const struct project *project,
 	const struct prediction_truth *gold, int n, struct calibration calibration, double *rest,

@@ -341,7 +341,7 @@ static void what_is_never_labelled_does_not_dilute_the_promise(void **state)
 	predict(true, false, 3);
 	settle(4);
 	int64_t n = test_sql(&t, "SELECT n_gold FROM certificate");
-	assert_true(n > 85 && n < 135); /* three quarters of half of 300 */
+	assert_true(n > 200 && n < 250); /* three quarters of 300 */
 	test_project_close(&t);
 }
 

@@ -361,7 +361,7 @@ CREATE TABLE certificate (
   alpha       REAL NOT NULL,                      -- promised error
   delta       REAL NOT NULL,                      -- probability that the promise is wrong
   threshold   REAL NOT NULL,                      -- least calibrated probability that is auto-labelled
-  n_gold      INTEGER NOT NULL,                   -- certification gold of the threshold's half
+  n_gold      INTEGER NOT NULL,                   -- certification gold that it was tested on
   n_above     INTEGER NOT NULL,                   -- of it above the threshold
   n_wrong     INTEGER NOT NULL,                   -- of those wrong
   p_error_upper REAL NOT NULL,                    -- Clopper-Pearson at delta of (n_wrong, n_above)
