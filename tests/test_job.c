@@ -205,6 +205,30 @@ static void a_prediction_is_handed_out_and_stored_once(void **state)
 	assert_int_equal(number("SELECT count(*) FROM job WHERE state = 'done'"), 2);
 }
 
+/* Where a photograph differs from its camera's background goes with it; one that has not been compared has nothing. */
+static void frames_say_where_to_look(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	json_t *job = NULL;
+	sql("UPDATE media SET focus_x = 0.25, focus_y = 0.5, focus_width = 0.125, focus_height = 0.25, "
+		"focus_strength = 7.5 WHERE subject_id = 2");
+	add_predict();
+	struct job_lease lease = take("a", 2, T0);
+	must(job_describe(db, &lease, &job, &err), &err);
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *subject = json_array_get(json_object_get(job, "subjects"), i);
+		const json_t *frame = json_array_get(json_object_get(subject, "frames"), 0);
+		const json_t *focus = json_object_get(frame, "focus");
+		static const double expected[] = {0.25, 0.5, 0.125, 0.25, 7.5};
+		assert_int_equal(json_array_size(focus), i == 1 ? 5 : 0);
+		assert_true(i == 1 || !focus);
+		for (size_t k = 0; i == 1 && k < 5; k++)
+			assert_true(json_real_value(json_array_get(focus, k)) == expected[k]);
+	}
+	json_decref(job);
+}
+
 static void leases_end_by_the_clock(void **state)
 {
 	(void)state;
@@ -579,6 +603,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		CASE(a_prediction_is_handed_out_and_stored_once),
+		CASE(frames_say_where_to_look),
 		CASE(leases_end_by_the_clock),
 		CASE(attempts_end),
 		CASE(a_cancelled_job_wants_nothing),

@@ -272,7 +272,19 @@ static void a_model_survives_the_disk(void **state)
 	assert_null(model_get(back, "parent"));
 	assert_true(back->prior[2] == 0.5);
 	assert_int_equal(back->input.fit, INPUT_SQUASH);
+	assert_false(back->input.focus);
 	assert_memory_equal(back->params, model->params, model->net.n_floats * sizeof(float));
+	model_free(back);
+	/* What a model looks at is part of what its embeddings mean. */
+	char whole[33];
+	memcpy(whole, model->backbone, sizeof whole);
+	model->input.focus = true;
+	model_hash(model);
+	assert_string_not_equal(model->backbone, whole);
+	assert_int_equal(model_save(model, in_folder("focus"), NULL, NULL), OK);
+	assert_int_equal(model_load(in_folder("focus"), &back, NULL), OK);
+	assert_true(back->input.focus);
+	assert_string_equal(back->backbone, model->backbone);
 	model_free(back);
 	/* The hash is the backbone's alone. */
 	const struct net_param *fc = &model->net.params[model->net.n_params - 2];

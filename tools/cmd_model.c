@@ -15,7 +15,7 @@ struct options {
 	const char *what, *args[3]; /* args: DIR, PROJECT, MODEL or FILE */
 	int n_args;
 	const char *name, *out;
-	bool backbone, json;
+	bool backbone, focus, json;
 };
 
 static enum status read_options(int argc, char **argv, struct options *o, struct err *err)
@@ -31,6 +31,8 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 			*value = argv[++i];
 		else if (strcmp(argv[i], "--backbone") == 0)
 			o->backbone = true;
+		else if (strcmp(argv[i], "--focus") == 0)
+			o->focus = true;
 		else if (strcmp(argv[i], "--json") == 0)
 			o->json = true;
 		else if (argv[i][0] == '-' || o->n_args == 3)
@@ -179,7 +181,7 @@ static enum status run(struct db *db, const struct options *o, struct err *err)
 	if (strcmp(what, "list") == 0)
 		return list(db, project, o->json, err);
 	if (strcmp(what, "import") == 0) {
-		st = model_file_import(db, project, third, o->name, o->backbone, &id, err);
+		st = model_file_import(db, project, third, o->name, o->backbone, o->focus, &id, err);
 		return st == OK ? told(db, id, "imported", o->json, err) : st;
 	}
 	if (strcmp(what, "rollback") == 0) {

@@ -111,7 +111,7 @@ static enum status enqueue(struct db *db, const struct options *o, struct train_
 	int64_t project = 0;
 	enum status st = project_find(db, o->project, &project, err);
 	if (st == OK && o->from && access(o->from, F_OK) == 0)
-		st = model_file_import(db, project, o->from, NULL, true, &request->parent_id, err);
+		st = model_file_import(db, project, o->from, NULL, true, false, &request->parent_id, err);
 	else if (st == OK && o->from)
 		st = registry_find(db, project, o->from, &request->parent_id, err);
 	if (st == OK)

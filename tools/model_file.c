@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "0", "1", ...: the engine's names for the classes of a file that names none. */
 static bool has_names(const struct model *model)
@@ -57,19 +58,28 @@ static enum status is_same(
 }
 
 enum status model_file_import(struct db *db, int64_t project_id, const char *path, const char *name,
-	bool backbone, int64_t *id, struct err *err)
+	bool backbone, bool focus, int64_t *id, struct err *err)
 {
 	struct model *model = NULL;
 	struct registry_file file = {0};
-	char own[64];
+	char own[64], copy[4096] = "";
 	stem(path, own, sizeof own);
 	name = name ? name : own;
 	enum status st = model_load(path, &model, err);
 	if (st != OK)
 		return st;
+	if (focus && !model->input.focus) {
+		model->input.focus = true;
+		model_hash(model);
+		snprintf(copy, sizeof copy, "%.3900s/models/focus-%ld.part", db_dir(db), (long)getpid());
+		st = model_save(model, copy, NULL, err);
+	}
 	describe(model, backbone, &file);
 	model_free(model);
-	st = registry_keep_file(db_dir(db), path, file.sha256, err);
+	if (st == OK)
+		st = registry_keep_file(db_dir(db), *copy ? copy : path, file.sha256, err);
+	if (*copy)
+		unlink(copy);
 	if (st == OK && is_same(db, project_id, name, file.sha256, id) != OK) {
 		st = db_begin(db, err);
 		if (st == OK)

@@ -93,14 +93,17 @@ static const struct command commands[] = {
 	{"model", cmd_model,
 		"list DIR PROJECT | show DIR PROJECT MODEL | promote DIR PROJECT MODEL | rollback DIR "
 		"PROJECT |\n"
-		"  import DIR PROJECT FILE [--name NAME] [--backbone] | export DIR PROJECT MODEL --out "
+		"  import DIR PROJECT FILE [--name NAME] [--backbone] [--focus] | export DIR PROJECT MODEL "
+		"--out "
 		"FILE",
 		"the models of a project, and which one is current",
 		"`promote` makes a model the current one and queues its predictions; `rollback` goes back "
 		"to\n"
 		"the one before. `import` takes a safetensors file whose classes are codes of the "
 		"project's\n"
-		"taxa, or, without class names or with --backbone, as a backbone to train heads on.\n"},
+		"taxa, or, without class names or with --backbone, as a backbone to train heads on; with\n"
+		"--focus it looks at the part of a photograph that differs from its camera's "
+		"background.\n"},
 	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
 		"replay a recorded project through the label model",
 		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
