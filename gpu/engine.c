@@ -65,10 +65,38 @@ const char *engine_backend(const struct engine *engine)
 	return engine->backend->name;
 }
 
+/* Left for right. */
+static uint8_t *mirrored(const uint8_t *rgb, int n, int px)
+{
+	uint8_t *out = xmalloc((size_t)n * (size_t)px * (size_t)px * 3);
+	for (size_t row = 0; row < (size_t)n * (size_t)px; row++) {
+		const uint8_t *from = rgb + row * (size_t)px * 3;
+		uint8_t *to = out + (row + 1) * (size_t)px * 3;
+		for (int x = 0; x < px; x++, from += 3)
+			memcpy(to -= 3, from, 3);
+	}
+	return out;
+}
+
 enum status engine_run(struct engine *engine, const uint8_t *rgb, int n, float *logits,
 	float *embeddings, struct err *err)
 {
-	return engine->backend->infer(engine->handle, rgb, n, logits, embeddings, err);
+	enum status status = engine->backend->infer(engine->handle, rgb, n, logits, embeddings, err);
+	if (status || !engine->model->input.focus || n == 0)
+		return status;
+	size_t n_logits = (size_t)n * (size_t)engine->model->net.n_classes;
+	size_t n_features = embeddings ? (size_t)n * (size_t)engine->model->net.n_features : 0;
+	uint8_t *turned = mirrored(rgb, n, engine->model->input.px);
+	float *again = xmalloc((n_logits + n_features) * sizeof *again);
+	status = engine->backend->infer(
+		engine->handle, turned, n, again, embeddings ? again + n_logits : NULL, err);
+	for (size_t i = 0; i < n_logits && !status; i++)
+		logits[i] = (logits[i] + again[i]) / 2;
+	for (size_t i = 0; i < n_features && !status; i++)
+		embeddings[i] = (embeddings[i] + again[n_logits + i]) / 2;
+	free(turned);
+	free(again);
+	return status;
 }
 
 void engine_head(const struct model *model, const float *embeddings, int n, float *logits)

@@ -28,7 +28,8 @@ const struct model *engine_model(const struct engine *engine);
 const char *engine_backend(const struct engine *engine);
 
 /*
- * Runs n pictures of the model's input size (input_decode with engine_model(e)->input makes them).
+ * Runs n pictures of the model's input size (input_decode with engine_model(e)->input makes them). A model with focus sees
+ * each twice, the second time mirrored: what comes is the mean.
  * Shapes: rgb [n][px][px][3]; logits [n][n_classes]; embeddings [n][n_features] or NULL (not
  * wanted).
  */

@@ -227,6 +227,39 @@ static void a_new_head_leaves_the_backbone(void **state)
 	model_free(model);
 }
 
+/* A model with focus sees a picture and its mirror image alike; a whole-frame model does not. */
+static void mirror_images_are_alike_to_focus(void **state)
+{
+	(void)state;
+	enum { PX = 64 };
+	static uint8_t rgb[2][PX][PX][3];
+	static float logits[2][K], embeddings[2][128], again[K];
+	for (int focus = 0; focus < 2; focus++) {
+		struct model *model = NULL;
+		struct engine *engine = NULL;
+		assert_int_equal(model_load(in_folder("world"), &model, NULL), OK);
+		assert_int_equal(model->input.px, PX);
+		model->input.focus = focus;
+		assert_int_equal(engine_open_model(model, "cpu", &engine, NULL), OK);
+		assert_int_equal(input_decode(frames[1].jpeg, frames[1].n_bytes, &model->input, NULL,
+							 rgb[0][0][0], NULL),
+			OK);
+		for (int y = 0; y < PX; y++)
+			for (int x = 0; x < PX; x++)
+				memcpy(rgb[1][y][x], rgb[0][y][PX - 1 - x], 3);
+		assert_int_equal(engine_run(engine, rgb[0][0][0], 2, logits[0], embeddings[0], NULL), OK);
+		double off = 0;
+		for (int c = 0; c < K; c++)
+			off = fmax(off, fabs((double)logits[0][c] - (double)logits[1][c]));
+		assert_true(focus ? off < 1e-4 : off > 1e-3);
+		engine_head(model, embeddings[0], 1, again);
+		for (int c = 0; c < K; c++)
+			assert_true(fabsf(again[c] - logits[0][c]) < 1e-4f * (1 + fabsf(logits[0][c])));
+		engine_close(engine);
+		model_free(model);
+	}
+}
+
 /* Embeddings that the caller stored give the head that the frames would have. */
 static void stored_embeddings_do_as_well(void **state)
 {
@@ -428,6 +461,7 @@ int main(void)
 		cmocka_unit_test(a_small_world_is_learnt),
 		cmocka_unit_test(the_seed_decides_every_byte),
 		cmocka_unit_test(a_new_head_leaves_the_backbone),
+		cmocka_unit_test(mirror_images_are_alike_to_focus),
 		cmocka_unit_test(stored_embeddings_do_as_well),
 		cmocka_unit_test(damaged_frames_are_skipped_and_told),
 		cmocka_unit_test(stopping_leaves_no_file),
