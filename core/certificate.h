@@ -11,9 +11,7 @@
 
 #include "label.h"
 
-enum {
-	CERTIFICATE_MIN_GOLD = 20
-}; /* gold to calibrate on: below it a model is not heard */
+enum { CERTIFICATE_MIN_GOLD = 20 }; /* gold to calibrate on: below it a model is not heard */
 
 /* Fits the promoted model's calibration and issues a certificate, where gold, model or policy are new since the last. */
 enum status certificate_renew(

@@ -241,9 +241,12 @@ enum status label_decide(struct db *db, const struct project *p, int64_t subject
 		st = count_cant_tell(db, subject_id, &s.n_cant_tell, err);
 	s.n_answers = e.n_votes;
 	s.risk = e.risk;
+	double priority = s.risk / (1 + s.n_answers + s.n_cant_tell);
+	if (s.blind) /* before all others until it is done: a certificate waits for it, or stands on it */
+		priority += 1;
 	if (st == OK)
 		st = db_run(db, Q_SUBJECT_SET_EVIDENCE, err, "iiidd", s.id, (int64_t)s.n_answers,
-			(int64_t)s.n_cant_tell, s.risk, s.risk / (1 + s.n_answers + s.n_cant_tell));
+			(int64_t)s.n_cant_tell, s.risk, priority);
 	if (st == OK)
 		st = s.blind ? decide_blind(db, p, &s, &e, classification_id, now_ms, err)
 					 : decide_open(db, p, &s, &e, classification_id, now_ms, &drawn, err);

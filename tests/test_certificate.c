@@ -169,6 +169,13 @@ static void a_certificate_begins_on_probation_and_labels_after_shadow_audits(voi
 	/* They come before everything else, as subjects of which nothing is known. */
 	assert_true(test_real(&t, "SELECT min(priority) FROM subject WHERE blind = 1") >
 		test_real(&t, "SELECT max(priority) FROM subject WHERE blind = 0 AND state = 'open'"));
+	/* ... and still do when two people have agreed on one. */
+	int64_t half_done = test_sql(&t, "SELECT min(id) FROM subject WHERE blind = 1");
+	for (int v = 10; v < 12; v++)
+		test_must_answer(&t, half_done, v, (int)((half_done - t.first_subject) % 4), 9);
+	assert_string_equal(test_text(&t, "state", half_done), "open");
+	assert_true(test_real(&t, "SELECT min(priority) FROM subject WHERE blind = 1") >
+		test_real(&t, "SELECT max(priority) FROM subject WHERE blind = 0 AND state = 'open'"));
 	answer_blind(true, 10);
 	sweep(11);
 	/* No model's evidence: at least three answers each. */
