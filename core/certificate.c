@@ -162,9 +162,16 @@ static enum status in_force(
 }
 
 /*
- * The share drawn: enough of what will be auto-labelled (as many as of the gold) that `audits` are reached but for bad
- * luck of three standard deviations; on a closed set of photographs too few drawn would leave it on probation for ever.
+ * The share drawn of n that will be auto-labelled: enough that `audits` are reached but for bad luck of three standard
+ * deviations; on a closed set of photographs too few drawn would leave it on probation for ever.
  */
+static double share_drawn(const struct policy *policy, double n)
+{
+	double wanted = policy->audits + 3 * sqrt(policy->audits);
+	return fmin(1, fmax(policy->audit_rate, wanted / fmax(n, 1)));
+}
+
+/* Where only gold may have been predicted yet: as many are sure as of the gold. */
 static enum status audit_rate(
 	struct db *db, const struct project *p, const struct tested *t, double *rate, struct err *err)
 {
@@ -172,11 +179,40 @@ static enum status audit_rate(
 	enum status st = db_one(db, Q_SUBJECT_N_UNTOUCHED, &row, err, "i", p->id);
 	if (st != OK)
 		return st;
-	double n_sure = (double)col_int(row, 0) * t->n_above / t->n_gold;
+	*rate = share_drawn(&p->policy, (double)col_int(row, 0) * t->n_above / t->n_gold);
 	db_done(row);
-	double wanted = p->policy.audits + 3 * sqrt(p->policy.audits);
-	*rate = fmin(1, fmax(p->policy.audit_rate, wanted / fmax(n_sure, 1)));
 	return OK;
+}
+
+/*
+ * When more has been predicted: fewer may be sure than the gold had promised. Draws go by a hash below the rate, so that a
+ * higher one only adds to them.
+ */
+static enum status raise_rate(struct db *db, const struct project *p, struct err *err)
+{
+	struct certificate c = {0};
+	struct calibration k = {0};
+	struct stmt *row = NULL;
+	enum status st = in_force(db, p->id, &c, err);
+	if (st != OK || c.model_id != p->model_id || c.active)
+		return st == NOT_FOUND ? OK : st;
+	st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", c.model_id);
+	if (st != OK)
+		return st;
+	k = (struct calibration){col_real(row, 1), col_real(row, 2)};
+	db_done(row);
+	double t = c.threshold - ROUNDING;
+	double logodds = (log(t / (1 - t)) - k.w0) / k.w1;
+	st = db_one(
+		db, Q_CERTIFICATE_N_SURE, &row, err, "iid", c.id, c.model_id, 1 / (1 + exp(-logodds)));
+	if (st != OK)
+		return st;
+	double rate = share_drawn(&p->policy, (double)col_int(row, 0));
+	db_done(row);
+	if (rate <= c.audit_rate)
+		return OK;
+	st = db_run(db, Q_CERTIFICATE_SET_RATE, err, "id", c.id, rate);
+	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 
 static enum status issue(
@@ -224,6 +260,8 @@ enum status certificate_renew(
 		n_gold += gold[i].for_threshold;
 	if (st == OK)
 		st = is_current(db, p, n_gold, &current, err);
+	if (st == OK && current)
+		st = raise_rate(db, p, err);
 	if (st == OK && !current) {
 		st = fit(gold, n, &c, err);
 		if (st == OK)
@@ -268,13 +306,33 @@ static enum status on_probation(struct db *db, const struct project *p, const st
 	return db_run(db, Q_PROBATION_ADD, err, "ii", c->id, deployment_id);
 }
 
+/*
+ * The share of auto-labels that is drawn: the certificate's until `audits` are done, those of its probation among them; from
+ * then on the policy's.
+ */
+static enum status rate_now(struct db *db, const struct project *p, const struct certificate *c,
+	bool probation, double *rate, struct err *err)
+{
+	struct stmt *row = NULL;
+	*rate = c->audit_rate;
+	if (probation)
+		return OK;
+	enum status st = db_one(
+		db, Q_AUDIT_ENOUGH, &row, err, "ii", c->id, (int64_t)p->policy.audits - 1);
+	if (st == OK) {
+		db_done(row);
+		*rate = p->policy.audit_rate;
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
 enum status certificate_apply(struct db *db, const struct project *p, const struct subject *s,
 	int64_t now_ms, bool *drawn, struct err *err)
 {
 	struct certificate c = {0};
 	struct prediction_top top = {0};
 	bool probation = false;
-	double u = 0;
+	double u = 0, rate = 1;
 	*drawn = false;
 	if (!s->prediction_id || !p->policy.auto_label)
 		return OK;
@@ -289,13 +347,15 @@ enum status certificate_apply(struct db *db, const struct project *p, const stru
 		return st;
 	st = on_probation(db, p, &c, s->deployment_id, &probation, err);
 	if (st == OK)
+		st = rate_now(db, p, &c, probation, &rate, err);
+	if (st == OK)
 		st = draw_uniform(db, probation ? "shadow" : "audit", c.id, s->id, &u, err);
 	if (st != OK)
 		return st;
-	*drawn = u < c.audit_rate;
+	*drawn = u < rate;
 	if (*drawn)
 		st = db_run(db, Q_AUDIT_ADD, err, "iisdii", s->id, c.id, probation ? "shadow" : "audit",
-			c.audit_rate, top.taxon_id, now_ms);
+			rate, top.taxon_id, now_ms);
 	if (*drawn && probation && st == OK)
 		st = db_run(db, Q_SUBJECT_SET_BLIND, err, "ii", s->id, (int64_t)1);
 	if (st != OK || probation)

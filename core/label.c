@@ -181,11 +181,14 @@ static bool is_sure(const struct project *p, const struct evidence *e, int n_min
 	return e->n_votes >= n_min && e->risk <= tau && !p->taxa[e->top].retired;
 }
 
+/* One person's word is no audit, however good they are. */
+enum { AUDIT_MIN_ANSWERS = 2 };
+
 /* People have answered an audited subject as far as they will. */
 static enum status decide_blind(struct db *db, const struct project *p, const struct subject *s,
 	const struct evidence *e, int64_t classification_id, int64_t now_ms, struct err *err)
 {
-	bool sure = is_sure(p, e, p->policy.min_answers, p->policy.audit_tau);
+	bool sure = is_sure(p, e, AUDIT_MIN_ANSWERS, p->policy.audit_tau);
 	bool stuck = e->n_votes >= p->policy.cap || s->n_cant_tell >= p->policy.cant_tell;
 	bool wants_expert = false;
 	if (!sure && !stuck)

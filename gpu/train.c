@@ -389,7 +389,7 @@ static enum status run_epochs(struct run *r, struct err *err)
 static int choose_epochs(int n_items, int is_scratch)
 {
 	int n = (is_scratch ? 120000 : 12000) / n_items;
-	int least = is_scratch ? 20 : 5, most = is_scratch ? 300 : 30;
+	int least = is_scratch ? 20 : 5, most = is_scratch ? 600 : 30;
 	return n < least ? least : n > most ? most : n;
 }
 

@@ -169,22 +169,25 @@ static void a_certificate_begins_on_probation_and_labels_after_shadow_audits(voi
 	/* They come before everything else, as subjects of which nothing is known. */
 	assert_true(test_real(&t, "SELECT min(priority) FROM subject WHERE blind = 1") >
 		test_real(&t, "SELECT max(priority) FROM subject WHERE blind = 0 AND state = 'open'"));
-	/* ... and still do when two people have agreed on one. */
+	/* ... and still do when somebody has agreed. */
 	int64_t half_done = test_sql(&t, "SELECT min(id) FROM subject WHERE blind = 1");
-	for (int v = 10; v < 12; v++)
-		test_must_answer(&t, half_done, v, (int)((half_done - t.first_subject) % 4), 9);
+	test_must_answer(&t, half_done, 11, (int)((half_done - t.first_subject) % 4), 9);
 	assert_string_equal(test_text(&t, "state", half_done), "open");
 	assert_true(test_real(&t, "SELECT min(priority) FROM subject WHERE blind = 1") >
 		test_real(&t, "SELECT max(priority) FROM subject WHERE blind = 0 AND state = 'open'"));
 	answer_blind(true, 10);
 	sweep(11);
-	/* No model's evidence: at least three answers each. */
+	/* No model's evidence: at least two answers each. */
 	assert_int_equal(test_sql(&t,
 						 "SELECT min(n_answers) FROM subject s JOIN audit a ON a.subject_id = s.id "
 						 "WHERE a.state = 'done'"),
-		3);
+		2);
 	assert_int_equal(test_sql(&t, "SELECT count(*) FROM certificate WHERE state = 'active'"), 1);
 	assert_true(test_sql(&t, "SELECT count(*) FROM subject WHERE decided_by = 'model'") > 300);
+	/* The 150 that are wanted came on probation: from now on one in fifty is drawn. */
+	assert_true(test_sql(&t, "SELECT count(*) FROM audit WHERE kind = 'audit'") < 25);
+	assert_true(
+		test_real(&t, "SELECT coalesce(max(p_draw), 0) FROM audit WHERE kind = 'audit'") <= 0.02);
 	test_project_close(&t);
 }
 
@@ -194,6 +197,13 @@ static void audits_go_on_and_a_broken_promise_takes_the_labels_back(void **state
 	with_certificate("{\"audits\": 60}", false);
 	answer_blind(true, 10);
 	sweep(11);
+	/* As if its probation were forgotten: then the 60 are drawn among what is labelled. */
+	test_sql(&t, "DELETE FROM audit");
+	test_sql(&t, "UPDATE certificate SET state = 'probation'");
+	test_sql(&t,
+		"UPDATE subject SET state = 'open', label_id = NULL, decided_by = NULL, certificate_id = "
+		"NULL, "
+		"blind = 0 WHERE decided_by = 'model'");
 	activate();
 	int64_t n_model = test_sql(&t, "SELECT count(*) FROM subject WHERE decided_by = 'model'");
 	int64_t n_audit = test_sql(
@@ -324,6 +334,38 @@ static void gold_predicted_first_draws_no_more_audits(void **state)
 	test_project_close(&t);
 }
 
+/* Gold promised more sure predictions than came: the share that is drawn rises until the audits can be reached. */
+static void fewer_sure_predictions_are_drawn_more_often(void **state)
+{
+	(void)state;
+	draw_gold(NULL);
+	label_gold();
+	test_model(&t, 4);
+	predict(true, false, 3);
+	settle(4);
+	double before = test_real(&t, "SELECT audit_rate FROM certificate");
+	struct err err = {0};
+	assert_int_equal(db_begin(t.db, &err), OK);
+	for (int i = 0; i < N; i++)
+		if (!is_gold(t.first_subject + i))
+			test_predict(&t, t.first_subject + i, i % 4, i % 5 < 2 ? 0.97 : 0.6, 5);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	int64_t n_before = test_sql(&t, "SELECT count(*) FROM audit");
+	settle(6);
+	sweep(7);
+	int64_t n_sure = test_sql(&t,
+		"SELECT count(*) FROM prediction p JOIN subject s ON s.id = p.subject_id WHERE p_top > 0.9 "
+		"AND s.state = 'open'");
+	double after = test_real(&t, "SELECT audit_rate FROM certificate");
+	assert_true(n_sure > 190 && n_sure < 210);
+	assert_true(
+		after > before + 0.2 && after > 186.0 / (double)n_sure && after < 188.0 / (double)n_sure);
+	assert_true(test_sql(&t, "SELECT count(*) FROM audit") > n_before + 40);
+	settle(8);
+	assert_true(test_real(&t, "SELECT audit_rate FROM certificate") == after);
+	test_project_close(&t);
+}
+
 static void the_last_gold_brings_the_certificate(void **state)
 {
 	(void)state;
@@ -451,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_begins_on_probation_and_labels_after_shadow_audits),
 		cmocka_unit_test(audits_go_on_and_a_broken_promise_takes_the_labels_back),
 		cmocka_unit_test(gold_predicted_first_draws_no_more_audits),
+		cmocka_unit_test(fewer_sure_predictions_are_drawn_more_often),
 		cmocka_unit_test(the_last_gold_brings_the_certificate),
 		cmocka_unit_test(what_is_never_labelled_does_not_dilute_the_promise),
 		cmocka_unit_test(disagreements_that_wait_keep_probation),

@@ -1,6 +1,8 @@
 /* labels: unit sql; timeout: 120 */
 /* Painted places with and without something in them: where a camera's picture differs, and what an import keeps of it. */
 #include "focus.h"
+#include "model.h"
+#include "support_command.h"
 #include "support_import.h"
 
 #include <math.h>
@@ -266,6 +268,50 @@ static void long_deployments(void **world)
 		fail_msg("%lld of 420 were found", (long long)n);
 }
 
+/* Imports the file with `how`; its "backbone" and "sha256" as `model show` tells them. */
+static void import_model(
+	const char *dir, const char *name, const char *how, char sha256[65], char backbone[65])
+{
+	if (command(
+			"%s model import %s p %s/net.safetensors --name %s %s 2>&1", TOPI, dir, dir, name, how))
+		fail_msg("%s", command_out);
+	assert_int_equal(command("%s model show %s p %s --json", TOPI, dir, name), 0);
+	json_t *told = json_loads(command_out, 0, NULL);
+	snprintf(sha256, 65, "%s", json_string_value(json_object_get(told, "sha256")));
+	snprintf(backbone, 65, "%s", json_string_value(json_object_get(told, "backbone")));
+	json_decref(told);
+}
+
+/* A backbone from elsewhere sees whole photographs, or, where that is asked for, windows. */
+static void a_backbone_can_be_told_to_look(void **unused)
+{
+	(void)unused;
+	char dir[] = "/tmp/topi-focus-XXXXXX", path[200], sha256[3][65], backbone[3][65];
+	struct model *model = NULL;
+	assert_non_null(mkdtemp(dir));
+	command_init(dir);
+	snprintf(path, sizeof path, "%s/net.safetensors", dir);
+	assert_int_equal(model_new("resnet10s", NULL, 5, 64, 1, &model, NULL), OK);
+	assert_int_equal(model_save(model, path, NULL, NULL), OK);
+	model_free(model);
+	import_model(dir, "whole", "--backbone", sha256[0], backbone[0]);
+	import_model(dir, "window", "--backbone --focus", sha256[1], backbone[1]);
+	import_model(
+		dir, "window", "--backbone --focus", sha256[2], backbone[2]); /* is there already */
+	assert_string_equal(sha256[2], sha256[1]);
+	assert_string_not_equal(backbone[1], backbone[0]);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/models/%s.safetensors", dir, sha256[i]);
+		assert_int_equal(model_load(path, &model, NULL), OK);
+		assert_int_equal(model->input.focus, i);
+		assert_string_equal(model->backbone, backbone[i]);
+		model_free(model);
+	}
+	assert_int_equal(command("ls %s/models | wc -l", dir), 0);
+	assert_int_equal(atoi(command_out), 2); /* nothing else is left there */
+	assert_int_equal(command("rm -rf %s", dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +319,7 @@ int main(void)
 		cmocka_unit_test(strength_tells_empty_places),
 		cmocka_unit_test(windows_are_square_in_pixels),
 		cmocka_unit_test(night_is_grey),
+		cmocka_unit_test(a_backbone_can_be_told_to_look),
 		cmocka_unit_test_setup_teardown(
 			an_import_says_where_to_look, import_world_open, import_world_close),
 		cmocka_unit_test_setup_teardown(long_deployments, import_world_open, import_world_close),

@@ -41,6 +41,17 @@ SELECT 1 FROM gold g JOIN subject s ON s.id = g.subject_id
 WHERE s.deployment_id = ?2 AND g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND g.drawn_ms <= ?3 LIMIT 1;
 
+-- Subjects whose prediction by the certificate's model is at least so confident, before calibration: those that nobody has
+-- looked at, and those that were drawn.
+-- name: certificate_n_sure
+SELECT count(*) FROM prediction p JOIN subject s ON s.id = p.subject_id
+WHERE p.model_id = ?2 AND p.p_top >= ?3
+  AND ((s.state = 'open' AND s.n_answers = 0 AND s.n_cant_tell = 0)
+       OR EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = ?1));
+
+-- name: certificate_set_rate
+UPDATE certificate SET audit_rate = ?2 WHERE id = ?1;
+
 -- name: audit_add
 INSERT INTO audit (subject_id, certificate_id, kind, p_draw, model_label_id, drawn_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (subject_id, certificate_id) DO NOTHING;
@@ -57,6 +68,10 @@ UPDATE audit SET state = ?3, crowd_label_id = ?4, truth_id = ?5, done_ms = ?6 WH
 
 -- name: audit_judge
 UPDATE audit SET state = ?3, truth_id = ?4, done_ms = ?5 WHERE subject_id = ?1 AND certificate_id = ?2;
+
+-- A row where at least ?2 + 1 audits are done.
+-- name: audit_enough
+SELECT 1 FROM audit WHERE certificate_id = ?1 AND state = 'done' LIMIT 1 OFFSET ?2;
 
 -- Audits done, the errors among them; shadow audits done, their errors; disagreements that wait for an expert in shadow
 -- audits. What was drawn in a deployment on probation of its own is counted there: nothing is labelled in it.
