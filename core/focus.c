@@ -22,7 +22,9 @@ enum {
 static const float noise_levels = 4;
 static const float usual_score = 0.5F; /* what grass and noise reach; it does not count */
 static const float max_score = 8;
-static const double margin = 1.5;       /* the window's side over that of what differs */
+static const double size_cost = 0.85;
+static const double usual_side = 20; /* of a square, pixels: where the strength is the sum a side */
+static const double margin = 1.5;    /* the window's side over that of what differs */
 static const double min_side = 1 / 7.0; /* of the picture's height */
 
 /* Channel by channel: [3][N]. */
@@ -305,7 +307,10 @@ struct square {
 	double strength;
 };
 
-/* Of all squares of eight sizes the one with the largest sum a side: a larger one must hold more. */
+/*
+ * Of all squares of eight sizes the one with the largest sum over its side to the power of size_cost: a larger one must
+ * hold more. At 1 a part of a long animal would do as well as all of it.
+ */
 static struct square best_square(const double *sums, double aspect)
 {
 	static const int heights[] = {15, 21, 30, 42, 60, 84, 114, 144};
@@ -316,12 +321,13 @@ static struct square best_square(const double *sums, double aspect)
 		int w = (int)lround(h / aspect * FOCUS_WIDTH / FOCUS_HEIGHT);
 		if (w < 1 || w > FOCUS_WIDTH)
 			continue;
+		double cost = usual_side * pow(h / usual_side, size_cost);
 		for (int y = 0; y + h <= FOCUS_HEIGHT; y += h / 8 + 1) {
 			for (int x = 0; x + w <= FOCUS_WIDTH; x += w / 8 + 1) {
 				double sum = sums[(y + h) * stride + x + w] - sums[y * stride + x + w] -
 					sums[(y + h) * stride + x] + sums[y * stride + x];
-				if (sum / h > best.strength)
-					best = (struct square){x, y, w, h, sum / h};
+				if (sum / cost > best.strength)
+					best = (struct square){x, y, w, h, sum / cost};
 			}
 		}
 	}

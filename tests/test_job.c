@@ -94,8 +94,8 @@ static int set_up(void **state)
 			"VALUES (%d, %d, %d, randomblob(32), 1, 'f', 10, 10, 30, 0)",
 			(int)project_id, (i - 1) % 5 + 1, i);
 	}
-	sql("UPDATE media SET focus_x = 0.25, focus_y = 0.5, focus_width = 0.125, focus_height = 0.25, "
-		"focus_strength = 7.5 WHERE subject_id %% 2 = 0");
+	sql("UPDATE media SET (focus_x, focus_y, focus_width, focus_height, focus_strength) = "
+		"(0, 0, 1, 1, 7) WHERE subject_id %% 2 = 0");
 	sql("INSERT INTO model (project_id, name, sha256, arch, backbone, classes, created_ms) VALUES "
 		"(%d, 'start', zeroblob(32), 'resnet18', 'bb', '[{\"taxon\":1,\"prior\":0.4},"
 		"{\"taxon\":2,\"prior\":0.3},{\"taxon\":3,\"prior\":0.3}]', 0)",
@@ -140,20 +140,17 @@ static int results_of(const struct job_lease *lease, int bad, struct job_result 
 	int n = (int)json_array_size(subjects);
 	for (int i = 0; i < n; i++) {
 		const json_t *subject = json_array_get(subjects, (size_t)i);
-		const json_t *frame = json_array_get(json_object_get(subject, "frames"), 0);
-		const json_t *focus = json_object_get(frame, "focus");
-		/* where to look, for those that were compared */
-		assert_int_equal(
-			json_array_size(focus), json_integer_value(json_object_get(subject, "id")) % 2 ? 0 : 5);
-		out[i] = (struct job_result){
-			.subject_id = json_integer_value(json_object_get(subject, "id")),
+		json_t *frame = json_array_get(json_object_get(subject, "frames"), 0);
+		int64_t id = json_integer_value(json_object_get(subject, "id"));
+		assert_int_equal(json_array_size(json_object_get(frame, "focus")), id % 2 ? 0 : 5);
+		out[i] = (struct job_result){.subject_id = id,
 			.n_frames = 1,
 			.logits = logits,
 			.n_logits = K,
 			.embedding = "\0\0\1\1",
 			.n_embedding_bytes = 4};
 		if (i == bad)
-			out[i] = (struct job_result){.subject_id = out[i].subject_id, .reason = "no JPEG"};
+			out[i] = (struct job_result){.subject_id = id, .reason = "no JPEG"};
 	}
 	json_decref(job);
 	return n;
