@@ -171,15 +171,15 @@ static double share_drawn(const struct policy *policy, double n)
 	return fmin(1, fmax(policy->audit_rate, wanted / fmax(n, 1)));
 }
 
-/* Where only gold may have been predicted yet: as many are sure as of the gold. */
-static enum status audit_rate(
-	struct db *db, const struct project *p, const struct tested *t, double *rate, struct err *err)
+/* Where only gold may have been predicted yet: as many are sure as of all n_gold. */
+static enum status audit_rate(struct db *db, const struct project *p, const struct tested *t,
+	int n_gold, double *rate, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_SUBJECT_N_UNTOUCHED, &row, err, "i", p->id);
 	if (st != OK)
 		return st;
-	*rate = share_drawn(&p->policy, (double)col_int(row, 0) * t->n_above / t->n_gold);
+	*rate = share_drawn(&p->policy, (double)col_int(row, 0) * t->n_above / n_gold);
 	db_done(row);
 	return OK;
 }
@@ -215,8 +215,8 @@ static enum status raise_rate(struct db *db, const struct project *p, struct err
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 
-static enum status issue(
-	struct db *db, const struct project *p, const struct tested *t, int64_t now_ms, struct err *err)
+static enum status issue(struct db *db, const struct project *p, const struct tested *t, int n_gold,
+	int64_t now_ms, struct err *err)
 {
 	struct certificate old = {0};
 	const struct policy *policy = &p->policy;
@@ -226,7 +226,7 @@ static enum status issue(
 		st = db_run(db, Q_CERTIFICATE_END, err, "isis", old.id, "replaced", now_ms,
 			"a newer model, more gold or another policy has a certificate of its own");
 	if (st == OK || st == NOT_FOUND)
-		st = audit_rate(db, p, t, &rate, err);
+		st = audit_rate(db, p, t, n_gold, &rate, err);
 	if (st != OK)
 		return st;
 	return db_run(db, Q_CERTIFICATE_ADD, err, "iiidddiiiddi", p->id, p->model_id, policy->id,
@@ -274,7 +274,7 @@ enum status certificate_renew(
 		if (st == OK)
 			st = test(&p->policy, c, gold, n, &t, err);
 		if (st == OK)
-			st = issue(db, p, &t, now_ms, err);
+			st = issue(db, p, &t, n, now_ms, err);
 		if (st == NOT_FOUND) /* too little gold, or no threshold passes: nothing is auto-labelled */
 			st = end_own(db, p, now_ms, err);
 	}
@@ -343,7 +343,7 @@ enum status certificate_apply(struct db *db, const struct project *p, const stru
 	int class = project_class(p, top.taxon_id);
 	if (st != OK || !top.calibrated || top.model_id != c.model_id ||
 		top.p < c.threshold - ROUNDING || class < 0 || p->taxa[class].protected ||
-		p->taxa[class].retired)
+		p->taxa[class].retired || p->taxa[class].kind == TAXON_BLANK)
 		return st;
 	st = on_probation(db, p, &c, s->deployment_id, &probation, err);
 	if (st == OK)

@@ -1,6 +1,7 @@
 /*
  * Certificates: the bound under which a model labels alone, and the blind audits that keep it honest (docs/consensus.md,
- * items on gold, certificates and audits). One stratum, "all", a project today.
+ * items on gold, certificates and audits). One stratum a project today: what the model
+ * takes for anything but blank (an animal that a model overlooks is lost for good, and asks for a bound of its own).
  *
  * A certificate stands on certification gold that was drawn at random, never shown, never trained on: its calibration is
  * fitted and its threshold tested on all of it (docs/consensus.md says why that is sound). It begins on probation: subjects that it would label are drawn

@@ -357,7 +357,7 @@ CREATE TABLE certificate (
   project_id  INTEGER NOT NULL REFERENCES project(id),
   model_id    INTEGER NOT NULL REFERENCES model(id),
   policy_id   INTEGER NOT NULL REFERENCES policy(id),
-  stratum     TEXT NOT NULL DEFAULT 'all',
+  stratum     TEXT NOT NULL DEFAULT 'not blank',
   alpha       REAL NOT NULL,                      -- promised error
   delta       REAL NOT NULL,                      -- probability that the promise is wrong
   threshold   REAL NOT NULL,                      -- least calibrated probability that is auto-labelled

@@ -44,8 +44,8 @@ WHERE s.deployment_id = ?2 AND g.project_id = ?1 AND g.purpose = 'certify' AND g
 -- Subjects whose prediction by the certificate's model is at least so confident, before calibration: those that nobody has
 -- looked at, and those that were drawn.
 -- name: certificate_n_sure
-SELECT count(*) FROM prediction p JOIN subject s ON s.id = p.subject_id
-WHERE p.model_id = ?2 AND p.p_top >= ?3
+SELECT count(*) FROM prediction p JOIN subject s ON s.id = p.subject_id JOIN taxon t ON t.id = p.top_id
+WHERE p.model_id = ?2 AND p.p_top >= ?3 AND t.protected = 0 AND t.retired_ms IS NULL AND t.kind <> 'blank'
   AND ((s.state = 'open' AND s.n_answers = 0 AND s.n_cant_tell = 0)
        OR EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = ?1));
 

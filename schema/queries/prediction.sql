@@ -21,7 +21,7 @@ DELETE FROM prediction_problem WHERE subject_id = ?1;
 SELECT model_id, top FROM prediction WHERE id = ?1;
 
 -- name: prediction_gold
-SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL, p.id
+SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL OR t.kind = 'blank', p.id
 FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2 JOIN taxon t ON t.id = p.top_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = ?2 AND m.subject_id = g.subject_id)
