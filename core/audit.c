@@ -97,9 +97,9 @@ static enum status revoke(struct db *db, const struct project *p, int64_t certif
 	if (st == OK)
 		st = db_run(db, Q_MODEL_CLEAR_CALIBRATION, err, "i", model_id);
 	if (st == OK)
-		st = db_run(db, Q_AUDIT_UNBLIND, err, "i", certificate_id);
+		st = db_run(db, Q_AUDIT_UNBLIND, err, "ii", certificate_id, (int64_t)0);
 	if (st == OK)
-		st = db_run(db, Q_AUDIT_VOID, err, "i", certificate_id);
+		st = db_run(db, Q_AUDIT_VOID, err, "ii", certificate_id, (int64_t)0);
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 

@@ -341,6 +341,27 @@ static void gold_predicted_first_draws_no_more_audits(void **state)
 	test_project_close(&t);
 }
 
+/* What an older model's certificate wanted to know on probation is asked of nobody once a newer one has replaced it. */
+static void a_replaced_certificate_asks_nothing(void **state)
+{
+	(void)state;
+	with_certificate(NULL, false);
+	assert_true(test_sql(&t, "SELECT count(*) FROM audit WHERE state = 'crowd'") > 150);
+	test_model(&t, 4);
+	predict(true, false, 20);
+	predict(false, false, 20);
+	settle(21);
+	sweep(22);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM certificate WHERE state = 'replaced'"), 1);
+	assert_int_equal(
+		test_sql(&t, "SELECT count(*) FROM audit WHERE certificate_id = 1 AND state <> 'void'"), 0);
+	int64_t n = test_sql(
+		&t, "SELECT count(*) FROM audit WHERE certificate_id = 2 AND state = 'crowd'");
+	assert_true(n > 150);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM subject WHERE blind = 1"), n);
+	test_project_close(&t);
+}
+
 /* Gold promised more sure predictions than came: the share that is drawn rises until the audits can be reached. */
 static void fewer_sure_predictions_are_drawn_more_often(void **state)
 {
@@ -459,6 +480,7 @@ static void another_promise_needs_another_certificate(void **state)
 {
 	(void)state;
 	with_certificate(NULL, false);
+	activate(); /* its labels stand later on, with their audits */
 	set_policy("{\"alpha\": 0.05}");
 	assert_int_equal(test_sql(&t, "SELECT count(*) FROM certificate"), 2);
 	assert_int_equal(test_sql(&t, "SELECT id FROM certificate WHERE state = 'probation'"), 2);
@@ -501,6 +523,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_begins_on_probation_and_labels_after_shadow_audits),
 		cmocka_unit_test(audits_go_on_and_a_broken_promise_takes_the_labels_back),
 		cmocka_unit_test(gold_predicted_first_draws_no_more_audits),
+		cmocka_unit_test(a_replaced_certificate_asks_nothing),
 		cmocka_unit_test(fewer_sure_predictions_are_drawn_more_often),
 		cmocka_unit_test(the_last_gold_brings_the_certificate),
 		cmocka_unit_test(what_is_never_labelled_does_not_dilute_the_promise),

@@ -91,12 +91,14 @@ SELECT COALESCE(sum(a.state = 'done'), 0), COALESCE(sum(a.state = 'done' AND a.t
 FROM audit a JOIN subject s ON s.id = a.subject_id
 WHERE a.certificate_id = ?1 AND a.state IN ('done', 'expert') AND s.deployment_id = ?2;
 
+-- Of shadow audits alone where ?2, else of all that are not done.
 -- name: audit_unblind
 UPDATE subject SET blind = 0
-WHERE id IN (SELECT subject_id FROM audit WHERE certificate_id = ?1 AND state IN ('crowd', 'expert'));
+WHERE id IN (SELECT subject_id FROM audit WHERE certificate_id = ?1 AND state IN ('crowd', 'expert')
+             AND (kind = 'shadow' OR NOT ?2));
 
 -- name: audit_void
-UPDATE audit SET state = 'void' WHERE certificate_id = ?1 AND state IN ('crowd', 'expert');
+UPDATE audit SET state = 'void' WHERE certificate_id = ?1 AND state IN ('crowd', 'expert') AND (kind = 'shadow' OR NOT ?2);
 
 -- name: gold_label
 UPDATE gold SET taxon_id = ?2, expert_id = ?3, labelled_ms = ?4 WHERE subject_id = ?1;
