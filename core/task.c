@@ -4,11 +4,11 @@
  */
 #include "task.h"
 
-#include "project.h"
+#include "label.h"
 
 #include <stdlib.h>
 
-enum { RENDITION_PX = 1280, MAX_TOGETHER = 3 };
+enum { RENDITION_PX = 1280, MAX_TOGETHER = 3, MAX_ROUNDS = 20 };
 
 void task_list_release(struct task_list *list)
 {
@@ -74,21 +74,66 @@ static enum status add_held(struct db *db, int64_t project_id, int64_t volunteer
 	return st;
 }
 
+/*
+ * While open subjects are to be decided again (a certificate is in force since, say), one is decided before it is handed out:
+ * people are not asked what is known already. *open: it still is.
+ */
+static enum status decide_first(struct db *db, int64_t project_id, int64_t subject_id,
+	int64_t now_ms, bool *open, struct err *err)
+{
+	struct project p = {0};
+	struct subject s;
+	struct stmt *row = NULL;
+	*open = true;
+	enum status st = db_one(db, Q_TASK_SWEEPING, &row, err, "i", project_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	db_done(row);
+	st = project_load(db, project_id, &p, err);
+	if (st == OK)
+		st = label_decide(db, &p, subject_id, 0, now_ms, err);
+	if (st == OK)
+		st = subject_load(db, subject_id, &s, err);
+	if (st == OK)
+		*open = s.state == SUBJECT_OPEN;
+	project_release(&p);
+	return st;
+}
+
+/* The next in the queue, n at most. Shapes: ids [TASK_MAX]. */
+static enum status candidates(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
+	int together, int n_wanted, int64_t now_ms, int64_t *ids, int *n, struct err *err)
+{
+	enum status st;
+	struct stmt *row = db_query(db, Q_TASK_CANDIDATE, "isiiiii", project_id,
+		expert ? "expert" : "open", volunteer_id, (int64_t)expert, now_ms, (int64_t)together,
+		(int64_t)n_wanted);
+	*n = 0;
+	while ((st = db_step(row, err)) == OK)
+		ids[(*n)++] = col_int(row, 0);
+	return st == NOT_FOUND ? OK : st;
+}
+
 static enum status add_new(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
 	int together, int n_wanted, int lease_s, int64_t now_ms, struct task_list *list,
 	struct err *err)
 {
 	int64_t ids[TASK_MAX];
-	int n = 0;
-	enum status st;
-	struct stmt *row = db_query(db, Q_TASK_CANDIDATE, "isiiiii", project_id,
-		expert ? "expert" : "open", volunteer_id, (int64_t)expert, now_ms, (int64_t)together,
-		(int64_t)(n_wanted - list->n));
-	while ((st = db_step(row, err)) == OK)
-		ids[n++] = col_int(row, 0);
-	st = st == NOT_FOUND ? OK : st;
-	for (int i = 0; st == OK && i < n; i++)
-		st = lease(db, project_id, ids[i], volunteer_id, expert, lease_s, now_ms, list, err);
+	int n = 1;
+	enum status st = OK;
+	/* Decided ones leave the queue. After some rounds of nothing else the sweep is left to its own thread. */
+	for (int round = 0; st == OK && n > 0 && list->n < n_wanted && round < MAX_ROUNDS; round++) {
+		st = candidates(db, project_id, volunteer_id, expert, together, n_wanted - list->n, now_ms,
+			ids, &n, err);
+		for (int i = 0; st == OK && i < n; i++) {
+			bool open = true;
+			if (!expert && round + 1 < MAX_ROUNDS)
+				st = decide_first(db, project_id, ids[i], now_ms, &open, err);
+			if (st == OK && open)
+				st = lease(
+					db, project_id, ids[i], volunteer_id, expert, lease_s, now_ms, list, err);
+		}
+	}
 	return st;
 }
 

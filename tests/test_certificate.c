@@ -243,6 +243,34 @@ static void audits_go_on_and_a_broken_promise_takes_the_labels_back(void **state
 	test_project_close(&t);
 }
 
+/* Between the end of a probation and the sweep's visit nobody is asked what the certificate labels. */
+static void what_a_certificate_labels_is_asked_of_nobody(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct task_list list;
+	with_certificate("{\"audits\": 60}", false);
+	answer_blind(true, 10);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM certificate WHERE state = 'active'"), 1);
+	assert_int_equal(test_sql(&t, "SELECT sweep_id IS NOT NULL FROM project"), 1);
+	int64_t n_before = test_sql(&t, "SELECT count(*) FROM subject WHERE decided_by = 'model'");
+	/* the surest first, as if nothing else were left */
+	test_sql(&t, "UPDATE subject SET priority = 5 - risk WHERE state = 'open'");
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(task_next(t.db, t.id, 1, false, 4, 12, &list, &err), OK);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	assert_true(test_sql(&t, "SELECT count(*) FROM subject WHERE decided_by = 'model'") > n_before);
+	assert_true(list.n > 0);
+	for (int i = 0; i < list.n; i++)
+		assert_int_equal(test_sql(&t,
+							 "SELECT count(*) FROM subject WHERE id = %d AND state = 'open' AND "
+							 "(decided_by IS NULL OR blind = 1)",
+							 (int)list.tasks[i].subject_id),
+			1);
+	task_list_release(&list);
+	test_project_close(&t);
+}
+
 static void a_poor_model_gets_no_certificate(void **state)
 {
 	(void)state;
@@ -531,6 +559,7 @@ int main(void)
 		cmocka_unit_test(a_label_keeps_what_it_was_decided_with),
 		cmocka_unit_test(another_promise_needs_another_certificate),
 		cmocka_unit_test(a_model_that_comes_back_gets_a_certificate_again),
+		cmocka_unit_test(what_a_certificate_labels_is_asked_of_nobody),
 		cmocka_unit_test(a_poor_model_gets_no_certificate),
 		cmocka_unit_test(protected_taxa_and_new_deployments_are_never_labelled_at_once),
 		cmocka_unit_test(a_model_is_not_heard_on_what_it_was_trained_on),

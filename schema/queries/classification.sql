@@ -40,6 +40,10 @@ WHERE s.project_id = ?1 AND s.state = ?2
                   AND t.expert = ?4)
 ORDER BY s.priority DESC, s.id LIMIT ?7;
 
+-- A row while open subjects wait to be decided again.
+-- name: task_sweeping
+SELECT 1 FROM project WHERE id = ?1 AND sweep_id IS NOT NULL;
+
 -- name: task_any_open
 SELECT 1 FROM subject WHERE project_id = ?1 AND state = ?2 LIMIT 1;
 
