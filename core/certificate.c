@@ -219,14 +219,16 @@ static enum status raise_rate(struct db *db, const struct project *p, struct err
  * Ends a certificate that another takes the place of, or none. What it has labelled stands, with its audits; what was drawn
  * to see whether it may label at all is asked of nobody any more.
  */
-static enum status replace(
-	struct db *db, int64_t certificate_id, const char *why, int64_t now_ms, struct err *err)
+static enum status replace(struct db *db, const struct project *p, int64_t certificate_id,
+	const char *why, int64_t now_ms, struct err *err)
 {
 	enum status st = db_run(
 		db, Q_CERTIFICATE_END, err, "isis", certificate_id, "replaced", now_ms, why);
 	if (st == OK)
 		st = db_run(db, Q_AUDIT_UNBLIND, err, "ii", certificate_id, (int64_t)1);
-	return st == OK ? db_run(db, Q_AUDIT_VOID, err, "ii", certificate_id, (int64_t)1) : st;
+	if (st == OK)
+		st = db_run(db, Q_AUDIT_VOID, err, "ii", certificate_id, (int64_t)1);
+	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 
 static enum status issue(struct db *db, const struct project *p, const struct tested *t, int n_gold,
@@ -237,7 +239,7 @@ static enum status issue(struct db *db, const struct project *p, const struct te
 	double rate = 1;
 	enum status st = in_force(db, p->id, &old, err);
 	if (st == OK)
-		st = replace(db, old.id,
+		st = replace(db, p, old.id,
 			"a newer model, more gold or another policy has a certificate of its own", now_ms, err);
 	if (st == OK || st == NOT_FOUND)
 		st = audit_rate(db, p, t, n_gold, &rate, err);
@@ -254,7 +256,7 @@ static enum status end_own(struct db *db, const struct project *p, int64_t now_m
 	struct certificate old = {0};
 	enum status st = in_force(db, p->id, &old, err);
 	if (st == OK && old.model_id == p->model_id)
-		return replace(db, old.id,
+		return replace(db, p, old.id,
 			"no threshold passes any more with the gold and the policy there are now", now_ms, err);
 	return st == NOT_FOUND ? OK : st;
 }

@@ -273,6 +273,20 @@ static int by_hash(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
+enum status photo_find(
+	struct db *db, const struct project *project, struct photo *photo, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(
+		db, Q_MEDIA_KNOWN, &row, err, "ib", project->id, photo->sha256, sizeof photo->sha256);
+	photo->known = st == OK;
+	if (st == OK) {
+		photo->subject_id = col_int(row, 0);
+		db_done(row);
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
 /* The photographs that are new to the project; the rest are counted. Shapes: out has room for n. */
 static enum status pick_new(struct run *r, struct photo *photos, size_t n, struct photo **out,
 	size_t *n_out, struct err *err)
@@ -288,18 +302,11 @@ static enum status pick_new(struct run *r, struct photo *photos, size_t n, struc
 	*n_out = 0;
 	const struct photo *last = NULL;
 	for (size_t i = 0; i < n_taken; i++) {
-		struct stmt *row = NULL;
 		struct photo *photo = out[i];
 		bool twice = last && memcmp(last->sha256, photo->sha256, sizeof photo->sha256) == 0;
-		enum status st = db_one(r->db, Q_MEDIA_KNOWN, &row, err, "ib", r->project.id, photo->sha256,
-			sizeof photo->sha256);
-		if (st == OK) {
-			photo->known = true;
-			photo->subject_id = col_int(row, 0);
-			db_done(row);
-		} else if (st != NOT_FOUND) {
+		enum status st = photo_find(r->db, &r->project, photo, err);
+		if (st != OK)
 			return st;
-		}
 		last = photo;
 		if (photo->known) {
 			st = group_check_label(r->db, photo, r->result, err);

@@ -166,18 +166,6 @@ static void mark_near(struct shot *shots, size_t n)
 	}
 }
 
-static enum status is_known(struct db *db, const struct project *project, const struct photo *photo,
-	bool *known, struct err *err)
-{
-	struct stmt *row = NULL;
-	enum status st = db_one(
-		db, Q_MEDIA_KNOWN, &row, err, "ib", project->id, photo->sha256, sizeof photo->sha256);
-	*known = st == OK;
-	if (st == OK)
-		db_done(row);
-	return st == NOT_FOUND ? OK : st;
-}
-
 static struct shot *add_shot(struct shot **shots, size_t *n, size_t *room)
 {
 	if (*n == *room) {
@@ -213,10 +201,9 @@ enum status focus_photos(struct db *db, const struct project *project, const str
 	size_t n_shots = 0, room = 0;
 	enum status st = OK;
 	for (size_t i = 0; st == OK && i < n; i++) {
-		bool known = !photos[i].taken;
 		if (photos[i].taken)
-			st = is_known(db, project, &photos[i], &known, err);
-		if (st != OK || known)
+			st = photo_find(db, project, &photos[i], err);
+		if (st != OK || !photos[i].taken || photos[i].known)
 			continue;
 		struct shot *shot = add_shot(&shots, &n_shots, &room);
 		memcpy(shot->sha256, photos[i].sha256, sizeof shot->sha256);

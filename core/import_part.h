@@ -70,6 +70,10 @@ void photo_take(struct photo *photo, const struct taking *taking);
 /* Takes away what imports that were killed left half written. */
 void parts_sweep(const char *dir);
 
+/* Looks a taken photograph up by its hash: photo->known, and then photo->subject_id. */
+enum status photo_find(
+	struct db *db, const struct project *project, struct photo *photo, struct err *err) MUST_CHECK;
+
 /*
  * Compares the taken photographs that are new to the project with what the same camera took before and after them, by
  * their renditions: photo->focus says where each differs. Those among too few of their kind of light get none. Times must

@@ -76,27 +76,27 @@ static enum status add_held(struct db *db, int64_t project_id, int64_t volunteer
 
 /*
  * While open subjects are to be decided again (a certificate is in force since, say), one is decided before it is handed out:
- * people are not asked what is known already. *open: it still is.
+ * people are not asked what is known already. NOT_FOUND: there is no sweep, and out is empty.
  */
-static enum status decide_first(struct db *db, int64_t project_id, int64_t subject_id,
-	int64_t now_ms, bool *open, struct err *err)
+static enum status load_if_sweeping(
+	struct db *db, int64_t project_id, struct project *out, struct err *err)
 {
-	struct project p = {0};
-	struct subject s;
 	struct stmt *row = NULL;
-	*open = true;
 	enum status st = db_one(db, Q_TASK_SWEEPING, &row, err, "i", project_id);
 	if (st != OK)
-		return st == NOT_FOUND ? OK : st;
+		return st;
 	db_done(row);
-	st = project_load(db, project_id, &p, err);
-	if (st == OK)
-		st = label_decide(db, &p, subject_id, 0, now_ms, err);
+	return project_load(db, project_id, out, err);
+}
+
+static enum status decide_first(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t now_ms, bool *open, struct err *err)
+{
+	struct subject s = {0};
+	enum status st = label_decide(db, p, subject_id, 0, now_ms, err);
 	if (st == OK)
 		st = subject_load(db, subject_id, &s, err);
-	if (st == OK)
-		*open = s.state == SUBJECT_OPEN;
-	project_release(&p);
+	*open = s.state == SUBJECT_OPEN;
 	return st;
 }
 
@@ -120,20 +120,24 @@ static enum status add_new(struct db *db, int64_t project_id, int64_t volunteer_
 {
 	int64_t ids[TASK_MAX];
 	int n = 1;
-	enum status st = OK;
+	struct project p = {0};
+	enum status st = expert ? NOT_FOUND : load_if_sweeping(db, project_id, &p, err);
+	bool sweeping = st == OK;
+	st = st == NOT_FOUND ? OK : st;
 	/* Decided ones leave the queue. After some rounds of nothing else the sweep is left to its own thread. */
 	for (int round = 0; st == OK && n > 0 && list->n < n_wanted && round < MAX_ROUNDS; round++) {
 		st = candidates(db, project_id, volunteer_id, expert, together, n_wanted - list->n, now_ms,
 			ids, &n, err);
 		for (int i = 0; st == OK && i < n; i++) {
 			bool open = true;
-			if (!expert && round + 1 < MAX_ROUNDS)
-				st = decide_first(db, project_id, ids[i], now_ms, &open, err);
+			if (sweeping && round + 1 < MAX_ROUNDS)
+				st = decide_first(db, &p, ids[i], now_ms, &open, err);
 			if (st == OK && open)
 				st = lease(
 					db, project_id, ids[i], volunteer_id, expert, lease_s, now_ms, list, err);
 		}
 	}
+	project_release(&p);
 	return st;
 }
 

@@ -151,7 +151,7 @@ struct change {
 };
 
 /* Camera traps: an animal may stand at the border and be small, so a crop keeps at least four fifths
- * of the frame there, and of a window with its context half; light, haze and colour differ by hour
+ * of the frame there, and of a window with its context two fifths; light, haze and colour differ by hour
  * and site; at night all is grey. */
 static struct change draw_change(
 	const struct picture *picture, const struct input_spec *input, unsigned long long *state)

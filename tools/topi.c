@@ -121,7 +121,10 @@ static const struct command commands[] = {
 		"what a model sees on JPEG files, one JSON line each",
 		"MODEL is a file that topi trained or a ResNet-18, -34 or -50 with torchvision's tensor\n"
 		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
-		"--raw the logits. D is auto, cpu, cuda or cuda:N. A bad file gets a line with "
+		"--raw the logits. A model that looks at what differs from a camera's background sees "
+		"whole\n"
+		"pictures here: it knows of no camera. D is auto, cpu, cuda or cuda:N. A bad file gets a "
+		"line with "
 		"\"error\".\n"},
 	{"backup", cmd_backup, "DIR FILE", "a consistent copy of the database while it is served",
 		"FILE must not exist. The database is checked first.\n"},
