@@ -311,7 +311,7 @@ static enum status train_step(void *handle, struct backend_step *step, struct er
 	return onednn_train_step(o, step, err);
 }
 
-static enum status read_params(void *handle, enum backend_params which, float *out, struct err *err)
+static enum status read_params(void *handle, enum backend_state which, float *out, struct err *err)
 {
 	struct onednn *o = handle;
 	const float *from = which == BACKEND_LIVE ? o->params : onednn_train_average(o);
@@ -327,6 +327,6 @@ const struct backend backend_onednn = {
 	.open = onednn_open,
 	.infer = infer,
 	.train_step = train_step,
-	.read_params = read_params,
+	.read_state = read_params,
 	.close = onednn_close,
 };

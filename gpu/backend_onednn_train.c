@@ -415,7 +415,7 @@ static enum status head_step(struct onednn *o, struct backend_step *step, struct
 		const float *target = step->target + i * k, *logits = t->logits + i * k;
 		float *slope = t->logits_slope + i * k;
 		double share = step->weight[i] / total;
-		step->loss += share * backend_softmax_loss(logits, target, k, (float)share, slope);
+		step->loss += share * backend_row_loss(o->net, logits, target, (float)share, slope);
 		int best = 0, truth = 0;
 		for (int j = 0; j < k; j++) {
 			best = logits[j] > logits[best] ? j : best;

@@ -372,7 +372,7 @@ static void loss(struct reference *r, struct backend_step *step)
 			truth = target[i] > target[truth] ? i : truth;
 		}
 		double share = step->weight[n] / total;
-		step->loss += share * backend_softmax_loss(logits, target, k, (float)share, slope);
+		step->loss += share * backend_row_loss(r->net, logits, target, (float)share, slope);
 		step->n_right += best == truth;
 		for (int i = 0; i < k; i++)
 			r->slope[last][n * k + i] = slope[i];
@@ -411,7 +411,7 @@ static enum status reference_train_step(void *handle, struct backend_step *step,
 }
 
 static enum status reference_read_params(
-	void *handle, enum backend_params which, float *out, struct err *err)
+	void *handle, enum backend_state which, float *out, struct err *err)
 {
 	struct reference *r = handle;
 	if (which == BACKEND_AVERAGE && !r->average)
@@ -426,6 +426,6 @@ const struct backend backend_reference = {
 	.open = reference_open,
 	.infer = reference_infer,
 	.train_step = reference_train_step,
-	.read_params = reference_read_params,
+	.read_state = reference_read_params,
 	.close = reference_close,
 };

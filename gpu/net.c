@@ -11,6 +11,8 @@ const struct net_arch net_archs[] = {
 	{"resnet18", {64, 128, 256, 512}, {2, 2, 2, 2}, 1, 7, 2, 1, 0, 224},
 	{"resnet34", {64, 128, 256, 512}, {3, 4, 6, 3}, 1, 7, 2, 1, 0, 224},
 	{"resnet50", {64, 128, 256, 512}, {3, 4, 6, 3}, 4, 7, 2, 1, 0, 224},
+	{"resnet101", {64, 128, 256, 512}, {3, 4, 23, 3}, 4, 7, 2, 1, 0, 224},
+	{"resnet152", {64, 128, 256, 512}, {3, 8, 36, 3}, 4, 7, 2, 1, 0, 224},
 };
 const int net_n_archs = sizeof net_archs / sizeof *net_archs;
 
@@ -129,6 +131,8 @@ enum status net_init(
 	memset(net, 0, sizeof *net);
 	net->arch = arch;
 	net->n_classes = n_classes;
+	net->n_heads = 1;
+	net->head_size[0] = n_classes;
 	net->input_px = input_px;
 	net->acts[0] = (struct net_act){3, input_px, input_px};
 	int at = add_conv(net, &(struct conv_names){"conv1", "bn1"},
@@ -167,6 +171,25 @@ enum status net_init(
 		(struct net_layer){
 			.kind = NET_FC, .src = at, .add = -1, .kernel = 1, .stride = 1, .weight = weight},
 		n_classes);
+	return OK;
+}
+
+enum status net_set_heads(struct net *net, const int *sizes, int n_heads, struct err *err)
+{
+	int n = 0;
+	if (n_heads < 1 || n_heads > NET_MAX_HEADS)
+		return err_set(err, BAD_INPUT, "%d heads: a net has 1 to %d", n_heads, NET_MAX_HEADS);
+	for (int h = 0; h < n_heads; h++) {
+		if (sizes[h] < 2 || sizes[h] > net->n_classes - n)
+			return err_set(err, BAD_INPUT,
+				"head %d has %d classes: wanted 2 or more, %d in all heads", h, sizes[h],
+				net->n_classes);
+		n += sizes[h];
+	}
+	if (n != net->n_classes)
+		return err_set(err, BAD_INPUT, "the heads have %d classes, the net %d", n, net->n_classes);
+	net->n_heads = n_heads;
+	memcpy(net->head_size, sizes, (size_t)n_heads * sizeof *sizes);
 	return OK;
 }
 

@@ -10,8 +10,9 @@
 
 #include "status.h"
 
-#define NET_MAX_LAYERS 64
-#define NET_MAX_PARAMS 288
+#define NET_MAX_LAYERS 160
+#define NET_MAX_PARAMS 780 /* ResNet-152: 155 convolutions with 5 each, and the head */
+#define NET_MAX_HEADS 16
 #define NET_MAX_CLASSES 20000
 #define NET_BN_EPSILON 1e-5f
 
@@ -72,6 +73,9 @@ struct net_act {
 struct net {
 	const struct net_arch *arch;
 	int n_classes, input_px, n_features;
+	/* The logits are those of n_heads tasks in a row (species first, then counts or behaviours), each with a softmax of its
+	 * own; net_init makes one head of all. */
+	int n_heads, head_size[NET_MAX_HEADS];
 	int n_layers;
 	struct net_layer layers[NET_MAX_LAYERS];
 	struct net_act acts[NET_MAX_LAYERS + 1]; /* 0 is the picture; layer i writes i + 1 */
@@ -91,6 +95,10 @@ const struct net_arch *net_arch_find(const char *name);
  */
 enum status net_init(struct net *net, const struct net_arch *arch, int n_classes, int input_px,
 	struct err *err) MUST_CHECK;
+
+/* Splits the logits into heads. Errors: BAD_INPUT unless there are 1 to NET_MAX_HEADS of 2 or more that add up to n_classes. */
+enum status net_set_heads(
+	struct net *net, const int *sizes, int n_heads, struct err *err) MUST_CHECK;
 
 /* The index of the parameter of that name, or -1. */
 int net_param_find(const struct net *net, const char *name);

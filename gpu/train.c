@@ -419,7 +419,7 @@ static enum status run_training(struct model *model, const struct train_spec *sp
 	r.weight = xmalloc(batch * sizeof *r.weight);
 	status = run_epochs(&r, err);
 	if (!status)
-		status = r.backend->read_params(r.handle, BACKEND_AVERAGE, model->params, err);
+		status = r.backend->read_state(r.handle, BACKEND_AVERAGE, model->params, err);
 	r.backend->close(r.handle);
 	free(r.order);
 	free(r.which);

@@ -131,9 +131,9 @@ void backend_step_agrees(const struct backend *backend, double tolerance)
 			for (int i = 0; i < 2; i++) /* the second sees momentum */
 				assert_int_equal(backends[b]->train_step(handle, &step, NULL), OK);
 			losses[b] = step.loss;
-			assert_int_equal(backends[b]->read_params(handle, BACKEND_LIVE, params[b], NULL), OK);
+			assert_int_equal(backends[b]->read_state(handle, BACKEND_LIVE, params[b], NULL), OK);
 			assert_int_equal(
-				backends[b]->read_params(handle, BACKEND_AVERAGE, average[b], NULL), OK);
+				backends[b]->read_state(handle, BACKEND_AVERAGE, average[b], NULL), OK);
 			backends[b]->close(handle);
 		}
 		assert_true(fabs(losses[0] - losses[1]) < tolerance * fabs(losses[0]));
@@ -169,7 +169,7 @@ void backend_inference_follows_training(const struct backend *backend, double to
 	assert_int_equal(backend->infer(handle, f->rgb, BATCH, before, NULL, NULL), OK);
 	assert_int_equal(backend->train_step(handle, &step, NULL), OK);
 	assert_int_equal(backend->infer(handle, f->rgb, BATCH, after, NULL, NULL), OK);
-	assert_int_equal(backend->read_params(handle, BACKEND_LIVE, params, NULL), OK);
+	assert_int_equal(backend->read_state(handle, BACKEND_LIVE, params, NULL), OK);
 	backend->close(handle);
 	assert_memory_not_equal(before, after, sizeof before);
 	memcpy(f->params, params, f->net.n_floats * sizeof *params);
@@ -188,8 +188,8 @@ void backend_training_wants_a_batch(const struct backend *backend)
 	struct backend_step step = {.rgb = f->rgb, .target = f->target, .weight = f->weight};
 	void *handle = fixture_open(backend, f);
 	assert_int_equal(backend->train_step(handle, &step, NULL), CONFLICT);
-	assert_int_equal(backend->read_params(handle, BACKEND_AVERAGE, f->params, NULL), CONFLICT);
-	assert_int_equal(backend->read_params(handle, BACKEND_LIVE, f->params, NULL), OK);
+	assert_int_equal(backend->read_state(handle, BACKEND_AVERAGE, f->params, NULL), CONFLICT);
+	assert_int_equal(backend->read_state(handle, BACKEND_LIVE, f->params, NULL), OK);
 	backend->close(handle);
 	fixture_free(f);
 }

@@ -108,7 +108,7 @@ static void module_fits(void **state)
 	assert_non_null(module->open);
 	assert_non_null(module->infer);
 	assert_non_null(module->train_step);
-	assert_non_null(module->read_params);
+	assert_non_null(module->read_state);
 	assert_non_null(module->close);
 	module->close(NULL);
 }

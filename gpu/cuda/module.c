@@ -69,7 +69,7 @@ static enum status train_step(void *handle, struct backend_step *step, struct er
 	return cuda_train_step(c, step, err);
 }
 
-static enum status read_params(void *handle, enum backend_params which, float *out, struct err *err)
+static enum status read_params(void *handle, enum backend_state which, float *out, struct err *err)
 {
 	struct cuda *c = handle;
 	device_enter(c->device);
@@ -88,6 +88,6 @@ __attribute__((visibility("default"))) const struct backend topi_backend = {
 	.open = cuda_open,
 	.infer = infer,
 	.train_step = train_step,
-	.read_params = read_params,
+	.read_state = read_params,
 	.close = cuda_close,
 };

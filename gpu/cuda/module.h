@@ -26,5 +26,5 @@ void cuda_infer_free(struct cuda *c); /* also when the parameters have changed *
 enum status cuda_train_new(struct cuda *c, int batch, struct err *err) MUST_CHECK;
 enum status cuda_train_step(struct cuda *c, struct backend_step *step, struct err *err) MUST_CHECK;
 enum status cuda_train_read(
-	struct cuda *c, enum backend_params which, float *out, struct err *err) MUST_CHECK;
+	struct cuda *c, enum backend_state which, float *out, struct err *err) MUST_CHECK;
 void cuda_train_free(struct cuda *c);

@@ -112,7 +112,7 @@ void cuda_train_free(struct cuda *c)
 	c->trainer = NULL;
 }
 
-enum status cuda_train_read(struct cuda *c, enum backend_params which, float *out, struct err *err)
+enum status cuda_train_read(struct cuda *c, enum backend_state which, float *out, struct err *err)
 {
 	const float *from = which == BACKEND_AVERAGE ? c->trainer->average : c->trainer->params;
 	device_get(c->device, out, from, c->net->n_floats * sizeof *out);
@@ -200,7 +200,7 @@ static enum status loss(struct cuda *c, struct backend_step *step, struct err *e
 		const float *target = step->target + i * k, *logits = t->logits + i * k;
 		float *slope = t->logits_slope + i * k;
 		double share = step->weight[i] / total;
-		step->loss += share * backend_softmax_loss(logits, target, k, (float)share, slope);
+		step->loss += share * backend_row_loss(c->net, logits, target, (float)share, slope);
 		int best = 0, truth = 0;
 		for (int j = 0; j < k; j++) {
 			best = logits[j] > logits[best] ? j : best;
