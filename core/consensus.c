@@ -101,6 +101,23 @@ enum status consensus_model_evidence(const double *p, const double *p_model_prio
 	return OK;
 }
 
+double consensus_reach(const double *log_prior, const double *evidence, int n_sources,
+	const double *log_theta, int a, int n_more, int k, struct correlation correlation)
+{
+	double least = 1.0;
+	for (int m = 1; m <= n_more; m++) {
+		const int s = n_sources + m;
+		const double d = 1.0 + (s - 1) * correlation.kappa, d_prior = pow(d, correlation.gamma);
+		double others = 0.0; /* their odds against a */
+		for (int z = 0; z < k; z++)
+			if (z != a)
+				others += exp((log_prior[z] - log_prior[a]) / d_prior +
+					(evidence[z] - evidence[a] + m * (log_theta[z] - log_theta[a])) / d);
+		least = fmin(least, others / (1.0 + others));
+	}
+	return least;
+}
+
 int consensus_argmax(const double *q, int k)
 {
 	assert(k >= 1);

@@ -1,10 +1,12 @@
 /* Gathers a subject's sources from the database; the formulas are in consensus.h. */
 #include "evidence.h"
 
+#include "confusion.h"
 #include "consensus.h"
 #include "prediction.h"
 #include "skill.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static struct correlation correlation_of(const struct project *p)
@@ -87,4 +89,23 @@ enum status evidence_others(const struct evidence *e, const struct project *p, i
 	for (int z = 0; z < e->k; z++)
 		t_out[z] = e->sum[z] - e->votes[i].log_theta[z];
 	return consensus_credit(p->log_prior, t_out, n_others, e->k, correlation_of(p), t_out, err);
+}
+
+enum status evidence_reach(struct db *db, const struct evidence *e, const struct project *p,
+	int n_more, double *risk_out, struct err *err)
+{
+	double *log_theta = xcalloc((size_t)e->k, sizeof *log_theta);
+	enum status st = OK;
+	*risk_out = 1;
+	for (int a = 0; st == OK && a < e->k; a++) {
+		if (e->q[a] < label_params.trunc)
+			continue;
+		st = skill_column(db, p, SKILL_AVERAGE, a, log_theta, err);
+		if (st == OK)
+			*risk_out = fmin(*risk_out,
+				consensus_reach(p->log_prior, e->sum, e->n_votes + e->has_model, log_theta, a,
+					n_more, e->k, correlation_of(p)));
+	}
+	free(log_theta);
+	return st;
 }

@@ -36,3 +36,10 @@ void evidence_release(struct evidence *evidence);
 /* What vote i is credited against: every source but itself. *any false when there is none. t_out [k]. */
 enum status evidence_others(const struct evidence *evidence, const struct project *project, int i,
 	double *t_out, bool *any, struct err *err) MUST_CHECK;
+
+/*
+ * The least risk that n_more further answers could leave, if people of average skill all gave the same one: about a class
+ * that is still in question (label_params.trunc).
+ */
+enum status evidence_reach(struct db *db, const struct evidence *evidence,
+	const struct project *project, int n_more, double *risk_out, struct err *err) MUST_CHECK;

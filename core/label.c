@@ -181,6 +181,22 @@ static bool is_sure(const struct project *p, const struct evidence *e, int n_min
 	return e->n_votes >= n_min && e->risk <= tau && !p->taxa[e->top].retired;
 }
 
+/*
+ * Whether all answers up to the cap could still make it sure, be they of one mind. Where two species look alike, sources
+ * that go wrong together soon say all they ever will, and more of them are people's evenings wasted: an expert is asked.
+ */
+static enum status is_out_of_reach(struct db *db, const struct project *p, const struct evidence *e,
+	double tau, bool *out, struct err *err)
+{
+	double least = 1;
+	*out = false;
+	if (e->n_votes == 0)
+		return OK;
+	enum status st = evidence_reach(db, e, p, p->policy.cap - e->n_votes, &least, err);
+	*out = st == OK && least > tau;
+	return st;
+}
+
 /* One person's word is no audit, however good they are. */
 enum { AUDIT_MIN_ANSWERS = 2 };
 
@@ -191,10 +207,12 @@ static enum status decide_blind(struct db *db, const struct project *p, const st
 	bool sure = is_sure(p, e, AUDIT_MIN_ANSWERS, p->policy.audit_tau);
 	bool stuck = e->n_votes >= p->policy.cap || s->n_cant_tell >= p->policy.cant_tell;
 	bool wants_expert = false;
+	enum status st = OK;
 	if (!sure && !stuck)
-		return OK;
-	enum status st = audit_answered(
-		db, p, s->id, sure ? p->taxa[e->top].id : 0, now_ms, &wants_expert, err);
+		st = is_out_of_reach(db, p, e, p->policy.audit_tau, &stuck, err);
+	if (st != OK || (!sure && !stuck))
+		return st;
+	st = audit_answered(db, p, s->id, sure ? p->taxa[e->top].id : 0, now_ms, &wants_expert, err);
 	if (st != OK)
 		return st;
 	if (wants_expert)
@@ -208,6 +226,7 @@ static enum status decide_open(struct db *db, const struct project *p, const str
 	const struct evidence *e, int64_t classification_id, int64_t now_ms, bool *drawn,
 	struct err *err)
 {
+	bool out_of_reach = false;
 	if (e->n_votes == 0 && s->n_cant_tell == 0)
 		return certificate_apply(db, p, s, now_ms, drawn, err);
 	if (is_sure(p, e, e->has_model ? 1 : p->policy.min_answers, p->policy.tau))
@@ -216,7 +235,10 @@ static enum status decide_open(struct db *db, const struct project *p, const str
 		return to_expert(db, p, s, "cap", classification_id, now_ms, err);
 	if (s->n_cant_tell >= p->policy.cant_tell)
 		return to_expert(db, p, s, "cant_tell", classification_id, now_ms, err);
-	return OK;
+	enum status st = is_out_of_reach(db, p, e, p->policy.tau, &out_of_reach, err);
+	return st == OK && out_of_reach
+		? to_expert(db, p, s, "out_of_reach", classification_id, now_ms, err)
+		: st;
 }
 
 static enum status count_cant_tell(struct db *db, int64_t subject_id, int *out, struct err *err)

@@ -6,6 +6,9 @@
 
 #include "project.h"
 
+/* As a volunteer: one of whom nothing is known, and who answers as people do on average. */
+enum { SKILL_AVERAGE = 0 };
+
 /*
  * Log-likelihood of one answer of a volunteer for every truth.
  * Shapes: log_theta_out [project->k], nats.

@@ -291,6 +291,20 @@ static void the_lowest_of_equals_wins(void **state)
 	assert_near("risk", consensus_risk((const double[]){.2, .4, .4}, 3), .6);
 }
 
+static void what_more_answers_can_reach_by_hand(void **state)
+{
+	(void)state;
+	static const double even[4] = {0}, two[4] = {0, 2, 2, 0}, answer[4] = {0, 2, 0, 0};
+	const struct correlation half = {.kappa = .5};
+	double a = (exp(1) + 2) / exp(2), b = (exp(.8) + 2) / exp(2.4); /* d = 2; d = 2.5 */
+	assert_near("none", consensus_reach(even, two, 2, answer, 1, 0, 4, half), 1);
+	assert_near("one", consensus_reach(even, two, 2, answer, 1, 1, 4, half), a / (1 + a));
+	assert_near("two", consensus_reach(even, two, 2, answer, 1, 2, 4, half), b / (1 + b));
+	static const double strong[2] = {0, 8}, weak[2] = {0, .1}; /* diluted: the first is best */
+	assert_near(
+		"diluted", consensus_reach(even, strong, 1, weak, 1, 5, 2, half), 1 / (1 + exp(8.1 / 1.5)));
+}
+
 /* ------------------------------------------------------------------------------ calibration */
 
 static void fits_and_applies_calibration(void **state)
@@ -570,6 +584,7 @@ int main(void)
 		cmocka_unit_test(turns_predictions_into_evidence),
 		cmocka_unit_test(an_unknown_class_gets_ratio_one),
 		cmocka_unit_test(the_lowest_of_equals_wins),
+		cmocka_unit_test(what_more_answers_can_reach_by_hand),
 		cmocka_unit_test(fits_and_applies_calibration),
 		cmocka_unit_test(the_fit_is_exact),
 		cmocka_unit_test(the_order_of_answers_does_not_matter),

@@ -48,10 +48,13 @@ static void disagreement_and_doubt_go_to_an_expert(void **state)
 	(void)state;
 	struct err err = {0};
 	struct project p = {0};
-	test_project_open(&t, 4, 1, 5, "{\"cap\": 6}");
+	/* After 1 and 2 another 1 would do (risk .23); it is a 3. */
+	test_project_open(&t, 4, 1, 5, "{\"cap\": 3, \"tau\": 0.3}");
 	int64_t s = t.first_subject;
-	for (int v = 0; v < 6; v++)
-		test_must_answer(&t, s, v, 1 + v % 3, 10);
+	for (int v = 0; v < 3; v++) {
+		assert_string_equal(test_text(&t, "state", s), "open");
+		test_must_answer(&t, s, v, 1 + v, 10);
+	}
 	assert_string_equal(test_text(&t, "state", s), "expert");
 	assert_string_equal(test_text(&t, "reason", s), "cap");
 	for (int v = 0; v < 3; v++)
@@ -69,6 +72,31 @@ static void disagreement_and_doubt_go_to_an_expert(void **state)
 	assert_string_equal(test_text(&t, "state", s + 1), "retired");
 	assert_string_equal(test_text(&t, "by", s + 1), "");
 	test_project_close(&t);
+}
+
+/* 1, 2 and three more of one mind: risk .0527 with what two taxa's answers are worth at the start (2.485 nats each). */
+static void what_people_cannot_settle_goes_to_an_expert_at_once(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *policy;
+		const char *state;
+	} rows[] = {
+		{"{\"cap\": 5, \"tau\": 0.052}", "expert"},
+		{"{\"cap\": 5, \"tau\": 0.053}", "open"},
+		{"{\"cap\": 6, \"tau\": 0.052}", "open"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		test_project_open(&t, 4, 1, 1, rows[i].policy);
+		int64_t s = t.first_subject;
+		test_must_answer(&t, s, 0, 1, 10);
+		assert_string_equal(test_text(&t, "state", s), "open");
+		test_must_answer(&t, s, 1, 2, 20);
+		assert_string_equal(test_text(&t, "state", s), rows[i].state);
+		if (strcmp(rows[i].state, "expert") == 0)
+			assert_string_equal(test_text(&t, "reason", s), "out_of_reach");
+		test_project_close(&t);
+	}
 }
 
 static void what_an_answer_may_not_be(void **state)
@@ -388,6 +416,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(people_alone_need_three_and_tau),
 		cmocka_unit_test(disagreement_and_doubt_go_to_an_expert),
+		cmocka_unit_test(what_people_cannot_settle_goes_to_an_expert_at_once),
 		cmocka_unit_test(what_an_answer_may_not_be),
 		cmocka_unit_test(late_answers_are_kept_and_not_counted),
 		cmocka_unit_test(undo_reopens_for_ten_minutes),

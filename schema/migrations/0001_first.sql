@@ -121,7 +121,7 @@ CREATE TABLE subject (
   label_id      INTEGER REFERENCES taxon(id),     -- the label in force; NULL: none
   p_label       REAL,                             -- its posterior when decided
   decided_by    TEXT CHECK (decided_by IN ('people', 'model', 'expert')),
-  reason        TEXT CHECK (reason IN ('risk', 'cap', 'cant_tell', 'certificate', 'audit', 'expert')),
+  reason        TEXT CHECK (reason IN ('risk', 'cap', 'out_of_reach', 'cant_tell', 'certificate', 'audit', 'expert')),
   decided_ms    INTEGER,
   policy_id     INTEGER REFERENCES policy(id),    -- in force when decided
   prediction_id INTEGER REFERENCES prediction(id), -- the model's evidence in use; NULL: none
