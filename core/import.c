@@ -179,12 +179,30 @@ static enum status plan_places(struct run *r, struct err *err)
 		if (st == OK && !r->places[r->n_places - 1].id)
 			learn_place(&r->places[r->n_places - 1], &r->list.items[i]);
 	}
-	for (size_t i = 0; st == OK && i < r->n_places; i++)
-		if (!r->places[i].zoned)
-			st = err_set(err, BAD_INPUT,
-				"deployment '%.60s' is new and nobody has said which zone its camera's clock "
-				"shows: add --utc-offset +03:00, say",
-				r->places[i].name);
+	return st;
+}
+
+static enum status no_zone(const struct place *place, struct err *err)
+{
+	return err_set(err, BAD_INPUT,
+		"deployment '%.60s' is new and nobody has said which zone its camera's clock shows: add "
+		"--utc-offset +03:00, say",
+		place->name);
+}
+
+/* The zone matters to new photographs: a folder that holds only known ones may come again without it. */
+static enum status check_zones(struct run *r, struct err *err)
+{
+	enum status st = OK;
+	for (size_t i = 0, at = 0; st == OK && i < r->list.n; i++) {
+		struct photo *photo = &r->list.items[i];
+		at += i > 0 && strcmp(photo->deployment, r->list.items[i - 1].deployment) != 0;
+		if (r->places[at].zoned || !photo_hash(photo))
+			continue;
+		st = photo_find(r->db, &r->project, photo, err);
+		if (st == OK && !photo->known)
+			st = no_zone(&r->places[at], err);
+	}
 	return st;
 }
 
@@ -193,6 +211,8 @@ static enum status store_place(struct run *r, struct place *place, struct err *e
 	struct place now = {.name = place->name};
 	if (place->id)
 		return OK;
+	if (!place->zoned)
+		return no_zone(place, err);
 	enum status st = find_place(r, &now, err);
 	if (st == OK && now.id &&
 		(now.utc_offset_s != place->utc_offset_s || now.clock_shift_s ||
@@ -226,8 +246,9 @@ static bool take_one(void *arg, size_t i)
 	pthread_mutex_lock(&t->mutex);
 	t->run->n_done++;
 	if (t->run->options->progress)
-		t->run->options->progress(
-			&(struct import_progress){t->deployment, t->run->n_done, (int64_t)t->run->list.n},
+		t->run->options->progress(&(struct import_progress){.deployment = t->deployment,
+									  .n_done = t->run->n_done,
+									  .n_total = (int64_t)t->run->list.n},
 			t->run->options->arg);
 	pthread_mutex_unlock(&t->mutex);
 	return !t->photos[i].fatal;
@@ -355,7 +376,7 @@ static enum status import_place(
 	for (size_t i = 0; i < n; i++)
 		set_times(&photos[i], place);
 	if (st == OK)
-		st = focus_photos(r->db, &r->project, place, photos, n, r->options->n_threads, err);
+		st = focus_photos(r->db, &r->project, place, photos, n, r->options, err);
 	if (st == OK)
 		st = photo_sync(db_dir(r->db), err);
 	if (st == OK)
@@ -425,6 +446,8 @@ enum status import_run(struct db *db, int64_t project_id, const struct import_op
 	result->n_files = (int64_t)r.list.n;
 	if (st == OK)
 		st = plan_places(&r, err);
+	if (st == OK)
+		st = check_zones(&r, err);
 	if (st == OK)
 		list_missing(&r);
 	size_t from = 0;

@@ -15,6 +15,8 @@
 struct import_progress {
 	const char *deployment;  /* in hand */
 	int64_t n_done, n_total; /* files of the whole import */
+	/* Of this deployment's, after its last was read: compared with their background so far, and all to be. Else 0. */
+	int64_t n_compared, n_to_compare;
 };
 
 struct import_problem {

@@ -196,6 +196,18 @@ static enum status render(struct photo *photo, const struct taking *taking, cons
 	return st;
 }
 
+bool photo_hash(struct photo *photo)
+{
+	struct photo probe = {.path = photo->path};
+	size_t n = 0;
+	uint8_t *bytes = read_all(&probe, &n);
+	if (!bytes)
+		return false;
+	crypto_hash_sha256(photo->sha256, bytes, n);
+	free(bytes);
+	return true;
+}
+
 void photo_take(struct photo *photo, const struct taking *taking)
 {
 	size_t n = 0;

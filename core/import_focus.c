@@ -125,8 +125,10 @@ static void settle(struct pool *pool, int n, int n_threads)
 	memmove(pool->items, pool->items + n, (size_t)pool->n * sizeof *pool->items);
 }
 
-static void look_at(const struct shot *shots, size_t n, const char *dir, int n_threads)
+static void look_at(const struct shot *shots, size_t n, const char *dir, const char *deployment,
+	const struct import_options *options)
 {
+	int n_threads = options->n_threads;
 	struct pool *pools = xcalloc(2, sizeof *pools); /* by day, by night */
 	struct small smalls[CHUNK];
 	for (size_t from = 0; from < n; from += CHUNK) {
@@ -142,6 +144,11 @@ static void look_at(const struct shot *shots, size_t n, const char *dir, int n_t
 		for (int k = 0; k < 2; k++)
 			if (pools[k].n >= POOL)
 				settle(&pools[k], STRETCH, n_threads);
+		if (options->progress)
+			options->progress(&(struct import_progress){.deployment = deployment,
+								  .n_compared = (int64_t)(from + n_chunk),
+								  .n_to_compare = (int64_t)n},
+				options->arg);
 	}
 	for (int k = 0; k < 2; k++)
 		settle(&pools[k], pools[k].n, n_threads);
@@ -195,7 +202,7 @@ static enum status add_old(struct db *db, const struct place *place, struct shot
 }
 
 enum status focus_photos(struct db *db, const struct project *project, const struct place *place,
-	struct photo *photos, size_t n, int n_threads, struct err *err)
+	struct photo *photos, size_t n, const struct import_options *options, struct err *err)
 {
 	struct shot *shots = NULL;
 	size_t n_shots = 0, room = 0;
@@ -217,7 +224,7 @@ enum status focus_photos(struct db *db, const struct project *project, const str
 	if (st == OK && n_shots > 0) {
 		qsort(shots, n_shots, sizeof *shots, by_time);
 		mark_near(shots, n_shots);
-		look_at(shots, n_shots, db_dir(db), n_threads);
+		look_at(shots, n_shots, db_dir(db), place->name, options);
 	}
 	free(shots);
 	return st;

@@ -67,6 +67,9 @@ struct taking {
  */
 void photo_take(struct photo *photo, const struct taking *taking);
 
+/* Only photo->sha256, of a file that can be read: false where it cannot, which photo_take will say. */
+bool photo_hash(struct photo *photo);
+
 /* Takes away what imports that were killed left half written. */
 void parts_sweep(const char *dir);
 
@@ -81,7 +84,8 @@ enum status photo_find(
  * Errors: FAULT a table that cannot be read. A rendition that cannot be read is passed over.
  */
 enum status focus_photos(struct db *db, const struct project *project, const struct place *place,
-	struct photo *photos, size_t n, int n_threads, struct err *err) MUST_CHECK;
+	struct photo *photos, size_t n, const struct import_options *options,
+	struct err *err) MUST_CHECK;
 
 /* Puts what was written to disk. Errors: FULL, FAULT. */
 enum status photo_sync(const char *dir, struct err *err) MUST_CHECK;

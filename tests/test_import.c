@@ -96,6 +96,17 @@ static void the_clock_needs_a_zone(void **state)
 	import_photo(w, "D/b.jpg", 3 * 3600);
 	import_well(w);
 	IS(2, "SELECT count(*) FROM media WHERE taken_ms = %lld OR file_name = 'D/a.jpg'", T0);
+	/* nor is one whose photographs are all known, but with a new one among them it is */
+	char from[100], to[100];
+	snprintf(from, sizeof from, "%s/D", w->photos);
+	snprintf(to, sizeof to, "%s/E", w->photos);
+	assert_int_equal(rename(from, to), 0);
+	import_well(w);
+	assert_int_equal(w->result.n_same, 2);
+	IS(1, "SELECT count(*) FROM deployment");
+	import_photo(w, "E/new.jpg", 4 * 3600);
+	assert_int_equal(import_again(w), BAD_INPUT);
+	assert_non_null(strstr(w->err.text, "'E'"));
 }
 
 static void gaps(void **state)

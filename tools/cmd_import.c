@@ -22,15 +22,22 @@ static void show(const struct import_progress *p, void *arg)
 	struct view *v = arg;
 	int64_t now = now_ms();
 	double seconds = (double)(now - v->begun_ms) / 1000;
+	if (p->n_to_compare) { /* on a terminal: next to nothing to say elsewhere */
+		if (v->terminal && now - v->shown_ms >= 200) {
+			v->shown_ms = now;
+			fprintf(stderr, "\r%s: %lld of %lld compared with their background \033[K",
+				p->deployment, (long long)p->n_compared, (long long)p->n_to_compare);
+		}
+		return;
+	}
 	double rate = seconds > 0 ? (double)p->n_done / seconds : 0;
 	if (v->terminal) {
 		if (now - v->shown_ms < 200 && p->n_done < p->n_total)
 			return;
 		v->shown_ms = now;
 		double left = rate > 0 ? (double)(p->n_total - p->n_done) / rate : 0;
-		fprintf(stderr, "\r%lld of %lld photographs, %.0f a second, %d:%02d left \033[K%s",
-			(long long)p->n_done, (long long)p->n_total, rate, (int)left / 60, (int)left % 60,
-			p->n_done == p->n_total ? "\n" : "");
+		fprintf(stderr, "\r%lld of %lld photographs, %.0f a second, %d:%02d left \033[K",
+			(long long)p->n_done, (long long)p->n_total, rate, (int)left / 60, (int)left % 60);
 	} else if (strncmp(v->deployment, p->deployment, sizeof v->deployment - 1) != 0) {
 		snprintf(v->deployment, sizeof v->deployment, "%s", p->deployment);
 		fprintf(stderr, "deployment %s: photograph %lld of %lld, %.0f a second\n", p->deployment,
@@ -94,6 +101,8 @@ static int run(const char *dir, const char *slug, struct import_options *o, bool
 	if (st == OK)
 		st = import_run(db, id, o, &result, &err);
 	db_close(db);
+	if (view.shown_ms)
+		fputc('\n', stderr);
 	int code = EXIT_DONE;
 	if (st != OK && result.manifest_errors && result.manifest_errors[0])
 		code = refuse(&result, o->manifest);
