@@ -11,14 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status find_audit(struct db *db, int64_t subject_id, const char *state,
-	int64_t *certificate_id, int64_t *model_label_id, struct err *err)
+struct found {
+	int64_t certificate_id, model_label_id, truth_id; /* the truth: 0 while it is not done */
+};
+
+static enum status find_audit(
+	struct db *db, int64_t subject_id, const char *state, struct found *out, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_AUDIT_OF, &row, err, "is", subject_id, state);
 	if (st == OK) {
-		*certificate_id = col_int(row, 0);
-		*model_label_id = col_int(row, 1);
+		*out = (struct found){col_int(row, 0), col_int(row, 1), col_int(row, 2)};
 		db_done(row);
 	}
 	return st;
@@ -27,19 +30,18 @@ static enum status find_audit(struct db *db, int64_t subject_id, const char *sta
 enum status audit_answered(struct db *db, const struct project *p, int64_t subject_id,
 	int64_t crowd_label_id, int64_t now_ms, bool *wants_expert, struct err *err)
 {
-	int64_t certificate_id = 0;
-	int64_t model_label_id = 0;
+	struct found audit = {0};
 	double u = 0;
-	enum status st = find_audit(db, subject_id, "crowd", &certificate_id, &model_label_id, err);
+	enum status st = find_audit(db, subject_id, "crowd", &audit, err);
 	*wants_expert = crowd_label_id == 0;
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
-	st = draw_uniform(db, "expert", certificate_id, subject_id, &u, err);
+	st = draw_uniform(db, "expert", audit.certificate_id, subject_id, &u, err);
 	if (st != OK)
 		return st;
-	*wants_expert = crowd_label_id != model_label_id || u < p->policy.expert_share;
+	*wants_expert = crowd_label_id != audit.model_label_id || u < p->policy.expert_share;
 	const int64_t *crowd = crowd_label_id ? &crowd_label_id : NULL;
-	return db_run(db, Q_AUDIT_SET, err, "iisIII", subject_id, certificate_id,
+	return db_run(db, Q_AUDIT_SET, err, "iisIII", subject_id, audit.certificate_id,
 		*wants_expert ? "expert" : "done", crowd, *wants_expert ? NULL : crowd,
 		*wants_expert ? NULL : &now_ms);
 }
@@ -47,14 +49,13 @@ enum status audit_answered(struct db *db, const struct project *p, int64_t subje
 enum status audit_judged(
 	struct db *db, int64_t subject_id, int64_t taxon_id, int64_t now_ms, struct err *err)
 {
-	int64_t certificate_id = 0;
-	int64_t model_label_id = 0;
-	enum status st = find_audit(db, subject_id, "expert", &certificate_id, &model_label_id, err);
+	struct found audit = {0};
+	enum status st = find_audit(db, subject_id, "expert", &audit, err);
 	if (st == NOT_FOUND) /* an expert may come before people are done */
-		st = find_audit(db, subject_id, "crowd", &certificate_id, &model_label_id, err);
+		st = find_audit(db, subject_id, "crowd", &audit, err);
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
-	return db_run(db, Q_AUDIT_JUDGE, err, "iisIi", subject_id, certificate_id,
+	return db_run(db, Q_AUDIT_JUDGE, err, "iisIi", subject_id, audit.certificate_id,
 		taxon_id ? "done" : "void", taxon_id ? &taxon_id : NULL, now_ms);
 }
 
@@ -144,12 +145,12 @@ static enum status settle_deployment(struct db *db, const struct project *p, int
 enum status audit_settle(
 	struct db *db, const struct project *p, int64_t subject_id, int64_t now_ms, struct err *err)
 {
-	int64_t id = 0;
-	int64_t unused = 0;
+	struct found audit = {0};
 	struct subject s;
 	struct stmt *row = NULL;
 	struct counts c = {0};
-	enum status st = find_audit(db, subject_id, "done", &id, &unused, err);
+	enum status st = find_audit(db, subject_id, "done", &audit, err);
+	const int64_t id = audit.certificate_id;
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
 	st = db_one(db, Q_CERTIFICATE_GET, &row, err, "i", id);
@@ -176,6 +177,8 @@ enum status audit_settle(
 	}
 	if (probation && holds(p, c.k_shadow, c.n_shadow, c.waiting, alpha, delta))
 		return end_probation(db, p, id, now_ms, err);
+	if (probation && audit.truth_id != audit.model_label_id)
+		return certificate_draw_more(db, p, c.k_shadow, err);
 	st = subject_load(db, subject_id, &s, err);
 	return st == OK ? settle_deployment(db, p, id, s.deployment_id, alpha, delta, now_ms, err) : st;
 }

@@ -106,6 +106,21 @@ double cs_lower(int k, int n, double delta)
 	return (low + high) / 2;
 }
 
+int cs_enough(int k, double p, double delta)
+{
+	enum { MOST = 1000000 };
+	int low = k, high = k + 1; /* low does not suffice */
+	while (high < MOST && !(cs_upper(k, high, delta) < p)) {
+		low = high;
+		high *= 2;
+	}
+	while (high - low > 1 && low < MOST) {
+		int middle = low + (high - low) / 2;
+		*(cs_upper(k, middle, delta) < p ? &high : &low) = middle;
+	}
+	return high < MOST ? high : MOST;
+}
+
 struct trial {
 	double confidence;
 	int n_wrong; /* after sorting: among this one and all more confident ones */

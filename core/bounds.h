@@ -29,6 +29,11 @@ double cs_upper(int k, int n, double delta);
 double cs_lower(int k, int n, double delta);
 
 /*
+ * The fewest trials in which k errors leave cs_upper below p: 63 for no error, p .068 and delta .05. Capped at a million.
+ */
+int cs_enough(int k, double p, double delta);
+
+/*
  * The lowest confidence from which auto-labels are wrong at most alpha of the time, with
  * probability 1 - delta, by fixed-sequence exact tests over the most confident gold. Equal
  * confidences share one test and one side of the threshold. Shapes: confidence, wrong [n]; a random

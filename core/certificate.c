@@ -162,13 +162,14 @@ static enum status in_force(
 }
 
 /*
- * The share drawn of n that will be auto-labelled: enough that `audits` are reached but for bad luck of three standard
- * deviations; on a closed set of photographs too few drawn would leave it on probation for ever.
+ * The share drawn of n that would be auto-labelled: enough that a probation with n_errors so far can end (audit.c) but for
+ * bad luck of three standard deviations; on a closed set of photographs too few drawn would leave it on probation for ever.
  */
-static double share_drawn(const struct policy *policy, double n)
+static double share_drawn(
+	const struct policy *policy, double alpha, double delta, int n_errors, double n)
 {
-	double wanted = policy->audits + 3 * sqrt(policy->audits);
-	return fmin(1, fmax(policy->audit_rate, wanted / fmax(n, 1)));
+	double wanted = fmax(policy->audits, cs_enough(n_errors, 2 * alpha, delta));
+	return fmin(1, fmax(policy->audit_rate, (wanted + 3 * sqrt(wanted)) / fmax(n, 1)));
 }
 
 /* Where only gold may have been predicted yet: as many are sure as of all n_gold. */
@@ -179,16 +180,14 @@ static enum status audit_rate(struct db *db, const struct project *p, const stru
 	enum status st = db_one(db, Q_SUBJECT_N_UNTOUCHED, &row, err, "i", p->id);
 	if (st != OK)
 		return st;
-	*rate = share_drawn(&p->policy, (double)col_int(row, 0) * t->n_above / n_gold);
+	*rate = share_drawn(&p->policy, p->policy.alpha, p->policy.delta, 0,
+		(double)col_int(row, 0) * t->n_above / n_gold);
 	db_done(row);
 	return OK;
 }
 
-/*
- * When more has been predicted: fewer may be sure than the gold had promised. Draws go by a hash below the rate, so that a
- * higher one only adds to them.
- */
-static enum status raise_rate(struct db *db, const struct project *p, struct err *err)
+enum status certificate_draw_more(
+	struct db *db, const struct project *p, int n_errors, struct err *err)
 {
 	struct certificate c = {0};
 	struct calibration k = {0};
@@ -207,7 +206,7 @@ static enum status raise_rate(struct db *db, const struct project *p, struct err
 		db, Q_CERTIFICATE_N_SURE, &row, err, "iid", c.id, c.model_id, 1 / (1 + exp(-logodds)));
 	if (st != OK)
 		return st;
-	double rate = share_drawn(&p->policy, (double)col_int(row, 0));
+	double rate = share_drawn(&p->policy, c.alpha, c.delta, n_errors, (double)col_int(row, 0));
 	db_done(row);
 	if (rate <= c.audit_rate)
 		return OK;
@@ -277,7 +276,7 @@ enum status certificate_renew(
 	if (st == OK)
 		st = is_current(db, p, n_gold, &current, err);
 	if (st == OK && current)
-		st = raise_rate(db, p, err);
+		st = certificate_draw_more(db, p, 0, err);
 	if (st == OK && !current) {
 		st = fit(gold, n, &c, err);
 		if (st == OK)

@@ -19,6 +19,14 @@ enum status certificate_renew(
 	struct db *db, const struct project *project, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
+ * The certificate on probation: draws more shadow audits where those of today cannot end it. Fewer predictions may be sure
+ * than the gold had promised, and after n_errors more audits are needed. Draws go by a hash below a rate, so that a higher
+ * one only adds to them.
+ */
+enum status certificate_draw_more(
+	struct db *db, const struct project *project, int n_errors, struct err *err) MUST_CHECK;
+
+/*
  * An open subject without answers: auto-labels it, or draws it for an audit (*drawn: it is to be answered blind from now
  * on), or both, where the certificate in force says so.
  */

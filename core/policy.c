@@ -48,7 +48,7 @@ struct policy policy_default(void)
 		.min_answers = 3,
 		.auto_label = true,
 		.audit_rate = 0.02,
-		.audits = 150,
+		.audits = 64,
 		.expert_share = 0.1,
 		.auto_weight = 0.2,
 		.lease_s = 900,

@@ -21,7 +21,7 @@ struct policy {
 	int min_answers;   /* where there is no model's evidence */
 	bool auto_label;   /* false: certificates are issued, nothing is labelled by them */
 	double audit_rate; /* least share of auto-labelled subjects drawn blind */
-	int audits;        /* audits that end a probation, and are aimed at afterwards */
+	int audits;        /* least audits that end a probation, and are aimed at afterwards */
 	double
 		expert_share; /* of audits where people agree with the model, sent to an expert all the same */
 	double auto_weight; /* weight of an auto-label in training, against 1 for people's */

@@ -91,6 +91,25 @@ static void errors_that_revoke(void **state)
 		assert_int_equal(cs_lower(rows[i].k, rows[i].n, .05) > .034, rows[i].revokes);
 }
 
+static void as_many_trials_as_suffice(void **state)
+{
+	(void)state;
+	static const struct {
+		int k;
+		double p, delta;
+		int n;
+	} rows[] = {{0, .068, .05, 63}, {1, .068, .05, 99}, {2, .068, .05, 129}, {4, .068, .05, 183},
+		{0, .02, .05, 283}, {3, .5, .01, 21}, {0, 0, .05, 1000000}};
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		int n = cs_enough(rows[i].k, rows[i].p, rows[i].delta);
+		assert_int_equal(n, rows[i].n);
+		if (rows[i].p > 0) {
+			assert_true(cs_upper(rows[i].k, n, rows[i].delta) < rows[i].p);
+			assert_true(cs_upper(rows[i].k, n - 1, rows[i].delta) >= rows[i].p);
+		}
+	}
+}
+
 static void a_meaningless_delta_promises_nothing(void **state)
 {
 	(void)state;
@@ -247,6 +266,7 @@ int main(void)
 		cmocka_unit_test(binomial_tails),
 		cmocka_unit_test(bounds_meet_their_anchors),
 		cmocka_unit_test(errors_that_revoke),
+		cmocka_unit_test(as_many_trials_as_suffice),
 		cmocka_unit_test(a_meaningless_delta_promises_nothing),
 		cmocka_unit_test(the_ends_are_in_order),
 		cmocka_unit_test(thresholds_by_hand),

@@ -172,7 +172,7 @@ static void a_certificate_begins_on_probation_and_labels_after_shadow_audits(voi
 		test_real(&t, "SELECT min(risk) FROM subject WHERE state = 'open' AND blind = 0") < 0.01);
 	assert_int_equal(test_sql(&t, "SELECT count(*) FROM subject WHERE decided_by = 'model'"), 0);
 	int64_t n_shadow = test_sql(&t, "SELECT count(*) FROM audit WHERE kind = 'shadow'");
-	assert_true(n_shadow > 150 && n_shadow < 220); /* 187 of 375 expected, so that 150 are done */
+	assert_true(n_shadow > 64 && n_shadow < 120); /* 88 of 375 expected, so that 64 are done */
 	assert_int_equal(test_sql(&t, "SELECT count(*) FROM subject WHERE blind = 1"), n_shadow);
 	/* They come before everything else, as subjects of which nothing is known. */
 	assert_true(test_real(&t, "SELECT min(priority) FROM subject WHERE blind = 1") >
@@ -199,7 +199,7 @@ static void a_certificate_begins_on_probation_and_labels_after_shadow_audits(voi
 		test_sql(&t, "SELECT count(*) FROM subject WHERE decided_by = 'model' AND label_id = %d",
 			(int)t.taxa[0]),
 		0);
-	/* The 150 that are wanted came on probation: from now on one in fifty is drawn. */
+	/* The 64 that are wanted came on probation: from now on one in fifty is drawn. */
 	assert_true(test_sql(&t, "SELECT count(*) FROM audit WHERE kind = 'audit'") < 25);
 	assert_true(
 		test_real(&t, "SELECT coalesce(max(p_draw), 0) FROM audit WHERE kind = 'audit'") <= 0.02);
@@ -366,7 +366,7 @@ static void a_model_is_not_heard_on_what_it_was_trained_on(void **state)
 static void gold_predicted_first_draws_no_more_audits(void **state)
 {
 	(void)state;
-	draw_gold(NULL);
+	draw_gold("{\"audits\": 150}");
 	label_gold();
 	test_model(&t, 4);
 	predict(true, false, 3);
@@ -381,7 +381,7 @@ static void gold_predicted_first_draws_no_more_audits(void **state)
 static void a_replaced_certificate_asks_nothing(void **state)
 {
 	(void)state;
-	with_certificate(NULL, false);
+	with_certificate("{\"audits\": 150}", false);
 	assert_true(test_sql(&t, "SELECT count(*) FROM audit WHERE state = 'crowd'") > 150);
 	test_model(&t, 4);
 	predict(true, false, 20);
@@ -402,7 +402,7 @@ static void a_replaced_certificate_asks_nothing(void **state)
 static void fewer_sure_predictions_are_drawn_more_often(void **state)
 {
 	(void)state;
-	draw_gold(NULL);
+	draw_gold("{\"audits\": 150}");
 	label_gold();
 	test_model(&t, 4);
 	predict(true, false, 3);
@@ -458,7 +458,7 @@ static void what_is_never_labelled_does_not_dilute_the_promise(void **state)
 static void disagreements_that_wait_keep_probation(void **state)
 {
 	(void)state;
-	with_certificate("{\"expert_share\": 0}", false);
+	with_certificate("{\"expert_share\": 0, \"audits\": 150}", false);
 	for (int i = 0; i < 15; i++) {
 		int64_t s = test_sql(
 			&t, "SELECT id FROM subject WHERE blind = 1 AND state = 'open' ORDER BY id LIMIT 1");
@@ -469,6 +469,28 @@ static void disagreements_that_wait_keep_probation(void **state)
 	answer_blind(true, 11);
 	assert_true(test_sql(&t, "SELECT count(*) FROM audit WHERE state = 'done'") >= 150);
 	assert_int_equal(test_sql(&t, "SELECT count(*) FROM certificate WHERE state = 'probation'"), 1);
+	test_project_close(&t);
+}
+
+/* After an error 63 audits suffice no more: 99 do, and so many are drawn, or the probation would never end. */
+static void an_error_on_probation_draws_more(void **state)
+{
+	(void)state;
+	with_certificate("{\"expert_share\": 0}", false);
+	int64_t n_before = test_sql(&t, "SELECT count(*) FROM audit");
+	assert_true(n_before > 64 && n_before < 120);
+	int64_t first = test_sql(&t, "SELECT min(id) FROM subject WHERE blind = 1");
+	test_sql(&t, "UPDATE subject SET blind = 0 WHERE id > %d", (int)first); /* hidden from */
+	answer_blind(false, 10);
+	test_sql(&t,
+		"UPDATE subject SET blind = 1 WHERE id IN (SELECT subject_id FROM audit WHERE state = "
+		"'crowd')");
+	sweep(11);
+	int64_t n_after = test_sql(&t, "SELECT count(*) FROM audit");
+	assert_true(n_after > n_before + 20 && n_after < 175); /* 129 of 375 expected */
+	answer_blind(true, 12);
+	assert_true(test_sql(&t, "SELECT count(*) FROM audit WHERE state = 'done'") >= 99);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM certificate WHERE state = 'active'"), 1);
 	test_project_close(&t);
 }
 
@@ -559,6 +581,7 @@ int main(void)
 		cmocka_unit_test(the_last_gold_brings_the_certificate),
 		cmocka_unit_test(what_is_never_labelled_does_not_dilute_the_promise),
 		cmocka_unit_test(disagreements_that_wait_keep_probation),
+		cmocka_unit_test(an_error_on_probation_draws_more),
 		cmocka_unit_test(a_label_keeps_what_it_was_decided_with),
 		cmocka_unit_test(another_promise_needs_another_certificate),
 		cmocka_unit_test(a_model_that_comes_back_gets_a_certificate_again),

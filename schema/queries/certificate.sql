@@ -57,7 +57,7 @@ INSERT INTO audit (subject_id, certificate_id, kind, p_draw, model_label_id, dra
 ON CONFLICT (subject_id, certificate_id) DO NOTHING;
 
 -- name: audit_of
-SELECT certificate_id, model_label_id FROM audit WHERE subject_id = ?1 AND state = ?2 ORDER BY certificate_id DESC LIMIT 1;
+SELECT certificate_id, model_label_id, truth_id FROM audit WHERE subject_id = ?1 AND state = ?2 ORDER BY certificate_id DESC LIMIT 1;
 
 -- name: audit_last
 SELECT a.certificate_id FROM audit a JOIN certificate c ON c.id = a.certificate_id
