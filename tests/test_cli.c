@@ -123,6 +123,8 @@ static const struct row {
 	{"project add $D $F/text.jpg", 1, "text.jpg:1"},
 	{"project add $D $F/p.json", 1, "'p' already"},
 	{"policy set $D p $F/policy.json", 1, "alpha"},
+	{"policy set $D p $F/policy.json --dry-run", 1, "alpha"},
+	{"policy set $D p $F/policy.json --json", 2, "--dry-run"},
 	{"simulate --stream $F/p.json --tau .1", 1, "p.json:1"},
 	{"model import $D p $F/garbage.safetensors", 1, "garbage.safetensors: no safetensors file"},
 	{"model import $D p $F/other.safetensors", 1, "other.safetensors"},

@@ -1,11 +1,13 @@
-/* topi policy show|set: the rules a project decides by. */
+/* topi policy show|set: the rules a project decides by, and what other rules would change. */
 #include "commands.h"
-#include "prediction.h"
-#include "project.h"
+#include "policy_change.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print(const struct policy *policy)
 {
@@ -33,53 +35,139 @@ static int show(const char *dir, const char *slug)
 	return st == OK ? EXIT_DONE : cmd_fail(&err);
 }
 
+static enum status read_rules(const char *file, json_t **out, struct err *err)
+{
+	json_error_t at;
+	*out = json_load_file(file, JSON_REJECT_DUPLICATES, &at);
+	if (!*out && at.line > 0)
+		return err_set(err, BAD_INPUT, "%.80s:%d: %.80s", file, at.line, at.text);
+	if (!*out)
+		return err_set(err, BAD_INPUT, "%.150s", at.text);
+	json_object_del(*out, "version"); /* `show` prints it */
+	return OK;
+}
+
 /* A new version from the one in force; open subjects are decided again under it by the server (or the next command). */
-static int set(const char *dir, const char *slug, const char *file)
+static enum status change(
+	struct db *db, int64_t id, const json_t *rules, struct policy *policy, struct err *err)
+{
+	enum status st = db_begin(db, err);
+	if (st == OK)
+		st = policy_get(db, id, policy, err);
+	if (st == OK)
+		st = policy_parse(rules, *policy, policy, err);
+	if (st == OK)
+		st = policy_change(db, id, policy, now_ms(), err);
+	return st == OK ? db_commit(db, err) : st;
+}
+
+static void print_preview(const struct policy_preview *v, bool json)
+{
+	int64_t n_same = 0, n_changed = 0;
+	json_t *changes = json_array();
+	for (int from = 0; from < N_OUTCOMES; from++)
+		for (int to = 0; to < N_OUTCOMES; to++) {
+			*(from == to ? &n_same : &n_changed) += v->n[from][to];
+			if (from != to && v->n[from][to])
+				json_array_append_new(changes,
+					json_pack("{ss ss sI}", "from", outcome_name((enum outcome)from), "to",
+						outcome_name((enum outcome)to), "n", (json_int_t)v->n[from][to]));
+		}
+	json_t *out = json_pack("{sI sI sI sI so}", "same", (json_int_t)n_same, "changed",
+		(json_int_t)n_changed, "audits", (json_int_t)v->n_audits, "relabelled",
+		(json_int_t)v->n_relabelled, "changes", changes);
+	if (json) {
+		json_dumpf(out, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		size_t i;
+		json_t *c;
+		printf("%lld subjects would change, %lld would not; nothing was changed\n",
+			(long long)n_changed, (long long)n_same);
+		json_array_foreach(changes, i, c) printf("  %8lld  from %s to %s\n",
+			(long long)json_integer_value(json_object_get(c, "n")),
+			json_string_value(json_object_get(c, "from")),
+			json_string_value(json_object_get(c, "to")));
+		printf("  %8lld  would be drawn for blind audits\n", (long long)v->n_audits);
+	}
+	json_decref(out);
+}
+
+/* On a copy of the database beside the others' temporary files, so that nobody waits. */
+static enum status preview(
+	struct db *db, int64_t id, const json_t *rules, bool json, struct err *err)
+{
+	const char *tmp = getenv("TMPDIR");
+	char dir[300], file[320];
+	struct db *copy = NULL;
+	struct policy policy;
+	struct policy_preview result;
+	snprintf(dir, sizeof dir, "%s/topi-policy.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return err_set(err, FAULT, "%.100s: %s", dir, strerror(errno));
+	snprintf(file, sizeof file, "%s/topi.db", dir);
+	enum status st = policy_get(db, id, &policy, err);
+	if (st == OK)
+		st = policy_parse(rules, policy, &policy, err);
+	if (st == OK)
+		st = db_backup(db, file, err);
+	if (st == OK)
+		st = db_open(dir, DB_WRITE, &copy, err);
+	if (st == OK)
+		st = policy_preview(copy, id, &policy, now_ms(), &result, err);
+	db_close(copy);
+	static const char *const names[] = {"topi.db", "topi.db-wal", "topi.db-shm", "embeddings.db",
+		"embeddings.db-wal", "embeddings.db-shm"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(file, sizeof file, "%s/%s", dir, names[i]);
+		unlink(file);
+	}
+	rmdir(dir);
+	if (st == OK)
+		print_preview(&result, json);
+	return st;
+}
+
+static int set(const char *dir, const char *slug, const char *file, bool dry_run, bool json)
 {
 	struct err err = {0};
 	struct db *db = NULL;
 	int64_t id = 0;
 	struct policy policy;
-	json_error_t at;
-	json_t *rules = json_load_file(file, JSON_REJECT_DUPLICATES, &at);
-	if (!rules) {
-		if (at.line > 0)
-			err_set(&err, BAD_INPUT, "%.80s:%d: %.80s", file, at.line, at.text);
-		else
-			err_set(&err, BAD_INPUT, "%.150s", at.text);
-		return cmd_fail(&err);
-	}
-	json_object_del(rules, "version"); /* `show` prints it */
-	enum status st = db_open(dir, DB_WRITE, &db, &err);
+	json_t *rules = NULL;
+	enum status st = read_rules(file, &rules, &err);
 	if (st == OK)
-		st = db_begin(db, &err);
+		st = db_open(dir, DB_WRITE, &db, &err);
 	if (st == OK)
 		st = project_find(db, slug, &id, &err);
 	if (st == OK)
-		st = policy_get(db, id, &policy, &err);
-	if (st == OK)
-		st = policy_parse(rules, policy, &policy, &err);
-	if (st == OK)
-		st = policy_put(db, id, &policy, now_ms(), &err);
-	if (st == OK)
-		st = db_run(db, Q_PROJECT_MARK_SWEEP, &err, "i", id);
-	if (st == OK) /* another promise needs another certificate */
-		st = prediction_settle(db, id, now_ms(), &err);
-	if (st == OK)
-		st = db_commit(db, &err);
+		st = dry_run ? preview(db, id, rules, json, &err) : change(db, id, rules, &policy, &err);
 	json_decref(rules);
 	db_close(db);
 	if (st != OK)
 		return cmd_fail(&err);
-	print(&policy);
+	if (!dry_run)
+		print(&policy);
 	return EXIT_DONE;
 }
 
 int cmd_policy(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "show") == 0)
-		return show(argv[2], argv[3]);
-	if (argc == 5 && strcmp(argv[1], "set") == 0)
-		return set(argv[2], argv[3], argv[4]);
-	return cmd_usage("policy show DIR PROJECT, or policy set DIR PROJECT FILE.json");
+	static const struct option options[] = {
+		{"dry-run", no_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'}, {0}};
+	bool dry_run = false, json = false;
+	int c;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return EXIT_USAGE;
+		*(c == 'd' ? &dry_run : &json) = true;
+	}
+	char **rest = argv + optind;
+	int n = argc - optind;
+	if (n == 3 && strcmp(rest[0], "show") == 0 && !dry_run)
+		return show(rest[1], rest[2]); /* it is JSON as it is */
+	if (n == 4 && strcmp(rest[0], "set") == 0 && (dry_run || !json))
+		return set(rest[1], rest[2], rest[3], dry_run, json);
+	return cmd_usage(
+		"policy show DIR PROJECT, or policy set DIR PROJECT FILE.json [--dry-run [--json]]");
 }

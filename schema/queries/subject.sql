@@ -59,3 +59,6 @@ WHERE subject_id = ?1 AND answer = 'cant_tell' AND expert = 0 AND counted = 1 AN
 
 -- name: vote_set_credited
 UPDATE classification SET credited = 1 WHERE id = ?1;
+
+-- name: subject_fates
+SELECT state, decided_by, label_id, blind FROM subject WHERE project_id = ?1 ORDER BY id;
