@@ -2,6 +2,7 @@
 #include "classification.h"
 
 #include "label.h"
+#include "plant.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ void uuid_format(const uint8_t u[16], char out[37])
 
 struct stored {
 	int64_t id, volunteer_id, subject_id, created_ms;
-	bool counted, superseded, undone, expert;
+	bool counted, superseded, undone, expert, planted;
 };
 
 static enum status find_stored(
@@ -57,6 +58,7 @@ static enum status find_stored(
 		.superseded = col_int(row, 5) != 0,
 		.created_ms = col_int(row, 6),
 		.expert = col_int(row, 7) != 0,
+		.planted = col_int(row, 8) != 0,
 	};
 	db_done(row);
 	return OK;
@@ -88,7 +90,8 @@ static enum status check_answer(
 	return OK;
 }
 
-static enum status check_given(struct db *db, const struct classification *c, struct err *err)
+static enum status check_given(
+	struct db *db, const struct classification *c, bool *planted, struct err *err)
 {
 	bool there = false;
 	struct stmt *row = NULL;
@@ -99,24 +102,27 @@ static enum status check_given(struct db *db, const struct classification *c, st
 		return err_set(err, CONFLICT,
 			"subject %lld has an answer of yours already: undo that one first",
 			(long long)c->subject_id);
-	if (st == OK) {
+	if (st == OK)
 		st = db_one(db, Q_TASK_GIVEN, &row, err, "ii", c->subject_id, c->volunteer_id);
-		st = exists(row, st, &there);
-	}
-	if (st == OK && !there)
+	if (st == NOT_FOUND)
 		return err_set(err, DENIED, "subject %lld was not given to you: ask for the next one",
 			(long long)c->subject_id);
+	if (st == OK) {
+		*planted = col_int(row, 0) != 0 && !c->expert;
+		db_done(row);
+	}
 	return st;
 }
 
 static enum status insert(struct db *db, const struct project *p, const struct subject *s,
-	const struct classification *c, bool counted, int64_t now_ms, int64_t *id, struct err *err)
+	const struct classification *c, bool counted, bool planted, int64_t now_ms, int64_t *id,
+	struct err *err)
 {
 	const int64_t *heard = s->prediction_id && !s->blind ? &s->prediction_id : NULL;
-	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIi", c->uuid, (size_t)16,
+	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIii", c->uuid, (size_t)16,
 		p->id, s->id, c->volunteer_id, c->answer == ANSWER_TAXA ? "taxa" : "cant_tell",
 		(int64_t)counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, heard,
-		c->duration_ms, now_ms);
+		c->duration_ms, now_ms, (int64_t)planted);
 	*id = db_last_id(db);
 	if (st == OK && c->answer == ANSWER_TAXA)
 		st = db_run(db, Q_ANNOTATION_ADD, err, "iiI", *id, c->taxon_id, c->count);
@@ -131,18 +137,22 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	struct subject s;
 	int class = -1;
 	int64_t id = 0;
+	bool planted = false;
 	enum status st = subject_load(db, c->subject_id, &s, err);
 	if (st == OK && s.project_id != p->id)
 		return err_set(err, NOT_FOUND, "the project has no subject %lld", (long long)c->subject_id);
 	if (st == OK)
 		st = check_answer(p, c, &class, err);
 	if (st == OK)
-		st = check_given(db, c, err);
+		st = check_given(db, c, &planted, err);
 	if (st != OK)
 		return st;
-	out->counted = c->expert ? s.state == SUBJECT_EXPERT : s.state == SUBJECT_OPEN;
-	st = insert(db, p, &s, c, out->counted, now_ms, &id, err);
-	if (st != OK || !out->counted)
+	bool counted = c->expert ? s.state == SUBJECT_EXPERT : s.state == SUBJECT_OPEN && !planted;
+	out->counted = counted || planted;
+	st = insert(db, p, &s, c, counted, planted, now_ms, &id, err);
+	if (st == OK && planted)
+		return plant_answered(db, p, s.id, c->volunteer_id, id, class, &out->truth_id, err);
+	if (st != OK || !counted)
 		return st;
 	return c->expert ? label_by_expert(db, p, s.id, class, c->volunteer_id, id, now_ms, err)
 					 : label_decide(db, p, s.id, id, now_ms, err);
@@ -159,7 +169,8 @@ enum status classification_add(struct db *db, const struct classification *c, in
 		if (stored.volunteer_id != c->volunteer_id || stored.subject_id != c->subject_id ||
 			stored.undone)
 			return err_set(err, DENIED, "this UUID names another answer: make a new one");
-		*out = (struct classification_result){.counted = stored.counted, .replay = true};
+		*out = (struct classification_result){
+			.counted = stored.counted || stored.planted, .replay = true};
 		return OK;
 	}
 	if (st == NOT_FOUND)
@@ -182,6 +193,8 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 	db_done(row);
 	if (far_back)
 		return err_set(err, CONFLICT, "only the last %d answers can be undone", UNDO_LAST);
+	if (old->planted)
+		return OK;
 	if (s->state == SUBJECT_RETIRED && now_ms - s->decided_ms > UNDO_AFTER_RETIREMENT_MS)
 		return err_set(err, CONFLICT, "the subject was decided more than 10 minutes ago");
 	if (old->expert || (s->state == SUBJECT_RETIRED && strcmp(s->decided_by, "people") != 0))
@@ -194,9 +207,9 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 static enum status undo(struct db *db, const struct project *p, const struct subject *s,
 	const struct stored *old, const uint8_t uuid[16], int64_t now_ms, struct err *err)
 {
-	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIi", uuid, (size_t)16, p->id,
+	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIii", uuid, (size_t)16, p->id,
 		s->id, old->volunteer_id, "undone", (int64_t)0, (int64_t)old->expert, (int64_t)s->blind,
-		p->policy.id, NULL, NULL, now_ms);
+		p->policy.id, NULL, NULL, now_ms, (int64_t)old->planted);
 	if (st == OK)
 		st = db_run(db, Q_CLASSIFICATION_SUPERSEDE, err, "ii", old->id, db_last_id(db));
 	if (st != OK || !old->counted)
@@ -207,7 +220,7 @@ static enum status undo(struct db *db, const struct project *p, const struct sub
 }
 
 enum status classification_undo(struct db *db, const uint8_t uuid[16], const uint8_t of[16],
-	int64_t volunteer_id, int64_t now_ms, int64_t *subject_id, bool *expert, struct err *err)
+	int64_t volunteer_id, int64_t now_ms, struct classification_undone *out, struct err *err)
 {
 	struct stored old;
 	struct stored again;
@@ -218,8 +231,7 @@ enum status classification_undo(struct db *db, const uint8_t uuid[16], const uin
 		return err_set(err, NOT_FOUND, "there is no answer of yours under this UUID");
 	if (st != OK)
 		return st;
-	*subject_id = old.subject_id;
-	*expert = old.expert;
+	*out = (struct classification_undone){old.subject_id, old.expert, old.planted};
 	st = find_stored(db, uuid, &again, err);
 	if (st == OK)
 		return again.undone && again.volunteer_id == volunteer_id &&

@@ -19,8 +19,10 @@ struct classification {
 };
 
 struct classification_result {
-	bool counted; /* it was evidence (false: the subject had retired) */
-	bool replay;  /* this UUID was stored before; nothing changed */
+	bool
+		counted; /* false: the subject had retired. Gold that was planted looks as if it counted. */
+	bool replay; /* this UUID was stored before; nothing changed */
+	int64_t truth_id; /* the expert's answer, where the volunteer is to hear it (plant.h); else 0 */
 };
 
 /*
@@ -32,14 +34,20 @@ struct classification_result {
 enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,
 	struct classification_result *out, struct err *err) MUST_CHECK;
 
+struct classification_undone {
+	int64_t subject_id;
+	bool expert;  /* from the expert queue */
+	bool planted; /* gold */
+};
+
 /*
  * Takes back the volunteer's own answer `of`: a superseding row under `uuid`; a subject that it had retired is open
- * again. *subject_id says which (and, in *expert, which queue). Allowed for the last 10 answers, and up to 10 minutes
+ * again. *out says which, and how it was given. Allowed for the last 10 answers, and up to 10 minutes
  * after retirement. Replays answer OK.
  * Errors: NOT_FOUND no such answer of this volunteer; CONFLICT too long ago, or superseded already.
  */
 enum status classification_undo(struct db *db, const uint8_t uuid[16], const uint8_t of[16],
-	int64_t volunteer_id, int64_t now_ms, int64_t *subject_id, bool *expert,
+	int64_t volunteer_id, int64_t now_ms, struct classification_undone *out,
 	struct err *err) MUST_CHECK;
 
 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to 16 bytes and back. Errors: BAD_INPUT. */

@@ -48,6 +48,17 @@ static enum status tickets(struct db *db, int64_t project_id, bool holdout, int6
 	return st;
 }
 
+/* p_draw NULL: chosen. */
+static enum status add(struct db *db, int64_t subject_id, int64_t project_id, const char *purpose,
+	const double *p_draw, int64_t now_ms, struct err *err)
+{
+	double u = 0;
+	enum status st = draw_uniform(db, "plant-order", project_id, subject_id, &u, err);
+	return st == OK
+		? db_run(db, Q_GOLD_ADD, err, "iisDid", subject_id, project_id, purpose, p_draw, now_ms, u)
+		: st;
+}
+
 enum status gold_draw(struct db *db, int64_t project_id, const char *purpose, int n, bool holdout,
 	int64_t seed, int64_t now_ms, struct err *err)
 {
@@ -65,8 +76,8 @@ enum status gold_draw(struct db *db, int64_t project_id, const char *purpose, in
 	if (st == OK)
 		qsort(all, (size_t)n_all, sizeof *all, by_u);
 	for (int i = 0; st == OK && i < n; i++) {
-		st = db_run(db, Q_GOLD_ADD, err, "iisdi", all[i].id, project_id, purpose, (double)n / n_all,
-			now_ms);
+		double p_draw = (double)n / n_all;
+		st = add(db, all[i].id, project_id, purpose, &p_draw, now_ms, err);
 		if (st == OK)
 			st = db_run(db, Q_SUBJECT_TO_EXPERT, err, "in", all[i].id);
 	}
@@ -98,6 +109,6 @@ enum status gold_label(struct db *db, const struct project *p, int64_t subject_i
 			"subject %lld was not drawn: gold that certifies comes from `topi gold draw`",
 			(long long)subject_id);
 	if (st == NOT_FOUND)
-		st = db_run(db, Q_GOLD_ADD, err, "iisni", subject_id, p->id, purpose, now_ms);
+		st = add(db, subject_id, p->id, purpose, NULL, now_ms, err);
 	return st == OK ? label_by_expert(db, p, subject_id, class, 0, 0, now_ms, err) : st;
 }

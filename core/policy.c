@@ -30,6 +30,8 @@ static const struct field fields[] = {
 	{AT(audits), WHOLE, 10, 100000},
 	{AT(expert_share), REAL, 0, 1},
 	{AT(auto_weight), REAL, 0, 0.2},
+	{AT(plant_first), REAL, 0, 0.5},
+	{AT(plant_rate), REAL, 0, 0.5},
 	{AT(lease_s), WHOLE, 10, 86400},
 };
 
@@ -51,6 +53,8 @@ struct policy policy_default(void)
 		.audits = 64,
 		.expert_share = 0.1,
 		.auto_weight = 0.2,
+		.plant_first = 0.2,
+		.plant_rate = 0.04,
 		.lease_s = 900,
 	};
 }

@@ -25,6 +25,8 @@ struct policy {
 	double
 		expert_share; /* of audits where people agree with the model, sent to an expert all the same */
 	double auto_weight; /* weight of an auto-label in training, against 1 for people's */
+	double plant_first; /* share of a volunteer's first answers that is gold (plant.h), */
+	double plant_rate;  /* and what it falls to */
 	int lease_s;        /* how long a volunteer holds a subject */
 };
 

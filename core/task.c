@@ -5,6 +5,7 @@
 #include "task.h"
 
 #include "label.h"
+#include "plant.h"
 
 #include <stdlib.h>
 
@@ -39,38 +40,46 @@ static enum status load_frames(struct db *db, struct task *t, struct err *err)
 	return st == NOT_FOUND ? OK : st;
 }
 
+/* Who asks for what, all through one call. */
+struct ask {
+	struct db *db;
+	int64_t project_id, volunteer_id, now_ms;
+	bool expert;
+	int n_wanted;
+	struct policy policy;
+	struct task_list *list;
+};
+
 /* Adds a lease to the list, new or renewed. */
-static enum status lease(struct db *db, int64_t project_id, int64_t subject_id,
-	int64_t volunteer_id, bool expert, int lease_s, int64_t now_ms, struct task_list *list,
-	struct err *err)
+static enum status lease(const struct ask *a, int64_t subject_id, bool planted, struct err *err)
 {
 	struct stmt *row = NULL;
-	struct task *t = &list->tasks[list->n];
-	*t = (struct task){.subject_id = subject_id, .expires_ms = now_ms + (int64_t)lease_s * 1000};
-	enum status st = db_one(db, Q_TASK_PUT, &row, err, "iiiiii", project_id, subject_id,
-		volunteer_id, (int64_t)expert, now_ms, t->expires_ms);
+	struct task *t = &a->list->tasks[a->list->n];
+	*t = (struct task){
+		.subject_id = subject_id, .expires_ms = a->now_ms + (int64_t)a->policy.lease_s * 1000};
+	enum status st = db_one(a->db, Q_TASK_PUT, &row, err, "iiiiiii", a->project_id, subject_id,
+		a->volunteer_id, (int64_t)a->expert, a->now_ms, t->expires_ms, (int64_t)planted);
 	if (st != OK)
 		return st;
 	t->id = col_int(row, 0);
 	do
 		st = db_step(row, err);
 	while (st == OK);
-	list->n++;
-	return st == NOT_FOUND ? load_frames(db, t, err) : st;
+	a->list->n++;
+	return st == NOT_FOUND ? load_frames(a->db, t, err) : st;
 }
 
-static enum status add_held(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
-	int n_wanted, int64_t now_ms, struct task_list *list, struct err *err)
+static enum status add_held(const struct ask *a, struct err *err)
 {
 	enum status st;
-	struct stmt *row = db_query(db, Q_TASK_HELD, "iiiiis", volunteer_id, project_id,
-		(int64_t)expert, now_ms, (int64_t)n_wanted, expert ? "expert" : "open");
+	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project_id,
+		(int64_t)a->expert, a->now_ms, (int64_t)a->n_wanted, a->expert ? "expert" : "open");
 	while ((st = db_step(row, err)) == OK)
-		list->tasks[list->n++] = (struct task){
+		a->list->tasks[a->list->n++] = (struct task){
 			.id = col_int(row, 0), .subject_id = col_int(row, 1), .expires_ms = col_int(row, 2)};
 	st = st == NOT_FOUND ? OK : st;
-	for (int i = 0; st == OK && i < list->n; i++)
-		st = load_frames(db, &list->tasks[i], err);
+	for (int i = 0; st == OK && i < a->list->n; i++)
+		st = load_frames(a->db, &a->list->tasks[i], err);
 	return st;
 }
 
@@ -101,40 +110,47 @@ static enum status decide_first(struct db *db, const struct project *p, int64_t 
 }
 
 /* The next in the queue, n at most. Shapes: ids [TASK_MAX]. */
-static enum status candidates(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
-	int together, int n_wanted, int64_t now_ms, int64_t *ids, int *n, struct err *err)
+static enum status candidates(
+	const struct ask *a, int together, int n_wanted, int64_t *ids, int *n, struct err *err)
 {
 	enum status st;
-	struct stmt *row = db_query(db, Q_TASK_CANDIDATE, "isiiiii", project_id,
-		expert ? "expert" : "open", volunteer_id, (int64_t)expert, now_ms, (int64_t)together,
-		(int64_t)n_wanted);
+	struct stmt *row = db_query(a->db, Q_TASK_CANDIDATE, "isiiiii", a->project_id,
+		a->expert ? "expert" : "open", a->volunteer_id, (int64_t)a->expert, a->now_ms,
+		(int64_t)together, (int64_t)n_wanted);
 	*n = 0;
 	while ((st = db_step(row, err)) == OK)
 		ids[(*n)++] = col_int(row, 0);
 	return st == NOT_FOUND ? OK : st;
 }
 
-static enum status add_new(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
-	int together, int n_wanted, int lease_s, int64_t now_ms, struct task_list *list,
-	struct err *err)
+/* The subject, or gold in its place: then it waits for the next slot. */
+static enum status give(const struct ask *a, int64_t subject_id, struct err *err)
+{
+	int64_t gold = 0;
+	enum status st = a->expert ? OK
+							   : plant_draw(a->db, a->project_id, &a->policy, a->volunteer_id,
+									 a->list->n, a->now_ms, &gold, err);
+	return st == OK ? lease(a, gold ? gold : subject_id, gold != 0, err) : st;
+}
+
+/* Where up to `together` people may look at one subject; n at most altogether. */
+static enum status add_new(const struct ask *a, int together, int n_most, struct err *err)
 {
 	int64_t ids[TASK_MAX];
 	int n = 1;
 	struct project p = {0};
-	enum status st = expert ? NOT_FOUND : load_if_sweeping(db, project_id, &p, err);
+	enum status st = a->expert ? NOT_FOUND : load_if_sweeping(a->db, a->project_id, &p, err);
 	bool sweeping = st == OK;
 	st = st == NOT_FOUND ? OK : st;
 	/* Decided ones leave the queue. After some rounds of nothing else the sweep is left to its own thread. */
-	for (int round = 0; st == OK && n > 0 && list->n < n_wanted && round < MAX_ROUNDS; round++) {
-		st = candidates(db, project_id, volunteer_id, expert, together, n_wanted - list->n, now_ms,
-			ids, &n, err);
+	for (int round = 0; st == OK && n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
+		st = candidates(a, together, n_most - a->list->n, ids, &n, err);
 		for (int i = 0; st == OK && i < n; i++) {
 			bool open = true;
 			if (sweeping && round + 1 < MAX_ROUNDS)
-				st = decide_first(db, &p, ids[i], now_ms, &open, err);
+				st = decide_first(a->db, &p, ids[i], a->now_ms, &open, err);
 			if (st == OK && open)
-				st = lease(
-					db, project_id, ids[i], volunteer_id, expert, lease_s, now_ms, list, err);
+				st = give(a, ids[i], err);
 		}
 	}
 	project_release(&p);
@@ -144,21 +160,25 @@ static enum status add_new(struct db *db, int64_t project_id, int64_t volunteer_
 enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, bool expert,
 	int n_wanted, int64_t now_ms, struct task_list *out, struct err *err)
 {
-	struct policy policy;
+	struct ask a = {.db = db,
+		.project_id = project_id,
+		.volunteer_id = volunteer_id,
+		.now_ms = now_ms,
+		.expert = expert,
+		.n_wanted = n_wanted,
+		.list = out};
 	struct stmt *row = NULL;
 	*out = (struct task_list){0};
 	if (n_wanted < 1 || n_wanted > TASK_MAX)
 		return err_set(
 			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
-	enum status st = policy_get(db, project_id, &policy, err);
+	enum status st = policy_get(db, project_id, &a.policy, err);
 	if (st == OK)
-		st = add_held(db, project_id, volunteer_id, expert, n_wanted, now_ms, out, err);
+		st = add_held(&a, err);
 	if (st == OK && out->n < n_wanted)
-		st = add_new(
-			db, project_id, volunteer_id, expert, 1, n_wanted, policy.lease_s, now_ms, out, err);
+		st = add_new(&a, 1, n_wanted, err);
 	if (st == OK && out->n == 0)
-		st = add_new(db, project_id, volunteer_id, expert, MAX_TOGETHER, 1, policy.lease_s, now_ms,
-			out, err);
+		st = add_new(&a, MAX_TOGETHER, 1, err);
 	if (st != OK || out->n > 0)
 		return st;
 	st = db_one(db, Q_TASK_ANY_OPEN, &row, err, "is", project_id, expert ? "expert" : "open");
@@ -167,22 +187,24 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	return st == NOT_FOUND ? OK : st;
 }
 
-enum status task_again(struct db *db, int64_t subject_id, int64_t volunteer_id, bool expert,
-	int64_t now_ms, struct task_list *out, struct err *err)
+enum status task_again(struct db *db, int64_t volunteer_id,
+	const struct classification_undone *undone, int64_t now_ms, struct task_list *out,
+	struct err *err)
 {
-	struct policy policy;
+	struct ask a = {.db = db,
+		.volunteer_id = volunteer_id,
+		.now_ms = now_ms,
+		.expert = undone->expert,
+		.list = out};
 	struct stmt *row = NULL;
 	*out = (struct task_list){0};
-	enum status st = db_one(db, Q_SUBJECT_GET, &row, err, "i", subject_id);
+	enum status st = db_one(db, Q_SUBJECT_GET, &row, err, "i", undone->subject_id);
 	if (st == NOT_FOUND)
-		return err_set(err, NOT_FOUND, "there is no subject %lld", (long long)subject_id);
+		return err_set(err, NOT_FOUND, "there is no subject %lld", (long long)undone->subject_id);
 	if (st != OK)
 		return st;
-	int64_t project_id = col_int(row, 0);
+	a.project_id = col_int(row, 0);
 	db_done(row);
-	st = policy_get(db, project_id, &policy, err);
-	if (st == OK)
-		st = lease(
-			db, project_id, subject_id, volunteer_id, expert, policy.lease_s, now_ms, out, err);
-	return st;
+	st = policy_get(db, a.project_id, &a.policy, err);
+	return st == OK ? lease(&a, undone->subject_id, undone->planted, err) : st;
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "db.h"
+#include "classification.h"
 
 enum { TASK_MAX = 10, TASK_MAX_FRAMES = 100 };
 
@@ -38,7 +38,8 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	int n_wanted, int64_t now_ms, struct task_list *out, struct err *err) MUST_CHECK;
 
 /* The lease of one given subject again (after an undo). Errors as task_next, NOT_FOUND for an unknown subject. */
-enum status task_again(struct db *db, int64_t subject_id, int64_t volunteer_id, bool expert,
-	int64_t now_ms, struct task_list *out, struct err *err) MUST_CHECK;
+enum status task_again(struct db *db, int64_t volunteer_id,
+	const struct classification_undone *undone, int64_t now_ms, struct task_list *out,
+	struct err *err) MUST_CHECK;
 
 void task_list_release(struct task_list *list);

@@ -120,8 +120,9 @@ export const nextTasks = (slug, n, expert) =>
 
 /**
  * Throws with status 0 when the reply does not acknowledge this very answer.
+ * `truth` is there after some subjects whose answer is known: the taxon that an expert named.
  * @param {string} slug @param {Classification} body
- * @returns {Promise<{uuid: string, counted: boolean, replay: boolean}>}
+ * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number}>}
  */
 export const classify = (slug, body) => acknowledged(`${project_path(slug)}/classifications`, body);
 

@@ -9,7 +9,7 @@ import * as api from './api.js';
 import { el, isTyping, plural } from './dom.js';
 import { emptyText } from './empty.js';
 import { setShortcuts } from './help.js';
-import { say, showError, showProblem } from './notice.js';
+import { say, showError, showNote, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
 import { Queue } from './queue.js';
 import { Taxa } from './taxa.js';
@@ -65,6 +65,11 @@ export class LabelScreen {
 			const { entry } = /** @type {CustomEvent} */ (event).detail;
 			showProblem(`“${entry.label}” was not accepted: ${entry.reason}.`);
 		}, { signal });
+		outbox.addEventListener('sent', (event) => {
+			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
+			if (entry.project === project.slug && reply.truth)
+				this.#tell(entry.body.taxa[0]?.taxon === reply.truth, reply.truth);
+		}, { signal });
 		setShortcuts(() => this.#shortcuts());
 		this.#recall();
 		this.#volunteer = account.me?.id;
@@ -108,6 +113,12 @@ export class LabelScreen {
 		this.#queue.advance();
 		if (byPointer)
 			this.viewer.focus();
+	}
+
+	/** What an expert had said of a subject that is there to learn from. @param {boolean} isRight @param {number} taxon */
+	#tell(isRight, taxon) {
+		const name = this.project.taxa.find((t) => t.id === taxon)?.common_name ?? 'something else';
+		showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
 	}
 
 	/** Takes the last answer back and shows its subject again. */

@@ -21,6 +21,17 @@ export function showProblem(text) {
 	problems.append(box);
 }
 
+/**
+ * Shows something that is worth knowing, in the place of the last such, until it is closed or the person goes elsewhere.
+ * @param {string} text
+ */
+export function showNote(text) {
+	problems.querySelector('.note')?.remove();
+	const box = el('div', { class: 'problem note', role: 'status' }, el('p', {}, text),
+		el('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message', on: { click: () => box.remove() } }, '✕'));
+	problems.append(box);
+}
+
 /** Shows what a failed promise says. @param {unknown} cause @param {string} [before] */
 export function showError(cause, before = '') {
 	const text = cause instanceof Error ? cause.message : String(cause);

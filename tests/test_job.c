@@ -343,8 +343,8 @@ static void label_rows(void)
 				"'%s', reason = 'risk' WHERE id = %d",
 				r->taxon, r->by, r->subject);
 		if (r->gold)
-			sql("INSERT INTO gold (subject_id, project_id, purpose, p_draw, taxon_id, drawn_ms) "
-				"VALUES (%d, %d, '%s', 0.5, %d, 0)",
+			sql("INSERT INTO gold (subject_id, project_id, purpose, p_draw, taxon_id, drawn_ms, "
+				"plant_u) VALUES (%d, %d, '%s', 0.5, %d, 0, 0)",
 				r->subject, (int)project_id, r->gold, r->taxon);
 		if (r->also)
 			sql("%s", r->also);

@@ -153,13 +153,12 @@ static enum status take_back(int64_t nth, int v, int64_t now, struct err *err)
 {
 	uint8_t of[16];
 	uint8_t uuid[16];
-	int64_t subject = 0;
-	bool expert = false;
+	struct classification_undone undone;
 	test_uuid(nth, of);
 	test_uuid(nth + 1000000, uuid);
 	enum status st = db_begin(t.db, err);
 	if (st == OK)
-		st = classification_undo(t.db, uuid, of, t.volunteers[v], now, &subject, &expert, err);
+		st = classification_undo(t.db, uuid, of, t.volunteers[v], now, &undone, err);
 	if (st == OK)
 		return db_commit(t.db, err);
 	db_rollback(t.db);

@@ -201,8 +201,7 @@ static void a_claim(void **state)
 	const long long b = t.volunteers[2];
 	uint8_t uuid[16];
 	uint8_t of[16];
-	int64_t subject = 0;
-	bool expert = false;
+	struct classification_undone undone;
 	assert_int_equal(test_answer(&t, s, 1, 1, 1000, &err), OK);
 	assert_int_equal(test_answer(&t, s, 2, 2, 2000, &err), OK);
 	assert_int_equal(test_answer(&t, s + 1, 2, 1, 3000, &err), OK);
@@ -212,7 +211,7 @@ static void a_claim(void **state)
 	test_uuid(test_n_answers, of);
 	test_uuid(1 << 20, uuid);
 	assert_int_equal(db_begin(t.db, &err), OK);
-	assert_int_equal(classification_undo(t.db, uuid, of, b, 6500, &subject, &expert, &err), OK);
+	assert_int_equal(classification_undo(t.db, uuid, of, b, 6500, &undone, &err), OK);
 	assert_int_equal(db_commit(t.db, &err), OK);
 	test_sql(&t,
 		"INSERT INTO task (project_id, subject_id, volunteer_id, issued_ms, expires_ms) VALUES "

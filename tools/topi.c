@@ -35,7 +35,8 @@ static const struct command commands[] = {
 	{"policy", cmd_policy, "show DIR PROJECT | set DIR PROJECT FILE.json [--dry-run [--json]]",
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
-		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, lease_s\n"
+		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
+		"plant_rate, lease_s\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "

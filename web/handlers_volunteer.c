@@ -163,6 +163,8 @@ enum status handle_classify(struct request *r, struct reply *reply, struct err *
 	uuid_format(w.c.uuid, uuid);
 	reply->json = json_pack(
 		"{s:s, s:b, s:b}", "uuid", uuid, "counted", w.result.counted, "replay", w.result.replay);
+	if (w.result.truth_id)
+		json_object_set_new(reply->json, "truth", json_integer((json_int_t)w.result.truth_id));
 	return OK;
 }
 
@@ -175,12 +177,10 @@ struct undo_work {
 static enum status do_undo(struct db *db, void *arg, struct err *err)
 {
 	struct undo_work *w = arg;
-	int64_t subject_id = 0;
-	bool expert = false;
+	struct classification_undone undone;
 	enum status st = classification_undo(
-		db, w->uuid, w->of, w->volunteer_id, w->now_ms, &subject_id, &expert, err);
-	return st == OK ? task_again(db, subject_id, w->volunteer_id, expert, w->now_ms, &w->list, err)
-					: st;
+		db, w->uuid, w->of, w->volunteer_id, w->now_ms, &undone, err);
+	return st == OK ? task_again(db, w->volunteer_id, &undone, w->now_ms, &w->list, err) : st;
 }
 
 enum status handle_undo(struct request *r, struct reply *reply, struct err *err)

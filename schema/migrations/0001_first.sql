@@ -297,6 +297,7 @@ CREATE TABLE task (
   subject_id   INTEGER NOT NULL REFERENCES subject(id),
   volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
   expert       INTEGER NOT NULL DEFAULT 0 CHECK (expert IN (0, 1)), -- 1: from the expert queue
+  planted      INTEGER NOT NULL DEFAULT 0 CHECK (planted IN (0, 1)), -- 1: gold, the truth of which is known
   issued_ms    INTEGER NOT NULL,
   expires_ms   INTEGER NOT NULL,
   UNIQUE (subject_id, volunteer_id)
@@ -314,6 +315,7 @@ CREATE TABLE classification (
   counted       INTEGER NOT NULL CHECK (counted IN (0, 1)), -- 0: came after retirement; used at the next refit
   expert        INTEGER NOT NULL CHECK (expert IN (0, 1)),  -- 1: an expert's verdict, not a vote
   blind         INTEGER NOT NULL CHECK (blind IN (0, 1)),   -- the subject was an audit when this came
+  planted       INTEGER NOT NULL DEFAULT 0 CHECK (planted IN (0, 1)), -- 1: to gold whose truth was known; never counted
   credited      INTEGER NOT NULL DEFAULT 0 CHECK (credited IN (0, 1)), -- 1: the skill has learnt from it (derived)
   shown         TEXT NOT NULL DEFAULT 'survey' CHECK (shown IN ('survey')), -- what the card showed
   policy_id     INTEGER NOT NULL REFERENCES policy(id),
@@ -347,9 +349,14 @@ CREATE TABLE gold (
   expert_id  INTEGER REFERENCES volunteer(id),    -- NULL: from a file
   drawn_ms   INTEGER NOT NULL,
   labelled_ms INTEGER,
+  n_planted  INTEGER NOT NULL DEFAULT 0,          -- answers that it was planted for
+  plant_u    REAL NOT NULL CHECK (plant_u >= 0 AND plant_u < 1), -- keyed hash: order among equals
+  plant_order REAL NOT NULL GENERATED ALWAYS AS   -- who is next: one or two answers first, then by threes
+    (plant_u + CASE WHEN n_planted % 3 = 0 THEN 1 + n_planted / 3 ELSE 0 END) STORED,
   CHECK (purpose <> 'certify' OR p_draw IS NOT NULL)
 ) STRICT;
 CREATE INDEX gold_by_project ON gold (project_id, purpose);
+CREATE INDEX gold_by_order ON gold (project_id, plant_order);
 
 -- A bound on the error of auto-labels: model, stratum, threshold, and the tests it stands on.
 CREATE TABLE certificate (

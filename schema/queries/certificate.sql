@@ -104,7 +104,7 @@ UPDATE audit SET state = 'void' WHERE certificate_id = ?1 AND state IN ('crowd',
 UPDATE gold SET taxon_id = ?2, expert_id = ?3, labelled_ms = ?4 WHERE subject_id = ?1;
 
 -- name: gold_add
-INSERT INTO gold (subject_id, project_id, purpose, p_draw, drawn_ms) VALUES (?1, ?2, ?3, ?4, ?5);
+INSERT INTO gold (subject_id, project_id, purpose, p_draw, drawn_ms, plant_u) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- name: gold_count
 SELECT purpose, count(*), COALESCE(sum(taxon_id IS NULL), 0) FROM gold WHERE project_id = ?1 GROUP BY purpose ORDER BY purpose;
@@ -121,7 +121,19 @@ FROM gold g JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.
 LEFT JOIN taxon t ON t.id = g.taxon_id WHERE g.project_id = ?1 ORDER BY g.subject_id;
 
 -- name: gold_get
-SELECT purpose, p_draw FROM gold WHERE subject_id = ?1;
+SELECT purpose, p_draw, taxon_id FROM gold WHERE subject_id = ?1;
+
+-- The next gold for a volunteer who has neither answered nor holds it.
+-- name: gold_to_plant
+SELECT g.subject_id FROM gold g JOIN taxon t ON t.id = g.taxon_id
+WHERE g.project_id = ?1 AND t.kind NOT IN ('human', 'vehicle') AND t.retired_ms IS NULL
+  AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
+                  AND c.superseded_by IS NULL AND c.answer <> 'undone')
+  AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
+ORDER BY g.plant_order LIMIT 1;
+
+-- name: gold_planted
+UPDATE gold SET n_planted = n_planted + 1 WHERE subject_id = ?1;
 
 -- name: gold_drawable
 SELECT s.id FROM subject s JOIN deployment d ON d.id = s.deployment_id

@@ -43,6 +43,7 @@ export class Mock {
 		this.given = new Set(); // every lease ever
 		this.requests = []; // {method, path}
 		this.projects = true;
+		this.truths = new Map(); // subject -> taxon that an expert named and volunteers are told
 		this.hooks = {}; // name -> async function before a reply; may throw a Refusal or return 'cut' to drop the connection
 		this.port = 0;
 		this.lease_ms = 600_000;
@@ -223,7 +224,8 @@ export class Mock {
 			throw new Refusal(409, 'conflict', 'you have answered this subject already');
 		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, undone: false });
 		this.leases.delete(`${me.id}/${body.subject}`);
-		return { uuid: body.uuid, counted: true, replay: false };
+		const truth = this.truths.get(body.subject);
+		return { uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }) };
 	}
 
 	#undo(me, body) {

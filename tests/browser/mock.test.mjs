@@ -41,6 +41,24 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		assert.equal(new Set(mock.answers.map((a) => a.uuid)).size, mock.answers.length);
 	};
 
+	it('tells what an expert said of a subject to learn from, and of no other', async () => {
+		mock.truths = new Map([[101, 12], [102, 13]]); // zebra, topi
+		await open();
+		await label();
+		let shown = await onScreen(page);
+		await page.keyboard.press('z');
+		await page.waitForSelector('.note >> text=An expert says so too: Plains zebra.');
+		shown = await onScreen(page, shown);
+		await page.keyboard.press('w');
+		await page.waitForSelector('.note >> text=An expert says: Topi.');
+		assert.equal(await page.locator('.note').count(), 1);
+		await page.click('.note button');
+		await onScreen(page, shown);
+		await page.keyboard.press('w');
+		await sent(page, mock, 3);
+		assert.equal(await page.locator('.note').count(), 0);
+	});
+
 	it('goes from the landing page to the last subject by keyboard alone', async () => {
 		await open();
 		await page.goto(mock.url);

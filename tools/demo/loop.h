@@ -53,6 +53,7 @@ struct loop_result {
 	int n_subjects, n_scored, n_images;
 	double auto_share;
 	struct rule_score ours, plurality10, serengeti;
+	int n_planted; /* answers to gold that was planted */
 	int n_expert_answers, n_expert_gold;
 	struct share model_before, model_after;
 	char certificate[12]; /* the last one's state; empty: none was issued */

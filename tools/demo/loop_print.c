@@ -15,11 +15,11 @@ static json_t *share_json(struct share s)
 
 void loop_print_json(const struct loop_result *r)
 {
-	json_t *o = json_pack("{s:i, s:f, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:f}", "subjects",
+	json_t *o = json_pack("{s:i, s:f, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:f}", "subjects",
 		r->n_subjects, "auto_share", r->auto_share, "ours", rule_json(r->ours), "plurality10",
-		rule_json(r->plurality10), "serengeti", rule_json(r->serengeti), "expert_answers",
-		r->n_expert_answers, "model_before", share_json(r->model_before), "model_after",
-		share_json(r->model_after), "sabotage_revoked",
+		rule_json(r->plurality10), "serengeti", rule_json(r->serengeti), "planted_answers",
+		r->n_planted, "expert_answers", r->n_expert_answers, "model_before",
+		share_json(r->model_before), "model_after", share_json(r->model_after), "sabotage_revoked",
 		r->sabotage == SABOTAGE_NONE ? json_null() : json_boolean(r->sabotage == SABOTAGE_REVOKED),
 		"wall_s", r->wall_s);
 	json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
@@ -56,6 +56,8 @@ int loop_print_table(const struct loop_result *r, FILE *out)
 	fprintf(out, "\n  auto-labelled under a certificate  %.1f %%\n", 100 * r->auto_share);
 	fprintf(out, "  last certificate                   %s, %d audits, %d errors\n",
 		*r->certificate ? r->certificate : "none", r->n_audits, r->n_audit_errors);
+	fprintf(out, "  answers to gold planted among them %d (%.3f a subject, not counted above)\n",
+		r->n_planted, r->n_scored ? r->n_planted / (double)r->n_scored : 0);
 	fprintf(out, "  answers of experts                 %d, and %d gold\n", r->n_expert_answers,
 		r->n_expert_gold);
 	fprintf(out, "  models, on the kept-out deployment's gold:\n");

@@ -32,8 +32,10 @@ static void score_rows(struct loop *l, const struct table *table)
 	int n = 0;
 	for (int i = 0; i < table->n; i++) {
 		const struct table_row *row = &table->rows[i];
-		if (*row->gold)
+		if (*row->gold) {
+			r->n_planted += atomic_load(&l->people.answers[row->id]);
 			continue;
+		}
 		int truth = row->truth->taxon, ok = row->label == truth, animal = truth != TAXON_BLANK;
 		subjects[n++] = l->subjects[row->id];
 		n_answers += atomic_load(&l->people.answers[row->id]);

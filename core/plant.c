@@ -1,0 +1,93 @@
+/*
+ * Three answers to one gold subject say more about how people agree than one to each of three, so the next in line is one
+ * that has one or two; among equals a keyed hash decides (gold.plant_order).
+ */
+#include "plant.h"
+
+#include "draw.h"
+#include "skill.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST = 20, SLOTS = 16 };
+
+static const double DECAY = 50; /* answers in which what is above plant_rate falls to 1 / e */
+
+static double share(const struct policy *policy, int64_t n_answers)
+{
+	double above = fmax(0, policy->plant_first - policy->plant_rate);
+	if (n_answers >= FIRST)
+		above *= exp((double)(FIRST - n_answers) / DECAY);
+	return policy->plant_rate + above;
+}
+
+enum status plant_draw(struct db *db, int64_t project_id, const struct policy *policy,
+	int64_t volunteer_id, int slot, int64_t now_ms, int64_t *subject_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	int64_t n_answers = 0, last_id = 0;
+	double u = 0;
+	*subject_id = 0;
+	enum status st = db_one(db, Q_SKILL_GET, &row, err, "ii", project_id, volunteer_id);
+	if (st == OK) {
+		n_answers = col_int(row, 2);
+		db_done(row);
+	}
+	if (st == OK || st == NOT_FOUND)
+		st = db_one(db, Q_CLASSIFICATION_LAST, &row, err, "ii", volunteer_id, project_id);
+	if (st == OK) {
+		last_id = col_int(row, 0);
+		db_done(row);
+	}
+	if (st == OK || st == NOT_FOUND)
+		st = draw_uniform(db, "plant", volunteer_id, last_id * SLOTS + slot, &u, err);
+	if (st != OK || u >= share(policy, n_answers))
+		return st;
+	st = db_one(db, Q_GOLD_TO_PLANT, &row, err, "iii", project_id, volunteer_id, now_ms);
+	if (st == OK) {
+		*subject_id = col_int(row, 0);
+		db_done(row);
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
+static enum status teach(struct db *db, const struct project *p, int64_t volunteer_id,
+	int64_t classification_id, int class, int truth, struct err *err)
+{
+	double *t = xcalloc((size_t)p->k, sizeof *t);
+	t[truth] = 1;
+	enum status st = skill_teach(db, p, volunteer_id, class, t, err);
+	free(t);
+	return st == OK ? db_run(db, Q_VOTE_SET_CREDITED, err, "i", classification_id) : st;
+}
+
+enum status plant_answered(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t volunteer_id, int64_t classification_id, int class, int64_t *told, struct err *err)
+{
+	struct stmt *row = NULL;
+	*told = 0;
+	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	const char *purpose = col_text(row, 0);
+	bool certify = strcmp(purpose, "certify") == 0;
+	bool tell = strcmp(purpose, "train-people") == 0;
+	int64_t truth_id = col_int(row, 2);
+	int truth = project_class(p, truth_id);
+	db_done(row);
+	if (truth < 0)
+		return OK; /* the expert has taken the truth back meanwhile */
+	/* Who took an answer back and gives another may know the truth by now. */
+	st = db_one(db, Q_CLASSIFICATION_TAKEN_BACK, &row, err, "ii", subject_id, volunteer_id);
+	bool again = st == OK;
+	db_done(again ? row : NULL);
+	st = st == NOT_FOUND ? OK : st;
+	if (st == OK && !again)
+		st = db_run(db, Q_GOLD_PLANTED, err, "i", subject_id);
+	if (st == OK && class >= 0 && !certify && !again)
+		st = teach(db, p, volunteer_id, classification_id, class, truth, err);
+	*told = st == OK && tell ? truth_id : 0;
+	return st;
+}

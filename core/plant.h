@@ -1,0 +1,27 @@
+/*
+ * Gold planted among a volunteer's tasks: subjects whose truth an expert has given, handed out like any other. What people
+ * say of them teaches their skill from the truth itself (purposes probe and train-people), tells how far people go wrong
+ * together (certify), and never counts towards a label. Only after train-people gold is the truth told.
+ *
+ * A volunteer meets it at policy.plant_first of their first 20 answers, falling towards policy.plant_rate. It comes only in
+ * the place of a task that there is, so that a project ends; subjects of people and vehicles are never planted.
+ */
+#pragma once
+
+#include "project.h"
+
+/*
+ * Whether this slot is for gold, and which subject that would be: *subject_id is 0 where it is not. `slot` tells the tasks
+ * of one request apart; the draw is keyed by the volunteer's last answer, so that asking again does not change it.
+ */
+enum status plant_draw(struct db *db, int64_t project_id, const struct policy *policy,
+	int64_t volunteer_id, int slot, int64_t now_ms, int64_t *subject_id,
+	struct err *err) MUST_CHECK;
+
+/*
+ * An answer to planted gold has been stored (class -1: "can't tell"). *told is the truth's taxon where the volunteer is to
+ * hear it, else 0.
+ */
+enum status plant_answered(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t volunteer_id, int64_t classification_id, int class, int64_t *told,
+	struct err *err) MUST_CHECK;
