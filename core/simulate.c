@@ -78,7 +78,7 @@ static void score(
 	const struct world *world, const struct outcome *outcomes, struct simulate_row *row)
 {
 	double n_class[WORLD_CLASSES] = {0}, right[WORLD_CLASSES] = {0};
-	double n_right = 0, n_present = 0, n = world->n;
+	double n_right = 0, n_present = 0, n_automated_wrong = 0, n = world->n;
 	for (int i = 0; i < world->n; i++) {
 		const int truth = world->subjects[i].truth;
 		n_class[truth]++;
@@ -87,6 +87,7 @@ static void score(
 		row->expert_answers += outcomes[i].n_experts / n;
 		row->promised_risk += outcomes[i].risk / n;
 		row->automated += outcomes[i].automated / n;
+		n_automated_wrong += outcomes[i].automated && outcomes[i].label != truth;
 	}
 	for (int z = 0; z < WORLD_CLASSES; z++) {
 		n_right += right[z];
@@ -95,6 +96,7 @@ static void score(
 	}
 	row->accuracy_macro /= n_present;
 	row->accuracy = n_right / n;
+	row->automated_wrong = row->automated > 0 ? n_automated_wrong / (row->automated * n) : NAN;
 	row->accuracy_animals = (n_right - right[WORLD_BLANK]) / (n - n_class[WORLD_BLANK]);
 }
 

@@ -49,8 +49,9 @@ struct simulate_row {
 	double answers;        /* a subject, experts' (gold, audits, hard cases) included */
 	double expert_answers; /* those alone */
 	double accuracy, accuracy_animals, accuracy_macro;
-	double promised_risk; /* mean risk it believed in; NAN for rules without one */
-	double automated;     /* share labelled by the model alone */
+	double promised_risk;   /* mean risk it believed in; NAN for rules without one */
+	double automated;       /* share labelled by the model alone */
+	double automated_wrong; /* of those; NAN where there are none */
 };
 
 /* The world as it came out, beside the figures that it was fitted to. */

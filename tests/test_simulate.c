@@ -324,6 +324,7 @@ static void a_report_compares_policies(void **state)
 		assert_true(row->expert_answers <= row->answers);
 		const bool ours = row->family == FAMILY_OURS || row->family == FAMILY_OURS_CROWD;
 		assert_int_equal(isnan(row->promised_risk), !ours);
+		assert_int_equal(isnan(row->automated_wrong), row->automated <= 0);
 		if (row->family == FAMILY_PLURALITY)
 			assert_true(fabs(row->answers - atoi(row->setting)) < 1e-9);
 		if (row->family == FAMILY_OURS && last && last->family == FAMILY_OURS)
@@ -345,6 +346,7 @@ static void the_command_prints_json(void **state)
 	(void)state;
 	static const char *const numbers[] = {"answers", "expert_answers", "accuracy",
 		"accuracy_animals", "accuracy_macro", "actual_risk", "automated"};
+	static const char *const or_null[] = {"promised_risk", "automated_wrong"};
 	static const char *const shares[] = {
 		"delta", "broken", "none", "automated", "naive_broken", "naive_automated"};
 	static char first[sizeof command_out];
@@ -363,8 +365,10 @@ static void the_command_prints_json(void **state)
 	{
 		for (size_t n = 0; n < LENGTH(numbers); n++)
 			assert_true(json_is_number(json_object_get(row, numbers[n])));
-		json_t *promised = json_object_get(row, "promised_risk");
-		assert_true(json_is_number(promised) || json_is_null(promised));
+		for (size_t n = 0; n < LENGTH(or_null); n++) {
+			const json_t *value = json_object_get(row, or_null[n]);
+			assert_true(json_is_number(value) || json_is_null(value));
+		}
 	}
 	assert_int_equal(json_array_size(json_object_get(all, "certificates")), 3);
 	json_array_foreach(json_object_get(all, "certificates"), i, row) for (size_t n = 0;

@@ -5,21 +5,29 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* A dash where there is nothing to count. */
+static void print_share(double x, int width)
+{
+	if (isnan(x))
+		printf(" %*s", width, "-");
+	else
+		printf(" %*.4f", width, x);
+}
+
 static void print_policies(const struct simulate_report *r)
 {
-	printf("%-24s %5s %8s %7s %6s %7s %6s %8s %7s %5s\n", "policy", "tau", "answers", "experts",
-		"all", "animals", "macro", "promised", "actual", "auto");
+	printf("%-24s %5s %8s %7s %6s %7s %6s %8s %6s %5s %6s\n", "policy", "tau", "answers", "experts",
+		"all", "animals", "macro", "promised", "actual", "auto", "wrong");
 	for (int i = 0; i < r->n_rows; i++) {
 		const struct simulate_row *row = &r->rows[i];
 		const bool ours = row->family == FAMILY_OURS || row->family == FAMILY_OURS_CROWD;
-		printf("%-24s %5s %8.3f %7.3f %6.4f %7.4f %6.4f ", row->name, ours ? row->setting : "",
+		printf("%-24s %5s %8.3f %7.3f %6.4f %7.4f %6.4f", row->name, ours ? row->setting : "",
 			row->answers, row->expert_answers, row->accuracy, row->accuracy_animals,
 			row->accuracy_macro);
-		if (isnan(row->promised_risk))
-			printf("%8s ", "-");
-		else
-			printf("%8.4f ", row->promised_risk);
-		printf("%7.4f %5.3f\n", 1 - row->accuracy, row->automated);
+		print_share(row->promised_risk, 8);
+		printf(" %6.4f %5.3f", 1 - row->accuracy, row->automated);
+		print_share(row->automated_wrong, 6);
+		putchar('\n');
 	}
 }
 
@@ -53,12 +61,12 @@ static json_t *number(double x)
 
 static json_t *policy_json(const struct simulate_row *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f}", "policy", row->name,
-		"family", simulate_family_name(row->family), "setting", row->setting, "answers",
+	return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:o}", "policy",
+		row->name, "family", simulate_family_name(row->family), "setting", row->setting, "answers",
 		row->answers, "expert_answers", row->expert_answers, "accuracy", row->accuracy,
 		"accuracy_animals", row->accuracy_animals, "accuracy_macro", row->accuracy_macro,
 		"promised_risk", number(row->promised_risk), "actual_risk", 1 - row->accuracy, "automated",
-		row->automated);
+		row->automated, "automated_wrong", number(row->automated_wrong));
 }
 
 static json_t *certificate_json(const struct simulate_certificate *c)
