@@ -1,7 +1,8 @@
 /* Runs every policy over one world and scores what came of it. */
 #include "simulate.h"
 
-#include "simulate_policies.h"
+#include "simulate_ours.h"
+#include "simulate_rules.h"
 #include "simulate_sure.h"
 
 #include <math.h>
@@ -55,7 +56,7 @@ const char *simulate_family_name(enum simulate_family family)
 	return "";
 }
 
-void simulate_rule(const struct world *world, struct rule rule, struct outcome *outcomes)
+static void run_rule(const struct world *world, struct rule rule, struct outcome *outcomes)
 {
 	struct crowd crowd;
 	crowd_open(&crowd, world);
@@ -130,7 +131,7 @@ static enum status run_policy(const struct world *world, const struct policy *po
 	if (policy->tau > 0)
 		status = simulate_ours(world, policy->family == FAMILY_OURS, policy->tau, outcomes, err);
 	else
-		simulate_rule(world, policy->rule, outcomes);
+		run_rule(world, policy->rule, outcomes);
 	if (status == OK)
 		score(world, outcomes, row);
 	return status;

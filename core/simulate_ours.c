@@ -6,7 +6,7 @@
  * Invariants: every subject is labelled once; every answer, gold and audits too, is counted where it
  * was given; the truth is read by people, the expert and nobody else.
  */
-#include "simulate_policies.h"
+#include "simulate_ours.h"
 
 #include "bounds.h"
 #include "calibration.h"

@@ -107,10 +107,10 @@ enum status sure_certify(const struct world *world, const int *gold, int n_gold,
 void sure_looks_good(
 	const struct world *world, const int *gold, int n_gold, struct sure_thresholds *out)
 {
+	*out = (struct sure_thresholds){0};
 	for (int s = 0; s < N_STRATA; s++) {
 		struct sample sample = sample_of(world, gold, n_gold, s);
 		int n_wrong = 0;
-		*out = s == 0 ? (struct sure_thresholds){0} : *out;
 		out->at[s] = NOWHERE;
 		for (int i = 0; i < sample.n; i++) {
 			n_wrong += sample.wrong[i];

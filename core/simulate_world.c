@@ -3,8 +3,9 @@
  * along them. That is what makes answers correlated, majorities wrong together, and a model's
  * agreement worth less than it seems.
  *
- * Every constant below was fitted once to published figures of Snapshot Serengeti (Swanson et al.
- * 2015, 2016; Norouzzadeh et al. 2018) and is not to be moved by what a policy makes of the world.
+ * The constants were fitted to published figures of Snapshot Serengeti (Swanson et al. 2015, 2016;
+ * Norouzzadeh et al. 2018; docs/consensus.md says what was assumed). They are not to be moved by what a
+ * policy makes of the world.
  */
 #include "simulate_world.h"
 
@@ -25,7 +26,7 @@ static const struct {
 	double log_answers, log_answers_sd; /* of a volunteer's number of answers */
 	double clickers, bot;               /* share of random clickers; share of answers by the bot */
 	/* The model: log pi + weight x (noise + signal at the truth + drift to the confuser). */
-	double signal_animal, signal_blank, signal_hard, drift, noise, weight;
+	double signal_animal, signal_blank, signal_hard, drift, weight;
 	double away_signal, away_weight; /* at a new site: less signal, more confidence */
 } world_is = {
 	.blank = .75,
@@ -48,7 +49,6 @@ static const struct {
 	.signal_blank = 3.4,
 	.signal_hard = 1.15,
 	.drift = 1.25,
-	.noise = 1.0,
 	.weight = 2.05,
 	.away_signal = .75,
 	.away_weight = 1.5,
@@ -117,7 +117,7 @@ static void predict(const struct world *world, struct rng *r, struct world_subje
 	const double drift = world_is.drift * fmax(0.0, (double)s->hard_for_model);
 	double score[WORLD_CLASSES], highest = -INFINITY, sum = 0.0;
 	for (int z = 0; z < WORLD_CLASSES; z++) {
-		double seen = world_is.noise * (double)rng_normal(r);
+		double seen = (double)rng_normal(r);
 		seen += z == s->truth ? signal : z == s->confuser ? drift : 0.0;
 		score[z] = log(world->pi[z]) + weight * seen;
 		if (score[z] > highest) {

@@ -2,7 +2,8 @@
 /* The simulated project: the figures its world was fitted to, each rule on answers written by hand,
  * what topi's own policy may never do, and certificates that keep their promise. */
 #include "simulate.h"
-#include "simulate_policies.h"
+#include "simulate_ours.h"
+#include "simulate_rules.h"
 #include "simulate_sure.h"
 #include "status.h"
 #include "support_command.h"

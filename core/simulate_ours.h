@@ -1,11 +1,10 @@
 /*
- * One policy at work on the whole of a simulated project, from the first answer to the last label.
+ * topi's own policy at work on the whole of a simulated project, from the first answer to the last label.
  *
  * Owns: outcomes [world->n] are the caller's, zeroed.
  */
 #pragma once
 
-#include "simulate_rules.h"
 #include "simulate_world.h"
 
 /* What became of one subject. */
@@ -15,8 +14,6 @@ struct outcome {
 	double risk;              /* that the label is wrong, as the policy believes */
 	bool automated;           /* labelled by the model alone */
 };
-
-void simulate_rule(const struct world *world, struct rule rule, struct outcome *outcomes);
 
 /*
  * The label model of online.h: with the model, certification gold and audits, or by people alone
