@@ -107,11 +107,20 @@ static const struct command commands[] = {
 		"taxa, or, without class names or with --backbone, as a backbone to train heads on; with\n"
 		"--focus it looks at the part of a photograph that differs from its camera's "
 		"background.\n"},
-	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
-		"replay a recorded project through the label model",
-		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
-		"--crowd-only ignores the model's predictions. Prints answers a subject, accuracy and\n"
-		"accuracy on animals; --labels writes label,answers,risk a subject to OUT.\n"},
+	{"simulate", cmd_simulate,
+		"[--seed S] [--subjects N] [--repetitions N] [--new-site] [--clickers] [--bot]\n"
+		"  [--svg OUT] [--json] | --stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
+		"what each labelling policy costs and gets right",
+		"Sets every policy to work on one simulated project of N subjects (100000) and prints\n"
+		"answers a subject (gold and audits counted), accuracy, promised and actual risk, and how\n"
+		"often a certificate's promise breaks over N repetitions (1000); --svg plots answers "
+		"against\n"
+		"accuracy. --new-site: the model is worse and surer of itself; --clickers: 15 % of the\n"
+		"volunteers answer at random; --bot: an account that says \"nothing here\" to all.\n"
+		"With --stream it replays a recorded project in the reference's format, T the risk at "
+		"which\n"
+		"a subject retires. --crowd-only ignores the model's predictions; --labels writes\n"
+		"label,answers,risk a subject to OUT.\n"},
 	{"export", cmd_export,
 		"DIR PROJECT --format csv|classifications|camtrap-dp --out PATH [--json]",
 		"write labels, answers or a Camtrap DP package",

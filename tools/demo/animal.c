@@ -5,6 +5,7 @@
 #include "animal.h"
 
 #include "body.h"
+#include "noise.h"
 #include "rng.h"
 #include "status.h"
 

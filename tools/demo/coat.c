@@ -1,7 +1,7 @@
 /* Stripes, patches, spots and plain hides, each a function of the place on the body. */
 #include "coat.h"
 
-#include "rng.h"
+#include "noise.h"
 #include "taxa.h"
 
 static float smooth(float low, float high, float v)

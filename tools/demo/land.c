@@ -1,6 +1,7 @@
 /* Sky, hills, ground, trees, rocks, grass: painted from far to near with a palette a deployment. */
 #include "land.h"
 
+#include "noise.h"
 #include "rng.h"
 
 #include <stdlib.h>
