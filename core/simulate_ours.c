@@ -24,7 +24,7 @@ enum {
 	MIN_ANSWERS_CROWD = 3,
 	MIN_ANSWERS_AUDIT = 2,
 	REMIX_EVERY = 200,
-	AUDITS = 150, /* at least, before a stratum is labelled */
+	AUDITS = 64, /* at least, before a stratum is labelled */
 	MOST_AUDITS = 1000,
 	PATH_AUDIT = 14,
 };
