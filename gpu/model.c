@@ -74,9 +74,24 @@ static void hash_words(unsigned __int128 *hash, const void *data, size_t n_words
 	}
 }
 
+static const unsigned __int128 hash_start = (unsigned __int128)0x6c62272e07bb0142ull << 64 |
+	0x62b821756295c58dull;
+
+static void hash_text(unsigned __int128 hash, char *out)
+{
+	snprintf(out, 33, "%016llx%016llx", (unsigned long long)(hash >> 64), (unsigned long long)hash);
+}
+
+void model_hash_bytes(const void *data, size_t n, char *out)
+{
+	unsigned __int128 hash = hash_start;
+	hash_words(&hash, data, n / 4);
+	hash_text(hash, out);
+}
+
 void model_hash(struct model *model)
 {
-	unsigned __int128 hash = (unsigned __int128)0x6c62272e07bb0142ull << 64 | 0x62b821756295c58dull;
+	unsigned __int128 hash = hash_start;
 	char what[64] = {0};
 	snprintf(what, sizeof what, "%s %d %d%s", model->net.arch->name, model->input.px,
 		(int)model->input.fit, model->input.focus ? " focus" : "");
@@ -88,8 +103,7 @@ void model_hash(struct model *model)
 		if (p->kind != NET_FC_WEIGHT && p->kind != NET_FC_BIAS)
 			hash_words(&hash, model->params + p->offset, p->n);
 	}
-	snprintf(model->backbone, sizeof model->backbone, "%016llx%016llx",
-		(unsigned long long)(hash >> 64), (unsigned long long)hash);
+	hash_text(hash, model->backbone);
 }
 
 /* The labels of a model's logits: what the heads name. */

@@ -295,13 +295,16 @@ enum status model_read(
 	const struct net_arch *arch = NULL;
 	const struct safetensors_tensor *fc = safetensors_find(file, "fc.weight");
 	const char *input_px = safetensors_metadata(file, "input_px");
+	const char *arch_name = safetensors_metadata(file, "arch");
 	*out = NULL;
+	if (arch_name && !strcmp(arch_name, "ensemble"))
+		return err_set(err, BAD_INPUT,
+			"%.80s: an ensemble, which is to predict with: name one of its members", path);
 	if (!fc || fc->n_dims != 2 || fc->shape[0] < 1 || fc->shape[0] > NET_MAX_CLASSES)
 		return err_set(err, BAD_INPUT,
 			"%.80s: no net that topi runs: it has no fc.weight of [1 to %d classes][features]",
 			path, NET_MAX_CLASSES);
-	enum status status = find_arch(
-		file, safetensors_metadata(file, "arch"), (int)fc->shape[0], path, &arch, err);
+	enum status status = find_arch(file, arch_name, (int)fc->shape[0], path, &arch, err);
 	if (status)
 		return status;
 	char *end = NULL;

@@ -1,5 +1,5 @@
 /* Model files out. */
-#include "model.h"
+#include "model_part.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -59,30 +59,21 @@ static json_t *heads_json(const struct model *model)
 	return array;
 }
 
-/* What the engine reads again. `classes` and `prior` are the first head's, for readers that know of no others. */
-enum { MAX_OWN_PAIRS = 9 };
-
-struct own {
-	struct safetensors_pair pairs[MAX_OWN_PAIRS];
-	int n;
-	char *texts[MAX_OWN_PAIRS]; /* that pairs borrow */
-	int n_texts;
-};
-
 /* Takes the text. */
-static int add(struct own *own, const char *key, char *text)
+static int add(struct model_metadata *own, const char *key, char *text)
 {
 	own->texts[own->n_texts++] = text;
 	own->pairs[own->n++] = (struct safetensors_pair){key, text};
 	return text != NULL;
 }
 
-static enum status own_init(struct own *own, const struct model *model, struct err *err)
+enum status model_metadata_init(
+	struct model_metadata *own, const struct model *model, struct err *err)
 {
 	char px[16];
 	int n = model->net.head_size[0];
 	snprintf(px, sizeof px, "%d", model->input.px);
-	*own = (struct own){0};
+	*own = (struct model_metadata){0};
 	int fits = add(own, "arch", xstrdup(model->net.arch->name)) &&
 		add(own, "classes", text_of(texts(model->classes, n))) &&
 		add(own, "input_px", xstrdup(px)) && add(own, "mean", floats_text(model->input.mean)) &&
@@ -94,7 +85,7 @@ static enum status own_init(struct own *own, const struct model *model, struct e
 	return fits ? OK : err_set(err, BAD_INPUT, "a class or head has a name that is not UTF-8");
 }
 
-static void own_release(struct own *own)
+void model_metadata_release(struct model_metadata *own)
 {
 	for (int i = 0; i < own->n_texts; i++)
 		free(own->texts[i]);
@@ -105,7 +96,7 @@ static enum status write_file(
 {
 	const struct net *net = &model->net;
 	struct safetensors_out *tensors = xcalloc((size_t)net->n_params, sizeof *tensors);
-	struct own own;
+	struct model_metadata own;
 	for (int i = 0; i < net->n_params; i++) {
 		const struct net_param *p = &net->params[i];
 		tensors[i].name = p->name;
@@ -117,7 +108,7 @@ static enum status write_file(
 		if (parent && p->kind != NET_FC_WEIGHT && p->kind != NET_FC_BIAS)
 			tensors[i].raw = safetensors_find(parent, p->name);
 	}
-	enum status status = own_init(&own, model, err);
+	enum status status = model_metadata_init(&own, model, err);
 	struct safetensors_pair *pairs = xcalloc((size_t)(own.n + model->n_extra), sizeof *pairs);
 	memcpy(pairs, own.pairs, (size_t)own.n * sizeof *pairs);
 	for (int i = 0; i < model->n_extra; i++)
@@ -127,7 +118,7 @@ static enum status write_file(
 			path, tensors, net->n_params, pairs, own.n + model->n_extra, err);
 	free(pairs);
 	free(tensors);
-	own_release(&own);
+	model_metadata_release(&own);
 	return status;
 }
 
