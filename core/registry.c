@@ -269,7 +269,7 @@ static enum status check_member(
 		st = err_set(err, BAD_INPUT, "model %lld belongs to another project", (long long)model.id);
 	else if (st == OK && json_array_size(model.classes) == 0)
 		st = err_set(err, BAD_INPUT, "model %s is a backbone: it has no classes", model.name);
-	else if (st == OK && json_object_get(model.spec, "ensemble"))
+	else if (st == OK && strcmp(model.arch, "ensemble") == 0)
 		st = err_set(err, BAD_INPUT, "model %s is an ensemble: name its members", model.name);
 	for (int j = 0; st == OK && j < i; j++)
 		if (members[j] == members[i])

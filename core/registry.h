@@ -15,7 +15,7 @@ struct registry_model {
 	char name[64], sha256[65], arch[32], backbone[65];
 	char state[12];        /* candidate, promoted, former */
 	json_t *classes;       /* [{"taxon": id, "prior": p}] in the head's order; empty: a backbone */
-	json_t *spec, *report; /* spec.ensemble: the members' ids, where it is one */
+	json_t *spec, *report; /* spec.ensemble: the members' ids, where arch is "ensemble" */
 	bool calibrated;
 	double w0, w1;
 	int n_calibration;

@@ -133,7 +133,7 @@ enum status ensemble_new(
 	enum status status = OK;
 	*out = NULL;
 	if (n < 2 || n > ENSEMBLE_MAX)
-		return err_set(err, BAD_INPUT, "%d models make no ensemble: 2 to %d do", n, ENSEMBLE_MAX);
+		return err_set(err, BAD_INPUT, "an ensemble has 2 to %d models, not %d", ENSEMBLE_MAX, n);
 	struct ensemble *e = xcalloc(1, sizeof *e);
 	e->face = face_of(members[0]);
 	for (int i = 0; i < n && !status; i++) {
@@ -299,7 +299,7 @@ enum status ensemble_save(
 	char *members = NULL;
 	enum status status = OK;
 	if (n < 2 || n > ENSEMBLE_MAX)
-		return err_set(err, BAD_INPUT, "%d models make no ensemble: 2 to %d do", n, ENSEMBLE_MAX);
+		return err_set(err, BAD_INPUT, "an ensemble has 2 to %d models, not %d", ENSEMBLE_MAX, n);
 	status = open_members(&w, files, n, err);
 	if (!status)
 		status = model_metadata_init(&own, w.ensemble->face, err);

@@ -196,6 +196,25 @@ enum status model_new(const char *arch, const char *const *classes, int n_classe
 	return model_new_heads(arch, &head, 1, input_px, seed, out, err);
 }
 
+enum status model_copy(const struct model *model, int input_px, struct model **out, struct err *err)
+{
+	struct model_head heads[NET_MAX_HEADS];
+	const struct net *net = &model->net;
+	int px = input_px ? input_px : model->input.px;
+	for (int h = 0, at = 0; h < net->n_heads; at += net->head_size[h++])
+		heads[h] = (struct model_head){
+			model->heads[h], (const char *const *)model->classes + at, net->head_size[h]};
+	enum status status = model_empty(net->arch, heads, net->n_heads, px, out, err);
+	if (status)
+		return status;
+	memcpy((*out)->params, model->params, net->n_floats * sizeof *model->params);
+	memcpy((*out)->prior, model->prior, (size_t)net->n_classes * sizeof *model->prior);
+	(*out)->input = model->input;
+	(*out)->input.px = px;
+	model_hash(*out);
+	return OK;
+}
+
 /* Which of the model's logits is that class of that head; -1: it does not know it. */
 static int known_class(const struct model *model, const char *head, const char *class)
 {

@@ -65,6 +65,11 @@ enum status model_new(const char *arch, const char *const *classes, int n_classe
 enum status model_new_heads(const char *arch, const struct model_head *heads, int n_heads,
 	int input_px, unsigned long long seed, struct model **out, struct err *err) MUST_CHECK;
 
+/* The same net at another input size (0: the same), without the metadata that the engine does not
+ * read. Errors: as net_init. */
+enum status model_copy(
+	const struct model *model, int input_px, struct model **out, struct err *err) MUST_CHECK;
+
 /*
  * Replaces the head, as a model of other classes wants that starts from this one: fresh rows by the
  * seed, but those of classes that the model knew (in a head of that name, where it has several)

@@ -6,6 +6,7 @@
 #include "backend.h"
 #include "engine.h"
 #include "image.h"
+#include "train.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -30,9 +31,9 @@ static char dir[] = "/tmp/topi_heads_XXXXXX";
 
 static const char *in_dir(const char *name)
 {
-	static char paths[4][128];
+	static char paths[64][128];
 	static int turn;
-	turn = (turn + 1) % 4;
+	turn = (turn + 1) % 64;
 	snprintf(paths[turn], sizeof paths[turn], "%s/%s", dir, name);
 	return paths[turn];
 }
@@ -240,6 +241,76 @@ static void two_heads_are_learned(void **state)
 	}
 }
 
+/* train_run with heads: what is in the file, and what a target must be. */
+static void trainings_take_heads(void **state)
+{
+	(void)state;
+	enum { N_ITEMS = 6 };
+	struct image_rgb image = {.width_px = PX, .height_px = PX, .pixels = malloc(PX * PX * 3)};
+	struct train_frame frames[N_ITEMS] = {0};
+	struct train_item items[N_ITEMS];
+	float target[N_ITEMS][K] = {0};
+	struct train_spec spec = {.mode = TRAIN_FULL,
+		.arch = "resnet10s",
+		.heads = heads,
+		.n_heads = 2,
+		.input_px = PX,
+		.n_epochs = 2,
+		.batch = 2,
+		.weight_decay = -1,
+		.label_smoothing = -1,
+		.seed = 3,
+		.device = "cpu"};
+	struct train_report report;
+	struct err err = {0};
+	struct model *model = NULL;
+	for (int i = 0; i < N_ITEMS; i++) {
+		uint8_t *jpeg = NULL;
+		draw(i, image.pixels);
+		assert_int_equal(image_encode_rgb(&image, 95, &jpeg, &frames[i].n_bytes, NULL), OK);
+		frames[i].jpeg = jpeg;
+		target[i][i % N_SPECIES] = 1;
+		if (i < 3) /* one, one, more; else not known */
+			target[i][N_SPECIES + i / 2] = 1;
+		items[i] = (struct train_item){&frames[i], 1, target[i], 1, NULL};
+	}
+	if (train_run(&spec, items, N_ITEMS, in_dir("t"), &report, &err))
+		fail_msg("%s", err.text);
+	assert_true(isfinite(report.loss));
+	assert_int_equal(model_load(in_dir("t"), &model, NULL), OK);
+	assert_int_equal(model->net.n_heads, 2);
+	for (int c = 0; c < N_SPECIES; c++)
+		assert_true(fabs(model->prior[c] - 1.0 / 3) < 1e-9);
+	assert_true(fabs(model->prior[N_SPECIES] - 2.5 / 4) < 1e-9);
+	model_free(model);
+	/* on from there with one task only: what it knew of that comes along */
+	spec.from = in_dir("t");
+	spec.heads = NULL;
+	spec.n_heads = 0;
+	spec.classes = species;
+	spec.n_classes = N_SPECIES;
+	if (train_run(&spec, items, N_ITEMS, in_dir("u"), &report, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(model_load(in_dir("u"), &model, NULL), OK);
+	assert_int_equal(model->net.n_heads, 1);
+	assert_int_equal(model->net.n_classes, N_SPECIES);
+	model_free(model);
+	spec.heads = heads;
+	spec.n_heads = 2;
+	target[2][0] = 0.5f; /* 1.5 in one head */
+	assert_int_equal(train_run(&spec, items, N_ITEMS, in_dir("u"), &report, &err), BAD_INPUT);
+	assert_non_null(strstr(err.text, "item 2: its target sums to 1.5"));
+	memset(target[2], 0, sizeof target[2]);
+	assert_int_equal(train_run(&spec, items, N_ITEMS, in_dir("u"), &report, &err), BAD_INPUT);
+	assert_non_null(strstr(err.text, "item 2: nothing is known"));
+	target[2][2] = 1;
+	spec.mode = TRAIN_HEAD;
+	assert_int_equal(train_run(&spec, items, N_ITEMS, in_dir("u"), &report, &err), BAD_INPUT);
+	for (int i = 0; i < N_ITEMS; i++)
+		free((void *)(uintptr_t)frames[i].jpeg);
+	free(image.pixels);
+}
+
 int main(void)
 {
 	if (!mkdtemp(dir))
@@ -248,9 +319,10 @@ int main(void)
 		cmocka_unit_test(a_file_carries_its_heads),
 		cmocka_unit_test(malformed_heads_are_refused),
 		cmocka_unit_test(two_heads_are_learned),
+		cmocka_unit_test(trainings_take_heads),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	static const char *const names[] = {"m", "bad", "p.jpg"};
+	static const char *const names[] = {"m", "bad", "p.jpg", "t", "u"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unlink(in_dir(names[i]));
 	rmdir(dir);
