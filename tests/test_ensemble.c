@@ -115,11 +115,11 @@ static void logits_are_the_members_mean(void **state)
 	assert_int_equal(model_load(in_dir("e"), &model, &err), BAD_INPUT);
 	assert_non_null(strstr(err.text, "name one of its members"));
 	files[2].path = in_dir("e");
-	assert_int_equal(ensemble_save(files, 3, in_dir("f"), &err), BAD_INPUT);
+	assert_int_equal(ensemble_save(files, 3, in_dir("g"), &err), BAD_INPUT);
 	assert_non_null(strstr(err.text, "c is an ensemble itself"));
 	files[2].path = in_dir("missing");
-	assert_int_equal(ensemble_save(files, 3, in_dir("f"), &err), NOT_FOUND);
-	assert_int_not_equal(access(in_dir("f"), F_OK), 0);
+	assert_int_equal(ensemble_save(files, 3, in_dir("g"), &err), NOT_FOUND);
+	assert_int_not_equal(access(in_dir("g"), F_OK), 0);
 	for (int i = 0; i < 3; i++)
 		model_free(members[i]);
 }
@@ -169,6 +169,55 @@ static void members_that_do_not_go_together_are_refused(void **state)
 	assert_string_equal(ensemble->face->heads[1], "count");
 	ensemble_free(ensemble);
 	model_free(first);
+}
+
+/* What a file that calls itself an ensemble may say of its members, all over the tensors of a sound one. */
+static const struct {
+	const char *members; /* NULL: nothing */
+	const char *word;
+} malformed[] = {
+	{NULL, "names no members"},
+	{"3", "names no members"},
+	{"[]", "names no members"},
+	{"[{\"metadata\":{\"arch\":\"resnet10s\"}}]", "names no members"},
+	{"[{\"name\":\"a\"},{\"name\":\"b\"}]", "member 1 has no metadata"},
+	{"[{\"metadata\":\"x\"},{\"metadata\":{}}]", "member 1 has no metadata"},
+	{"[{\"metadata\":[]},{\"metadata\":{}}]", "not an object of texts"},
+	{"[{\"metadata\":{\"input_px\":64}},{\"metadata\":{}}]", "input_px is not a text"},
+	{"[{\"metadata\":{\"arch\":\"ensemble\"}},{\"metadata\":{}}]", "name one of its members"},
+	{"[{\"metadata\":{\"input_px\":\"64\"}},{\"metadata\":{}}]", "128 px"},
+	{"[{\"metadata\":{}},{\"metadata\":{}},{\"metadata\":{}}]", "no fc.weight"},
+};
+
+static void malformed_files_are_refused(void **state)
+{
+	(void)state;
+	struct model *model = make("resnet10s", classes, K, PX, 1);
+	struct ensemble_file files[2] = {{in_dir("a"), "a", "1"}, {in_dir("b"), "b", "2"}};
+	struct safetensors *file = NULL;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(model_save(model, files[i].path, NULL, NULL), OK);
+	model_free(model);
+	assert_int_equal(ensemble_save(files, 2, in_dir("e"), NULL), OK);
+	assert_int_equal(safetensors_open(in_dir("e"), &file, NULL), OK);
+	int n = safetensors_count(file);
+	struct safetensors_out *out = calloc((size_t)n, sizeof *out);
+	for (int i = 0; i < n; i++)
+		out[i] = (struct safetensors_out){
+			.name = safetensors_at(file, i)->name, .raw = safetensors_at(file, i)};
+	for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+		const struct safetensors_pair pairs[2] = {
+			{"arch", "ensemble"}, {"members", malformed[i].members}};
+		struct engine *engine = NULL;
+		struct err err = {0};
+		assert_int_equal(
+			safetensors_write(in_dir("f"), out, n, pairs, malformed[i].members ? 2 : 1, NULL), OK);
+		assert_int_equal(engine_open(in_dir("f"), "cpu", &engine, &err), BAD_INPUT);
+		if (!strstr(err.text, malformed[i].word))
+			fail_msg("row %zu: %s", i, err.text);
+	}
+	free(out);
+	safetensors_close(file);
 }
 
 /* The mean of a map and the bias make the logit, in nets of both poolings, with a mirrored view or without. */
@@ -341,6 +390,7 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(malformed_files_are_refused),
 		cmocka_unit_test(logits_are_the_members_mean),
 		cmocka_unit_test(members_that_do_not_go_together_are_refused),
 		cmocka_unit_test(maps_add_up_to_the_logit),
@@ -348,7 +398,7 @@ int main(void)
 		cmocka_unit_test(infer_runs_lists_and_draws_maps),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	static const char *const names[] = {"a", "b", "c", "e", "p.jpg", "cam.jpg"};
+	static const char *const names[] = {"a", "b", "c", "e", "f", "p.jpg", "cam.jpg"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unlink(in_dir(names[i]));
 	rmdir(dir);
