@@ -142,6 +142,9 @@ enum status job_add_train(struct db *db, int64_t project_id, const struct train_
 	if (st == OK && r->parent_id && r->arch && strcmp(parent.arch, r->arch) != 0)
 		st = err_set(err, BAD_INPUT, "model %.60s is a %s, not a %.30s: leave --arch out",
 			parent.name, parent.arch, r->arch);
+	if (st == OK && r->parent_id && strcmp(parent.arch, "ensemble") == 0)
+		st = err_set(err, BAD_INPUT, "model %.60s is an ensemble: train from one of its members",
+			parent.name);
 	if (st == OK && r->parent_id && parent.project_id != project_id)
 		st = err_set(
 			err, BAD_INPUT, "model %lld belongs to another project", (long long)r->parent_id);

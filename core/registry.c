@@ -230,23 +230,69 @@ static bool is_own_name(const char *name)
 	return name[0] == 'm' && name[1] && name[1 + strspn(name + 1, "0123456789")] == 0;
 }
 
-enum status registry_import(struct db *db, int64_t project_id, const char *name,
-	const struct registry_file *file, int64_t now_ms, int64_t *id, struct err *err)
+/* A file of a name that is the caller's. */
+static enum status add_named(struct db *db, const struct new_model *new,
+	const struct registry_file *file, int64_t *id, struct err *err)
 {
+	const char *name = new->name;
 	if (!name[0] || strlen(name) > 60 || isdigit((unsigned char)name[0]) || is_own_name(name))
 		return err_set(err, BAD_INPUT,
 			"a model's name has 1 to 60 bytes, starts with no digit and is not like m3: "
 			"'%.60s'",
 			name);
 	json_t *classes = json_array();
-	json_t *spec = json_pack("{s:b}", "imported", 1);
-	struct new_model new = {.project_id = project_id, .name = name, .spec = spec, .now_ms = now_ms};
-	enum status st = map_classes(db, project_id, file, classes, err);
+	enum status st = map_classes(db, new->project_id, file, classes, err);
 	if (st == OK)
-		st = add(db, &new, file, classes, id, err);
+		st = add(db, new, file, classes, id, err);
 	if (st == CONFLICT)
 		st = err_set(err, CONFLICT, "the project has a model '%.60s' already", name);
 	json_decref(classes);
+	return st;
+}
+
+enum status registry_import(struct db *db, int64_t project_id, const char *name,
+	const struct registry_file *file, int64_t now_ms, int64_t *id, struct err *err)
+{
+	json_t *spec = json_pack("{s:b}", "imported", 1);
+	struct new_model new = {.project_id = project_id, .name = name, .spec = spec, .now_ms = now_ms};
+	enum status st = add_named(db, &new, file, id, err);
+	json_decref(spec);
+	return st;
+}
+
+static enum status check_member(
+	struct db *db, int64_t project_id, const int64_t *members, int i, struct err *err)
+{
+	struct registry_model model = {0};
+	enum status st = registry_get(db, members[i], &model, err);
+	if (st == OK && model.project_id != project_id)
+		st = err_set(err, BAD_INPUT, "model %lld belongs to another project", (long long)model.id);
+	else if (st == OK && json_array_size(model.classes) == 0)
+		st = err_set(err, BAD_INPUT, "model %s is a backbone: it has no classes", model.name);
+	else if (st == OK && strcmp(model.arch, "ensemble") == 0)
+		st = err_set(err, BAD_INPUT, "model %s is an ensemble: name its members", model.name);
+	for (int j = 0; st == OK && j < i; j++)
+		if (members[j] == members[i])
+			st = err_set(err, BAD_INPUT, "model %s is named twice", model.name);
+	registry_release(&model);
+	return st;
+}
+
+enum status registry_add_ensemble(struct db *db, int64_t project_id, const char *name,
+	const struct registry_file *file, const int64_t *members, int n, int64_t now_ms, int64_t *id,
+	struct err *err)
+{
+	json_t *list = json_array(), *spec = json_pack("{s:o}", "ensemble", list);
+	struct new_model new = {.project_id = project_id, .name = name, .spec = spec, .now_ms = now_ms};
+	enum status st = OK;
+	for (int i = 0; st == OK && i < n; i++) {
+		st = check_member(db, project_id, members, i, err);
+		json_array_append_new(list, json_integer(members[i]));
+	}
+	if (st == OK)
+		st = add_named(db, &new, file, id, err);
+	for (int i = 0; st == OK && i < n; i++)
+		st = db_run(db, Q_REGISTRY_INHERIT_SUBJECTS, err, "ii", *id, members[i]);
 	json_decref(spec);
 	return st;
 }

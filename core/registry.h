@@ -13,9 +13,9 @@ enum { REGISTRY_RENDITION = 1 }; /* version of the 448 px renditions, half of an
 struct registry_model {
 	int64_t id, project_id, parent_id; /* parent_id 0: none */
 	char name[64], sha256[65], arch[32], backbone[65];
-	char state[12];  /* candidate, promoted, former */
-	json_t *classes; /* [{"taxon": id, "prior": p}] in the head's order; empty: a backbone */
-	json_t *spec, *report;
+	char state[12];        /* candidate, promoted, former */
+	json_t *classes;       /* [{"taxon": id, "prior": p}] in the head's order; empty: a backbone */
+	json_t *spec, *report; /* spec.ensemble: the members' ids, where arch is "ensemble" */
 	bool calibrated;
 	double w0, w1;
 	int n_calibration;
@@ -78,6 +78,16 @@ enum status registry_add_trained(struct db *db, int64_t job_id, const char *work
  */
 enum status registry_import(struct db *db, int64_t project_id, const char *name,
 	const struct registry_file *file, int64_t now_ms, int64_t *id, struct err *err) MUST_CHECK;
+
+/*
+ * Registers several models of the project that answer together, in a file that holds them. A subject that one of them was
+ * trained on counts as one that it was trained on.
+ * Shapes: members [n].
+ * Errors: BAD_INPUT a member of another project, a backbone, an ensemble, or named twice; else as registry_import.
+ */
+enum status registry_add_ensemble(struct db *db, int64_t project_id, const char *name,
+	const struct registry_file *file, const int64_t *members, int n, int64_t now_ms, int64_t *id,
+	struct err *err) MUST_CHECK;
 
 /*
  * Makes a model the project's current one and queues its predictions (certification gold first). What was current

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define BACKEND_ABI 2
+#define BACKEND_ABI 3
 
 /*
  * How numbers are held while a net runs. HALF is bf16 on CPUs that have it and half precision or
@@ -91,6 +91,12 @@ struct backend {
 	 */
 	enum status (*infer)(
 		void *handle, const uint8_t *rgb, int n, float *logits, float *embeddings, struct err *err);
+	/*
+	 * The plane that the embedding pools, as infer sees it: for looking at, one picture at a time.
+	 * Shapes: rgb [n][px][px][3]; planes [n][n_features][h][w] of net_plane.
+	 */
+	enum status (*features)(
+		void *handle, const uint8_t *rgb, int n, float *planes, struct err *err);
 	/* CONFLICT when opened with train_batch 0. */
 	enum status (*train_step)(void *handle, struct backend_step *step, struct err *err);
 	/* Shapes: out, in [net->n_floats]. CONFLICT when opened with train_batch 0 (but for reading

@@ -302,6 +302,11 @@ static enum status infer(
 	return onednn_infer(handle, rgb, n, logits, embeddings, err);
 }
 
+static enum status features(void *handle, const uint8_t *rgb, int n, float *planes, struct err *err)
+{
+	return onednn_features(handle, rgb, n, planes, err);
+}
+
 static enum status train_step(void *handle, struct backend_step *step, struct err *err)
 {
 	struct onednn *o = handle;
@@ -326,6 +331,7 @@ const struct backend backend_onednn = {
 	.name = "onednn",
 	.open = onednn_open,
 	.infer = infer,
+	.features = features,
 	.train_step = train_step,
 	.read_state = read_params,
 	.close = onednn_close,

@@ -102,6 +102,8 @@ enum status onednn_run(
 /* backend_onednn_infer.c */
 enum status onednn_infer(struct onednn *o, const uint8_t *rgb, int n, float *logits,
 	float *embeddings, struct err *err) MUST_CHECK;
+enum status onednn_features(
+	struct onednn *o, const uint8_t *rgb, int n, float *planes, struct err *err) MUST_CHECK;
 void onednn_infer_free(struct onednn *o); /* also when the parameters have changed */
 
 /* backend_onednn_train.c */

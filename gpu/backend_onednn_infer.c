@@ -23,6 +23,7 @@ struct plan {
 	int n_ops;
 	struct onednn_op ops[NET_MAX_LAYERS];
 	float *picture, *embedding; /* [batch][3][px][px]; [batch][n_features] */
+	dnnl_memory_t plane;        /* that embedding pools; nothing writes over it */
 };
 
 struct onednn_infer {
@@ -192,6 +193,7 @@ static struct plan *plan_new(struct onednn *o, int batch)
 		plan->picture = onednn_memory_data(memories[0]);
 		/* One pixel, channels a multiple of the block: blocked and plain are the same bytes. */
 		plan->embedding = onednn_memory_data(memories[net->n_layers - 1]);
+		plan->plane = memories[net->layers[net->n_layers - 2].src];
 	}
 	return plan;
 }
@@ -248,4 +250,30 @@ enum status onednn_infer(
 			return status;
 	}
 	return OK;
+}
+
+enum status onednn_features(
+	struct onednn *o, const uint8_t *rgb, int n, float *planes, struct err *err)
+{
+	const struct net_act *a = net_plane(o->net);
+	size_t image = (size_t)o->net->input_px * (size_t)o->net->input_px * 3;
+	size_t size = (size_t)a->c * (size_t)a->h * (size_t)a->w;
+	float *logits = xmalloc((size_t)o->net->n_classes * sizeof *logits);
+	enum status status = OK;
+	for (int i = 0; i < n && !status; i++) {
+		status = onednn_infer(o, rgb + (size_t)i * image, 1, logits, NULL, err);
+		if (status)
+			break;
+		struct onednn_pool once = {.engine = o->engine};
+		struct onednn_op op;
+		dnnl_memory_desc_t plain = onednn_md4(&once, 1, a->c, a->h, a->w, dnnl_nchw);
+		onednn_op_reorder(&once, &op, o->infer->plans[0]->plane,
+			onednn_memory(&once, &plain, planes + (size_t)i * size));
+		status = onednn_pool_check(&once, err);
+		if (!status)
+			status = onednn_run(o, &op, 1, err);
+		onednn_pool_release(&once);
+	}
+	free(logits);
+	return status;
 }

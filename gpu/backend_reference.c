@@ -353,6 +353,23 @@ static enum status reference_infer(
 	return OK;
 }
 
+static enum status reference_features(
+	void *handle, const uint8_t *rgb, int n, float *planes, struct err *err)
+{
+	(void)err;
+	struct reference *r = handle;
+	int plane = r->net->layers[r->net->n_layers - 2].src;
+	size_t image = (size_t)r->net->input_px * (size_t)r->net->input_px * 3;
+	size_t size = act_size(r->net, plane);
+	size_buffers(r, 1);
+	for (int i = 0; i < n; i++) {
+		forward(r, rgb + (size_t)i * image, 0);
+		for (size_t j = 0; j < size; j++)
+			planes[(size_t)i * size + j] = (float)r->act[plane][j];
+	}
+	return OK;
+}
+
 /* Loss and its slope by the logits. */
 static void loss(struct reference *r, struct backend_step *step)
 {
@@ -425,6 +442,7 @@ const struct backend backend_reference = {
 	.name = "reference",
 	.open = reference_open,
 	.infer = reference_infer,
+	.features = reference_features,
 	.train_step = reference_train_step,
 	.read_state = reference_read_params,
 	.close = reference_close,

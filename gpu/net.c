@@ -193,6 +193,11 @@ enum status net_set_heads(struct net *net, const int *sizes, int n_heads, struct
 	return OK;
 }
 
+const struct net_act *net_plane(const struct net *net)
+{
+	return &net->acts[net->layers[net->n_layers - 2].src];
+}
+
 int net_param_find(const struct net *net, const char *name)
 {
 	for (int i = 0; i < net->n_params; i++) {

@@ -73,8 +73,8 @@ struct net_act {
 struct net {
 	const struct net_arch *arch;
 	int n_classes, input_px, n_features;
-	/* The logits are those of n_heads tasks in a row (species first, then counts or behaviours), each with a softmax of its
-	 * own; net_init makes one head of all. */
+	/* The logits are those of n_heads tasks in a row (species first, then counts or behaviours),
+	 * each with a softmax of its own; net_init makes one head of all. */
 	int n_heads, head_size[NET_MAX_HEADS];
 	int n_layers;
 	struct net_layer layers[NET_MAX_LAYERS];
@@ -96,9 +96,13 @@ const struct net_arch *net_arch_find(const char *name);
 enum status net_init(struct net *net, const struct net_arch *arch, int n_classes, int input_px,
 	struct err *err) MUST_CHECK;
 
-/* Splits the logits into heads. Errors: BAD_INPUT unless there are 1 to NET_MAX_HEADS of 2 or more that add up to n_classes. */
+/* Splits the logits into heads. Errors: BAD_INPUT unless there are 1 to NET_MAX_HEADS of 2 or more
+ * that add up to n_classes. */
 enum status net_set_heads(
 	struct net *net, const int *sizes, int n_heads, struct err *err) MUST_CHECK;
+
+/* The last activation that still has places: [n_features][h][w], which the embedding pools. */
+const struct net_act *net_plane(const struct net *net);
 
 /* The index of the parameter of that name, or -1. */
 int net_param_find(const struct net *net, const char *name);

@@ -263,6 +263,29 @@ void safetensors_close(struct safetensors *file)
 	free(file);
 }
 
+enum status safetensors_part(const struct safetensors *file, const char *prefix,
+	const char *metadata, struct safetensors **out, struct err *err)
+{
+	struct safetensors *part = xcalloc(1, sizeof *part);
+	size_t n_prefix = strlen(prefix);
+	part->header = json_loads(metadata, JSON_REJECT_DUPLICATES, NULL);
+	enum status status = read_metadata(part, part->header, prefix, err);
+	*out = NULL;
+	if (status) {
+		safetensors_close(part);
+		return status;
+	}
+	part->tensors = xcalloc((size_t)file->n_tensors, sizeof *part->tensors);
+	for (int i = 0; i < file->n_tensors; i++) {
+		if (strncmp(file->tensors[i].name, prefix, n_prefix))
+			continue;
+		part->tensors[part->n_tensors] = file->tensors[i];
+		part->tensors[part->n_tensors++].name += n_prefix;
+	}
+	*out = part;
+	return OK;
+}
+
 int safetensors_count(const struct safetensors *file)
 {
 	return file->n_tensors;

@@ -43,6 +43,15 @@ enum status safetensors_open(
 	const char *path, struct safetensors **out, struct err *err) MUST_CHECK;
 void safetensors_close(struct safetensors *file);
 
+/*
+ * A file inside a file: the tensors whose names begin with prefix, which they lose, under metadata
+ * of their own, a JSON object of texts.
+ * Owns:   *out is the caller's, to safetensors_close before `file`, whose mapping it uses.
+ * Errors: BAD_INPUT when metadata is another thing.
+ */
+enum status safetensors_part(const struct safetensors *file, const char *prefix,
+	const char *metadata, struct safetensors **out, struct err *err) MUST_CHECK;
+
 int safetensors_count(const struct safetensors *file);
 /* Tensor i of safetensors_count, in the order of their bytes. */
 const struct safetensors_tensor *safetensors_at(const struct safetensors *file, int i);

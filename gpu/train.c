@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "head.h"
 #include "train_set.h"
+#include "train_target.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,38 +25,23 @@ static double now_s(void)
 static enum status check_items(
 	const struct train_spec *spec, const struct train_item *items, int n_items, struct err *err)
 {
-	if (n_items < 2 || spec->n_classes < 2)
+	if (spec->n_heads < 0 || spec->n_heads > NET_MAX_HEADS ||
+		(spec->n_heads > 1 && spec->mode == TRAIN_HEAD))
+		return err_set(err, BAD_INPUT, "%d heads: 1 to %d are trained, and with the whole net",
+			spec->n_heads, NET_MAX_HEADS);
+	if (n_items < 2 || (!spec->n_heads && spec->n_classes < 2))
 		return err_set(err, BAD_INPUT, "%d items of %d classes: training wants 2 or more of both",
 			n_items, spec->n_classes);
+	struct model_head heads[NET_MAX_HEADS];
+	int n_heads = train_heads(spec, heads);
 	for (int i = 0; i < n_items; i++) {
-		double sum = 0;
-		for (int c = 0; c < spec->n_classes; c++) {
-			if (!(items[i].target[c] >= 0))
-				return err_set(
-					err, BAD_INPUT, "item %d has a target of %g", i, (double)items[i].target[c]);
-			sum += (double)items[i].target[c];
-		}
-		if (!(fabs(sum - 1) < 1e-3))
-			return err_set(err, BAD_INPUT, "item %d: its target sums to %g, not 1", i, sum);
+		enum status status = train_target_check(heads, n_heads, items[i].target, i, err);
+		if (status)
+			return status;
 		if (!(items[i].weight > 0 && isfinite(items[i].weight)))
 			return err_set(err, BAD_INPUT, "item %d has weight %g", i, (double)items[i].weight);
 	}
 	return OK;
-}
-
-/* The class shares that the model was trained on; half an item is added to each class, so that none is 0. */
-static void set_prior(struct model *model, const struct train_item *items, const int *which, int n)
-{
-	int k = model->net.n_classes;
-	double total = 0;
-	for (int c = 0; c < k; c++) {
-		model->prior[c] = 0.5;
-		for (int i = 0; i < n; i++)
-			model->prior[c] += (double)items[which[i]].weight * (double)items[which[i]].target[c];
-		total += model->prior[c];
-	}
-	for (int c = 0; c < k; c++)
-		model->prior[c] /= total;
 }
 
 static void set_history(struct model *model, const struct train_spec *spec, int n_items)
@@ -76,29 +62,12 @@ static void set_history(struct model *model, const struct train_spec *spec, int 
 static enum status adopt(const struct model *parent, const struct train_spec *spec, int px,
 	struct model **out, struct err *err)
 {
-	enum status status = model_new(
-		parent->net.arch->name, spec->classes, spec->n_classes, px, spec->seed, out, err);
-	if (status)
-		return status;
-	struct model *model = *out;
-	const struct net *net = &model->net;
-	const struct net_param *fc = &net->params[net->n_params - 2];
-	const struct net_param *from = &parent->net.params[net->n_params - 2];
-	size_t d = (size_t)net->n_features;
-	model->input = parent->input;
-	model->input.px = px;
-	memcpy(model->params, parent->params, fc->offset * sizeof(float));
-	for (int c = 0; c < net->n_classes; c++) {
-		for (int p = 0; p < parent->net.n_classes; p++) {
-			if (strcmp(model->classes[c], parent->classes[p]))
-				continue;
-			memcpy(model->params + fc[0].offset + (size_t)c * d,
-				parent->params + from[0].offset + (size_t)p * d, d * sizeof(float));
-			model->params[fc[1].offset + (size_t)c] = parent->params[from[1].offset + (size_t)p];
-		}
-	}
-	model_hash(model);
-	return OK;
+	struct model_head heads[NET_MAX_HEADS];
+	int n_heads = train_heads(spec, heads);
+	enum status status = model_copy(parent, px, out, err);
+	if (!status)
+		status = model_replace_head(*out, heads, n_heads, spec->seed, err);
+	return status;
 }
 
 /* --- the head --- */
@@ -241,7 +210,7 @@ static enum status fit_head(struct model *model, const struct train_spec *spec,
 			n_right += best == truth;
 		}
 		free(logits);
-		set_prior(model, items, which, (int)n);
+		train_target_prior(model, items, which, (int)n);
 		report->n_epochs = result.n_iterations;
 		report->loss = result.loss;
 		report->gradient_norm = result.gradient_norm;
@@ -288,6 +257,7 @@ static enum status train_head(const struct train_spec *spec, const struct train_
 struct run {
 	const struct train_spec *spec;
 	const struct train_set *set;
+	const struct net *net;
 	int k, batch, n_epochs, n_steps; /* steps an epoch */
 	double rate, weight_decay, smoothing;
 	const struct backend *backend;
@@ -328,9 +298,7 @@ static enum status run_step(
 		const struct train_item *item = &set->items[set->item[which]];
 		r->which[b] = which;
 		r->weight[b] = item->weight;
-		for (int c = 0; c < r->k; c++)
-			r->target[b * r->k + c] = (float)((1 - r->smoothing) * (double)item->target[c] +
-				r->smoothing / r->k);
+		train_target_smooth(r->net, item->target, r->smoothing, r->target + b * r->k);
 	}
 	unsigned long long seed = r->spec->seed * 0x9e3779b97f4a7c15ull + (unsigned long long)number +
 		1;
@@ -397,7 +365,8 @@ static int choose_epochs(int n_items, int is_scratch)
 static enum status run_training(struct model *model, const struct train_spec *spec,
 	const struct train_set *set, struct train_report *report, struct err *err)
 {
-	struct run r = {.spec = spec, .set = set, .k = spec->n_classes, .report = report};
+	struct run r = {
+		.spec = spec, .set = set, .net = &model->net, .k = model->net.n_classes, .report = report};
 	r.batch = spec->batch ? spec->batch : 32;
 	r.n_epochs = spec->n_epochs ? spec->n_epochs : choose_epochs(set->n_items, !spec->from);
 	r.n_steps = (set->n_items + r.batch - 1) / r.batch;
@@ -441,8 +410,10 @@ static enum status train_full(const struct train_spec *spec, const struct train_
 			status = adopt(
 				parent, spec, spec->input_px ? spec->input_px : parent->input.px, &model, err);
 	} else {
-		status = model_new(
-			spec->arch, spec->classes, spec->n_classes, spec->input_px, spec->seed, &model, err);
+		struct model_head heads[NET_MAX_HEADS];
+		int n_heads = train_heads(spec, heads);
+		status = model_new_heads(
+			spec->arch, heads, n_heads, spec->input_px, spec->seed, &model, err);
 		if (!status) {
 			model->input.fit = spec->fit;
 			model->input.focus = spec->focus;
@@ -453,7 +424,7 @@ static enum status train_full(const struct train_spec *spec, const struct train_
 	if (!status)
 		status = run_training(model, spec, set, report, err);
 	if (!status) {
-		set_prior(model, items, set->item, set->n_items);
+		train_target_prior(model, items, set->item, set->n_items);
 		set_history(model, spec, report->n_items);
 		model_hash(model);
 		status = model_save(model, path, NULL, err);

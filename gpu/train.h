@@ -25,7 +25,7 @@ struct train_frame {
 struct train_item {
 	const struct train_frame *frames;
 	int n_frames;
-	const float *target; /* [n_classes], sums to 1 */
+	const float *target; /* [n_classes] of all heads; each's sum to 1, or 0 of several: not known */
 	float weight;        /* > 0; 1 is usual */
 	const float
 		*embedding; /* NULL, or [n_features] of the parent: TRAIN_HEAD then reads no frame */
@@ -43,6 +43,9 @@ struct train_spec {
 	const char *arch;           /* from scratch; ignored with from */
 	const char *const *classes; /* [n_classes] */
 	int n_classes;
+	/* TRAIN_FULL: several tasks instead of classes; n_classes is then not read. NULL: one. */
+	const struct model_head *heads; /* [n_heads] */
+	int n_heads;
 	int input_px;        /* 0: the arch's own, or the parent's */
 	enum input_fit fit;  /* from scratch; else the parent's */
 	bool focus;          /* from scratch; else the parent's */

@@ -13,7 +13,7 @@ bool worker_embedding(const json_t *text, float *out, int n)
 {
 	_Float16 half[MAX_FEATURES];
 	size_t n_bytes = 0;
-	if (!json_is_string(text) || n > MAX_FEATURES ||
+	if (!json_is_string(text) || n < 1 || n > MAX_FEATURES ||
 		sodium_base642bin((unsigned char *)half, sizeof half, json_string_value(text),
 			json_string_length(text), NULL, &n_bytes, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
 		n_bytes != (size_t)n * 2)
@@ -27,8 +27,8 @@ static json_t *embedding_text(const float *embedding, int n)
 {
 	_Float16 half[MAX_FEATURES];
 	char text[MAX_FEATURES * 3];
-	if (n > MAX_FEATURES)
-		return json_null();
+	if (n < 1 || n > MAX_FEATURES)
+		return json_null(); /* an ensemble has none */
 	for (int i = 0; i < n; i++)
 		half[i] = (_Float16)embedding[i];
 	sodium_bin2base64(text, sizeof text, (const unsigned char *)half, (size_t)n * 2,
@@ -142,6 +142,7 @@ static json_t *body_of(const struct worker *w, const json_t *job, const struct s
 {
 	const json_t *subjects = json_object_get(job, "subjects");
 	json_t *good = json_array(), *bad = json_array();
+	const int n_species = engine_model(w->engine)->net.head_size[0]; /* all that is stored today */
 	for (int i = 0; i < s->n; i++) {
 		const json_t *subject = json_array_get(subjects, (size_t)i);
 		json_t *id = json_object_get(subject, "id");
@@ -150,7 +151,7 @@ static json_t *body_of(const struct worker *w, const json_t *job, const struct s
 			continue;
 		}
 		json_t *logits = json_array();
-		for (int j = 0; j < s->k; j++)
+		for (int j = 0; j < n_species; j++)
 			json_array_append_new(
 				logits, json_real((double)s->logits[(size_t)i * (size_t)s->k + (size_t)j]));
 		bool known = json_is_string(json_object_get(subject, "embedding"));

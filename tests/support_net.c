@@ -107,6 +107,38 @@ void backend_forward_agrees(const struct backend *backend, double tolerance)
 	}
 }
 
+void backend_features_agree(const struct backend *backend, double tolerance)
+{
+	for (int a = 0; a < FIXTURE_ARCHS; a++) {
+		struct fixture *f = fixture_new(a);
+		const struct net_act *plane = net_plane(&f->net);
+		size_t d = (size_t)f->net.n_features, places = (size_t)(plane->h * plane->w);
+		float *x = calloc(BATCH * d * (places * 2 + 1), sizeof *x), logits[BATCH * K];
+		float *y = x + BATCH * d * places, *embeddings = y + BATCH * d * places;
+		void *slow = fixture_open(&backend_reference, f), *fast = fixture_open(backend, f);
+		assert_int_equal(plane->c, f->net.n_features);
+		assert_int_equal(backend_reference.features(slow, f->rgb, BATCH, x, NULL), OK);
+		assert_int_equal(backend->features(fast, f->rgb, BATCH, y, NULL), OK);
+		double error = relative_error(y, x, BATCH * d * places);
+		if (error > tolerance)
+			fail_msg("%s: planes are off by %g", f->net.arch->name, error);
+		assert_int_equal(backend->infer(fast, f->rgb, BATCH, logits, embeddings, NULL), OK);
+		for (size_t i = 0; i < BATCH * d; i++) {
+			float sum = 0, top = 0;
+			for (size_t p = 0; p < places; p++) {
+				sum += y[i * places + p];
+				top = y[i * places + p] > top ? y[i * places + p] : top;
+			}
+			x[i] = f->net.arch->peak_pool ? top : sum / (float)places;
+		}
+		assert_true(relative_error(x, embeddings, BATCH * d) < tolerance);
+		backend_reference.close(slow);
+		backend->close(fast);
+		free(x);
+		fixture_free(f);
+	}
+}
+
 void backend_step_agrees(const struct backend *backend, double tolerance)
 {
 	for (int a = 0; a < FIXTURE_ARCHS; a++) {

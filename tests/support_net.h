@@ -28,6 +28,8 @@ double relative_error(const float *a, const float *b, size_t n);
 
 /* Against the reference: logits and embeddings of batches of every size up to BATCH. */
 void backend_forward_agrees(const struct backend *backend, double tolerance);
+/* Against the reference: the plane that is pooled. Its pool is the embedding. */
+void backend_features_agree(const struct backend *backend, double tolerance);
 /* Loss, parameters and average after two steps; gradients within five times the tolerance. */
 void backend_step_agrees(const struct backend *backend, double tolerance);
 /* After a step, inference runs with the new parameters. */

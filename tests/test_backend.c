@@ -61,6 +61,13 @@ static void onednn_forward(void **state)
 	backend_forward_agrees(&backend_onednn, 1e-4);
 }
 
+static void planes_agree(void **state)
+{
+	(void)state;
+	backend_features_agree(&backend_reference, 1e-6);
+	backend_features_agree(&backend_onednn, 1e-4);
+}
+
 static void onednn_step(void **state)
 {
 	(void)state;
@@ -118,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(onednn_forward),
 		cmocka_unit_test(reference_gradient_is_the_slope),
+		cmocka_unit_test(planes_agree),
 		cmocka_unit_test(onednn_step),
 		cmocka_unit_test(onednn_inference_follows_training),
 		cmocka_unit_test(names_of_devices),

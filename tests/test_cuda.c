@@ -149,6 +149,7 @@ static void card_forward(void **state)
 	if (!has_card)
 		skip();
 	backend_forward_agrees(module, 1e-2); /* halves */
+	backend_features_agree(module, 1e-2);
 }
 
 static void card_step(void **state)

@@ -377,6 +377,7 @@ static void forward(void **state)
 {
 	(void)state;
 	backend_forward_agrees(&topi_backend, 1e-2); /* halves */
+	backend_features_agree(&topi_backend, 1e-2);
 	assert_int_equal(n_live, 0);
 }
 

@@ -11,6 +11,7 @@
 #include "server.h"
 #include "volunteer.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -339,6 +340,135 @@ static void trainings_make_candidates(void **state)
 		sql("SELECT count(*) FROM prediction WHERE model_id = %d", (int)id), N_SUBJECTS - N_BROKEN);
 }
 
+/* A model of the same classes in another order, from a file. */
+static void make_other(void)
+{
+	static const char *const codes[] = {"topi", "blank", "zebra"};
+	struct err err = {0};
+	struct model *model = NULL;
+	char path[100];
+	snprintf(path, sizeof path, "%s/other.safetensors", dir);
+	check_status(model_new("resnet10s", codes, 3, PX, 2, &model, &err), &err);
+	check_status(model_save(model, path, NULL, &err), &err);
+	model_free(model);
+	const char *import[] = {"topi", "model", "import", dir, "p", path, NULL};
+	const char *backbone[] = {
+		"topi", "model", "import", dir, "p", path, "--name", "bare", "--backbone", NULL};
+	assert_int_equal(wait_for(start(import)), 0);
+	assert_int_equal(wait_for(start(backbone)), 0);
+}
+
+/* The log of what a model said of the first three taxa. */
+static void log_probs(const char *model, int subject, double *out)
+{
+	char path[100];
+	sqlite3 *raw = NULL;
+	sqlite3_stmt *stmt = NULL;
+	snprintf(path, sizeof path, "%s/topi.db", dir);
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(raw,
+						 "SELECT p.top FROM prediction p JOIN model m ON m.id = p.model_id "
+						 "WHERE m.name = ?1 AND p.subject_id = ?2",
+						 -1, &stmt, NULL),
+		SQLITE_OK);
+	sqlite3_bind_text(stmt, 1, model, -1, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 2, subject);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_bytes(stmt, 0), 3 * 8);
+	const unsigned char *top = sqlite3_column_blob(stmt, 0);
+	for (int i = 0; i < 3; i++) {
+		uint32_t taxon;
+		float p;
+		memcpy(&taxon, top + 8 * i, 4);
+		memcpy(&p, top + 8 * i + 4, 4);
+		assert_in_range(taxon, 1, 3);
+		out[taxon - 1] = log((double)p);
+	}
+	sqlite3_finalize(stmt);
+	sqlite3_close(raw);
+}
+
+static const struct {
+	const char *members;
+	const char *name;
+} no_ensembles[] = {
+	{"start", "one"}, {"start,nobody", "absent"}, {"start,start", "twice"},
+	{"start,bare", "backbone"}, {"start,both", "nested"},
+	{"start,other", "m5"},   /* a name that is topi's own */
+	{"other,start", "both"}, /* taken, by another */
+};
+
+/* Made by a command, fetched over HTTP like any model, promoted; its opinion is the mean of its members'. */
+static void an_ensemble_is_a_model_like_any_other(void **state)
+{
+	(void)state;
+	make_other();
+	sql("INSERT INTO model_subject (model_id, subject_id) VALUES (%d, 7)", (int)model_id);
+	sql("INSERT INTO model_subject (model_id, subject_id) SELECT id, 7 FROM model WHERE name = "
+		"'other'");
+	sql("INSERT INTO model_subject (model_id, subject_id) SELECT id, 8 FROM model WHERE name = "
+		"'other'");
+	const char *make[] = {
+		"topi", "model", "ensemble", dir, "p", "start,other", "--name", "both", "--json", NULL};
+	json_t *reply = run_json(make);
+	int64_t id = json_integer_value(json_object_get(reply, "id"));
+	assert_int_equal(json_integer_value(json_object_get(reply, "n_trained_on")), 2);
+	assert_string_equal(json_string_value(json_object_get(reply, "arch")), "ensemble");
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(reply, "spec"), "ensemble")), 2);
+	json_decref(reply);
+	reply = run_json(make);
+	assert_int_equal(json_integer_value(json_object_get(reply, "id")), id);
+	json_decref(reply);
+	for (size_t i = 0; i < sizeof no_ensembles / sizeof *no_ensembles; i++) {
+		const char *args[] = {"topi", "model", "ensemble", dir, "p", no_ensembles[i].members,
+			"--name", no_ensembles[i].name, NULL};
+		if (wait_for(start(args)) != 1)
+			fail_msg("%s was made", no_ensembles[i].name);
+	}
+	const char *promote[] = {"topi", "model", "promote", dir, "p", "both", NULL};
+	const char *predict[] = {"topi", "predict", dir, "p", "--model", "other", "--queue", NULL};
+	assert_int_equal(wait_for(start(promote)), 0);
+	assert_int_equal(wait_for(start(predict)), 0);
+	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "w", false)), 0);
+	assert_int_equal(sql("SELECT count(*) FROM prediction p JOIN model m ON m.id = p.model_id "
+						 "WHERE m.name IN ('both', 'start', 'other')"),
+		3 * (N_SUBJECTS - N_BROKEN));
+	/* no embedding is the ensemble's */
+	assert_int_equal(sql("ATTACHSELECT count(*) FROM emb.embedding"), 2 * (N_SUBJECTS - N_BROKEN));
+	for (int subject = 1; subject <= N_SUBJECTS - N_BROKEN; subject++) {
+		double a[3], b[3], both[3];
+		log_probs("start", subject, a);
+		log_probs("other", subject, b);
+		log_probs("both", subject, both);
+		for (int c = 1; c < 3; c++) {
+			double mean = (a[c] - a[0] + b[c] - b[0]) / 2;
+			if (!(fabs(both[c] - both[0] - mean) < 1e-4))
+				fail_msg("subject %d: %g, not %g", subject, both[c] - both[0], mean);
+		}
+	}
+	const char *train[] = {"topi", "train", dir, "p", "--from", "both", "--queue", NULL};
+	assert_int_equal(wait_for(start(train)), 1);
+	/* the list alone makes the model, and names it */
+	const char *list[] = {
+		"topi", "predict", dir, "p", "--model", "other,start", "--queue", "--json", NULL};
+	assert_int_equal(wait_for(start(list)), 0);
+	assert_int_equal(sql("SELECT count(*) FROM model WHERE name = 'other+start'"), 1);
+	assert_int_equal(wait_for(start(list)), 0);
+	assert_int_equal(sql("SELECT count(*) FROM model WHERE arch = 'ensemble'"), 2);
+	/* what is exported comes back as one model */
+	char path[100];
+	snprintf(path, sizeof path, "%s/exported.safetensors", dir);
+	const char *export[] = {"topi", "model", "export", dir, "p", "both", "--out", path, NULL};
+	const char *import[] = {"topi", "model", "import", dir, "p", path, NULL};
+	const char *focus[] = {"topi", "model", "import", dir, "p", path, "--focus", NULL};
+	assert_int_equal(wait_for(start(export)), 0);
+	assert_int_equal(wait_for(start(import)), 0);
+	assert_int_equal(wait_for(start(focus)), 1);
+	assert_int_equal(
+		sql("SELECT count(DISTINCT sha256) FROM model WHERE name IN ('both', 'exported')"), 1);
+}
+
 static void a_set_that_cannot_be_trained_on_says_why(void **state)
 {
 	(void)state;
@@ -358,6 +488,7 @@ int main(void)
 		CASE(two_workers_share_the_work),
 		CASE(a_wrong_token_and_no_server_end_the_worker),
 		CASE(trainings_make_candidates),
+		CASE(an_ensemble_is_a_model_like_any_other),
 		CASE(a_set_that_cannot_be_trained_on_says_why),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

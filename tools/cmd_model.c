@@ -12,7 +12,7 @@
 enum { MAX_MODELS = 10000, MAX_PATH = 4096 };
 
 struct options {
-	const char *what, *args[3]; /* args: DIR, PROJECT, MODEL or FILE */
+	const char *what, *args[3]; /* args: DIR, PROJECT, MODEL, MODELS or FILE */
 	int n_args;
 	const char *name, *out;
 	bool backbone, focus, json;
@@ -184,6 +184,10 @@ static enum status run(struct db *db, const struct options *o, struct err *err)
 		st = model_file_import(db, project, third, o->name, o->backbone, o->focus, &id, err);
 		return st == OK ? told(db, id, "imported", o->json, err) : st;
 	}
+	if (strcmp(what, "ensemble") == 0) {
+		st = model_file_ensemble(db, project, third, o->name, &id, err);
+		return st == OK ? told(db, id, "there", o->json, err) : st;
+	}
 	if (strcmp(what, "rollback") == 0) {
 		st = change(db, project, &id, true, err);
 		return st == OK ? told(db, id, "the current one again", o->json, err) : st;
@@ -205,7 +209,7 @@ static enum status run(struct db *db, const struct options *o, struct err *err)
 int cmd_model(int argc, char **argv)
 {
 	static const char *const two[] = {"list", "rollback"};
-	static const char *const three[] = {"show", "import", "export", "promote"};
+	static const char *const three[] = {"show", "import", "ensemble", "export", "promote"};
 	struct err err = {0};
 	struct options o;
 	struct db *db = NULL;
@@ -217,12 +221,14 @@ int cmd_model(int argc, char **argv)
 	for (size_t i = 0; i < sizeof three / sizeof *three; i++)
 		wanted = strcmp(o.what, three[i]) == 0 ? 3 : wanted;
 	if (!wanted)
-		return cmd_usage("model list, show, import, export, promote or rollback is wanted");
+		return cmd_usage(
+			"model list, show, import, ensemble, export, promote or rollback is wanted");
 	if (o.n_args != wanted)
 		return cmd_usage("model %s takes DIR PROJECT%s", o.what,
-			wanted == 2                         ? ""
-				: strcmp(o.what, "import") == 0 ? " FILE"
-												: " MODEL");
+			wanted == 2                           ? ""
+				: strcmp(o.what, "import") == 0   ? " FILE"
+				: strcmp(o.what, "ensemble") == 0 ? " MODEL,MODEL..."
+												  : " MODEL");
 	if (strcmp(o.what, "export") == 0 && !o.out)
 		return cmd_usage("model export wants --out FILE");
 	enum status st = db_open(o.args[0], DB_WRITE, &db, &err);

@@ -1,11 +1,13 @@
 /* topi predict: queues the prediction of what a model has not seen and, unless told otherwise, runs it. */
 #include "commands.h"
+#include "model_file.h"
 #include "project.h"
 #include "registry.h"
 #include "run_job.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 struct options {
 	const char *dir, *project, *model, *device;
@@ -61,7 +63,9 @@ static enum status enqueue(struct db *db, const struct options *o, int64_t *id, 
 	enum status st = project_find(db, o->project, &project_id, err);
 	if (st == OK)
 		st = project_load(db, project_id, &project, err);
-	if (st == OK && o->model)
+	if (st == OK && o->model && strchr(o->model, ','))
+		st = model_file_ensemble(db, project_id, o->model, NULL, &model_id, err);
+	else if (st == OK && o->model)
 		st = registry_find(db, project_id, o->model, &model_id, err);
 	else if (st == OK && !(model_id = project.model_id))
 		st = err_set(err, CONFLICT,

@@ -80,10 +80,10 @@ static const struct command commands[] = {
 		"where it is seen from here; else photographs come over HTTP. --name tells workers apart\n"
 		"(host and process). --once ends when the server has no work left.\n"},
 	{"predict", cmd_predict,
-		"DIR PROJECT [--model MODEL] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"DIR PROJECT [--model MODEL[,MODEL...]] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
 		"predict every subject that a model has not seen",
-		"MODEL is a name or an id (the current one). --queue leaves the work to a running\n"
-		"server's workers.\n"},
+		"MODEL is a name or an id (the current one); several predict together, as `topi model\n"
+		"ensemble` makes them. --queue leaves the work to a running server's workers.\n"},
 	{"train", cmd_train,
 		"DIR PROJECT [--arch ARCH] [--from MODEL|FILE] [--mode head|full] [--epochs N] [--seed N]\n"
 		"  [--device auto|cpu|cuda[:N]] [--queue] [--json]",
@@ -98,7 +98,8 @@ static const struct command commands[] = {
 		"PROJECT |\n"
 		"  import DIR PROJECT FILE [--name NAME] [--backbone] [--focus] | export DIR PROJECT MODEL "
 		"--out "
-		"FILE",
+		"FILE |\n"
+		"  ensemble DIR PROJECT MODEL,MODEL... [--name NAME]",
 		"the models of a project, and which one is current",
 		"`promote` makes a model the current one and queues its predictions; `rollback` goes back "
 		"to\n"
@@ -106,7 +107,10 @@ static const struct command commands[] = {
 		"project's\n"
 		"taxa, or, without class names or with --backbone, as a backbone to train heads on; with\n"
 		"--focus it looks at the part of a photograph that differs from its camera's "
-		"background.\n"},
+		"background.\n"
+		"`ensemble` makes one model of several of the same classes: its logits are the mean of "
+		"theirs.\n"
+		"It is named like m1+m2 where NAME is not given, and is no model to train from.\n"},
 	{"simulate", cmd_simulate,
 		"[--seed S] [--subjects N] [--repetitions N] [--new-site] [--clickers] [--bot]\n"
 		"  [--svg OUT] [--json] | --stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
@@ -129,11 +133,16 @@ static const struct command commands[] = {
 		"camtrap-dp: a folder that holds to Camtrap DP 1.0.2; what the standard requires and the\n"
 		"project lacks is named.\n"
 		"PATH must not exist; nothing is left behind when an export fails.\n"},
-	{"infer", cmd_infer, "MODEL FILE... [--device D] [--top N|--raw] [--classes FILE]",
+	{"infer", cmd_infer,
+		"MODEL[,MODEL...] FILE... [--device D] [--top N|--raw] [--classes FILE]\n"
+		"  [--cam OUT.jpg [--class NAME]]",
 		"what a model sees on JPEG files, one JSON line each",
-		"MODEL is a file that topi trained or a ResNet-18, -34 or -50 with torchvision's tensor\n"
-		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
-		"--raw the logits. A model that looks at what differs from a camera's background sees "
+		"MODEL is a file that topi trained or a ResNet-18, -34, -50, -101 or -152 of torchvision\n"
+		"or timm; of several with the same classes the mean of the logits counts. --classes\n"
+		"names its classes, one a line. --top N prints the N likeliest (5), of every task where\n"
+		"the model has several, --raw the logits. --cam draws where in one FILE the evidence for\n"
+		"NAME (the likeliest) lies. A model that looks at what differs from a camera's background "
+		"sees "
 		"whole\n"
 		"pictures here: it knows of no camera. D is auto, cpu, cuda or cuda:N. A bad file gets a "
 		"line with "

@@ -248,6 +248,32 @@ enum status cuda_infer(
 	return status;
 }
 
+/* The buffers of a run of one are read before another writes over them; rows of channels become planes. */
+enum status cuda_features(struct cuda *c, const uint8_t *rgb, int n, float *planes, struct err *err)
+{
+	const struct net *net = c->net;
+	const struct net_act *a = net_plane(net);
+	size_t picture = (size_t)net->input_px * (size_t)net->input_px * 3;
+	size_t channels = (size_t)a->c, places = (size_t)a->h * (size_t)a->w;
+	uint16_t *halves = xmalloc(channels * places * sizeof *halves);
+	float *logits = xmalloc((size_t)net->n_classes * sizeof *logits);
+	enum status status = OK;
+	for (int i = 0; i < n && !status; i++) {
+		status = cuda_infer(c, rgb + (size_t)i * picture, 1, logits, NULL, err);
+		if (status)
+			break;
+		int slot = c->infer->slot_of[net->layers[net->n_layers - 2].src];
+		device_get(c->device, halves, c->infer->slot[slot], channels * places * sizeof *halves);
+		status = device_check(c->device, err);
+		float *out = planes + (size_t)i * channels * places;
+		for (size_t at = 0; at < channels * places && !status; at++)
+			out[at % channels * places + at / channels] = half_to_float(halves[at]);
+	}
+	free(halves);
+	free(logits);
+	return status;
+}
+
 void cuda_infer_free(struct cuda *c)
 {
 	struct cuda_infer *f = c->infer;

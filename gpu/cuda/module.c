@@ -59,6 +59,14 @@ static enum status infer(
 	return status ? status : cuda_infer(c, rgb, n, logits, embeddings, err);
 }
 
+static enum status features(void *handle, const uint8_t *rgb, int n, float *planes, struct err *err)
+{
+	struct cuda *c = handle;
+	device_enter(c->device);
+	enum status status = refresh_params(c, err);
+	return status ? status : cuda_features(c, rgb, n, planes, err);
+}
+
 static enum status train_step(void *handle, struct backend_step *step, struct err *err)
 {
 	struct cuda *c = handle;
@@ -87,6 +95,7 @@ __attribute__((visibility("default"))) const struct backend topi_backend = {
 	.name = "cuda",
 	.open = cuda_open,
 	.infer = infer,
+	.features = features,
 	.train_step = train_step,
 	.read_state = read_params,
 	.close = cuda_close,

@@ -20,6 +20,8 @@ struct cuda {
 /* infer.c */
 enum status cuda_infer(struct cuda *c, const uint8_t *rgb, int n, float *logits, float *embeddings,
 	struct err *err) MUST_CHECK;
+enum status cuda_features(
+	struct cuda *c, const uint8_t *rgb, int n, float *planes, struct err *err) MUST_CHECK;
 void cuda_infer_free(struct cuda *c); /* also when the parameters have changed */
 
 /* train.c */

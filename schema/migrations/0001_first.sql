@@ -200,12 +200,12 @@ CREATE TABLE model (
   project_id    INTEGER NOT NULL REFERENCES project(id),
   name          TEXT NOT NULL,                    -- 'm1', 'm2', ... or as imported
   sha256        BLOB NOT NULL CHECK (length(sha256) = 32), -- of the file
-  arch          TEXT NOT NULL,
+  arch          TEXT NOT NULL,                    -- a net's name, or 'ensemble'
   backbone      TEXT NOT NULL,                    -- hash of the backbone's tensors: keys the embeddings
   classes       TEXT NOT NULL,                    -- JSON [{"taxon": id, "prior": pi_m}], in the head's order
   parent_id     INTEGER REFERENCES model(id),
   state         TEXT NOT NULL DEFAULT 'candidate' CHECK (state IN ('candidate', 'promoted', 'former')),
-  spec          TEXT NOT NULL DEFAULT '{}',       -- JSON: how it was trained
+  spec          TEXT NOT NULL DEFAULT '{}',       -- JSON: how it was trained; "ensemble": its members' ids
   report        TEXT NOT NULL DEFAULT '{}',       -- JSON: its evaluation on what it was not trained on
   w0            REAL,                             -- calibration, NULL until it has certification gold
   w1            REAL,
