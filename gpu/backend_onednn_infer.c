@@ -22,8 +22,8 @@ struct plan {
 	struct onednn_pool pool;
 	int n_ops;
 	struct onednn_op ops[NET_MAX_LAYERS];
-	dnnl_memory_t picture, features; /* [batch][3][px][px]; [batch][n_features][h][w] */
-	float *embedding;                /* [batch][n_features] */
+	dnnl_memory_t picture, plane; /* [batch][3][px][px]; [batch][n_features][h][w] */
+	float *embedding;             /* [batch][n_features] */
 };
 
 struct onednn_infer {
@@ -191,7 +191,7 @@ static struct plan *plan_new(struct onednn *o, int batch)
 	plan->embedding = onednn_buffer(&plan->pool, (size_t)batch * (size_t)net->n_features);
 	if (plan->pool.failed == dnnl_success) {
 		plan->picture = memories[0];
-		plan->features = memories[last];
+		plan->plane = memories[last];
 	}
 	return plan;
 }
@@ -228,7 +228,7 @@ static enum status run_batch(
 	status = onednn_run(o, (*slot)->ops, (*slot)->n_ops, err);
 	if (status)
 		return status;
-	onednn_embed(o->net, (*slot)->features, o->infer->tag, n, (*slot)->embedding);
+	onednn_embed(o->net, (*slot)->plane, o->infer->tag, n, (*slot)->embedding);
 	status = head(o, (*slot)->embedding, n, logits, err);
 	if (!status && embeddings)
 		memcpy(embeddings, (*slot)->embedding, (size_t)n * (size_t)d * sizeof *embeddings);

@@ -1,8 +1,6 @@
 /* A model on a backend. */
 #include "engine.h"
 
-#include "backend.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +12,12 @@ struct engine {
 	void *handle;
 };
 
-enum status engine_open_model(
-	const struct model *model, const char *device, struct engine **out, struct err *err)
+enum status engine_open_model(const struct model *model, const char *device,
+	enum backend_precision precision, struct engine **out, struct err *err)
 {
 	struct engine *engine = xcalloc(1, sizeof *engine);
-	struct backend_config config = {.net = &model->net, .params = model->params};
+	struct backend_config config = {
+		.net = &model->net, .params = model->params, .precision = precision};
 	memcpy(config.mean, model->input.mean, sizeof config.mean);
 	memcpy(config.std, model->input.std, sizeof config.std);
 	engine->model = model;
@@ -31,13 +30,14 @@ enum status engine_open_model(
 	return OK;
 }
 
-enum status engine_open(const char *path, const char *device, struct engine **out, struct err *err)
+enum status engine_open(const char *path, const char *device, enum backend_precision precision,
+	struct engine **out, struct err *err)
 {
 	struct model *model;
 	enum status status = model_load(path, &model, err);
 	if (status)
 		return status;
-	status = engine_open_model(model, device, out, err);
+	status = engine_open_model(model, device, precision, out, err);
 	if (status) {
 		model_free(model);
 		return status;

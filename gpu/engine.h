@@ -5,21 +5,22 @@
  */
 #pragma once
 
+#include "backend.h"
 #include "model.h"
 
 struct engine;
 
 /*
  * Loads a model file and readies it on a device ("auto", "cpu", "cuda[:N]", "reference"; NULL:
- * auto).
+ * auto), in a precision (the worker and the commands take BACKEND_FASTEST).
  * Owns:   *out is the caller's, to engine_close.
  * Errors: as model_load and backend_open.
  */
-enum status engine_open(
-	const char *path, const char *device, struct engine **out, struct err *err) MUST_CHECK;
+enum status engine_open(const char *path, const char *device, enum backend_precision precision,
+	struct engine **out, struct err *err) MUST_CHECK;
 /* The same for a model in memory, which is borrowed until engine_close. */
-enum status engine_open_model(
-	const struct model *model, const char *device, struct engine **out, struct err *err) MUST_CHECK;
+enum status engine_open_model(const struct model *model, const char *device,
+	enum backend_precision precision, struct engine **out, struct err *err) MUST_CHECK;
 void engine_close(struct engine *engine);
 
 /* Arch, classes, prior, input, backbone hash: all in the model. Borrowed from the engine. */

@@ -31,11 +31,11 @@ static double now_s(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static struct engine *open_engine(void)
+static struct engine *open_engine(enum backend_precision precision)
 {
 	struct engine *engine = NULL;
 	struct err err = {0};
-	if (engine_open(WEIGHTS, "cpu", &engine, &err))
+	if (engine_open(WEIGHTS, "cpu", precision, &engine, &err))
 		fail_msg("%s", err.text);
 	return engine;
 }
@@ -78,7 +78,7 @@ static void top5(const float *logits, int *out)
 static void is_recognised_without_metadata_of_ours(void **state)
 {
 	(void)state;
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	const struct model *model = engine_model(engine);
 	assert_string_equal(model->net.arch->name, "resnet18");
 	assert_int_equal(model->net.n_classes, K);
@@ -104,7 +104,7 @@ static void logits_and_features_agree(void **state)
 		assert_int_equal(fread(rgb + i * IMAGE, 1, IMAGE, file), IMAGE);
 		fclose(file);
 	}
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	assert_int_equal(engine_run(engine, rgb, N, got, features, NULL), OK);
 	engine_close(engine);
 	read_floats("resnet18.logits", want);
@@ -128,7 +128,7 @@ static void formula_agrees(void **state)
 	static float got[K], want[K];
 	for (int n = 0; n < IMAGE; n++) /* the formula numbers pixels plane by plane */
 		rgb[n % (PX * PX) * 3 + n / (PX * PX)] = (uint8_t)(n * 37 % 256);
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	assert_int_equal(engine_run(engine, rgb, 1, got, NULL, NULL), OK);
 	engine_close(engine);
 	read_floats("resnet18.formula.logits", want);
@@ -150,7 +150,7 @@ static void photographs_are_what_they_show(void **state)
 	};
 	static uint8_t rgb[IMAGE];
 	static float logits[K];
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char path[512];
 		int best[5];

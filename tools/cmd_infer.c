@@ -15,6 +15,7 @@
 struct options {
 	const char *model, *device, *classes;
 	int n_top, is_raw;
+	enum backend_precision precision;
 	char **files;
 	int n_files;
 };
@@ -111,7 +112,8 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 				o->files[o->n_files++] = argv[i];
 			continue;
 		}
-		if (strcmp(arg, "--device") && strcmp(arg, "--top") && strcmp(arg, "--classes"))
+		if (strcmp(arg, "--device") && strcmp(arg, "--top") && strcmp(arg, "--classes") &&
+			strcmp(arg, "--precision"))
 			return err_set(err, BAD_INPUT, "unknown option %.40s", arg);
 		if (!value)
 			return err_set(err, BAD_INPUT, "%s wants a value", arg);
@@ -120,6 +122,12 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 			o->device = value;
 		else if (!strcmp(arg, "--classes"))
 			o->classes = value;
+		else if (!strcmp(arg, "--precision") && !strcmp(value, "single"))
+			o->precision = BACKEND_SINGLE;
+		else if (!strcmp(arg, "--precision") && !strcmp(value, "half"))
+			o->precision = BACKEND_HALF;
+		else if (!strcmp(arg, "--precision"))
+			return err_set(err, BAD_INPUT, "--precision %.40s: wanted single or half", value);
 		else if (parse_int("--top", value, 1, NET_MAX_CLASSES, &n_top, err))
 			return BAD_INPUT;
 	}
@@ -136,13 +144,14 @@ static enum status open_engine(
 	if (!status && o->classes)
 		status = model_name_classes(*model, o->classes, err);
 	if (!status)
-		status = engine_open_model(*model, o->device, engine, err);
+		status = engine_open_model(*model, o->device, o->precision, engine, err);
 	return status;
 }
 
 int cmd_infer(int argc, char **argv)
 {
-	struct options o = {.files = xcalloc((size_t)argc, sizeof(char *))};
+	struct options o = {
+		.files = xcalloc((size_t)argc, sizeof(char *)), .precision = BACKEND_FASTEST};
 	struct model *model = NULL;
 	struct engine *engine = NULL;
 	struct err err = {0};

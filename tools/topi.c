@@ -117,7 +117,8 @@ static const struct command commands[] = {
 		"camtrap-dp: a folder that holds to Camtrap DP 1.0.2; what the standard requires and the\n"
 		"project lacks is named.\n"
 		"PATH must not exist; nothing is left behind when an export fails.\n"},
-	{"infer", cmd_infer, "MODEL FILE... [--device D] [--top N|--raw] [--classes FILE]",
+	{"infer", cmd_infer,
+		"MODEL FILE... [--device D] [--precision single|half] [--top N|--raw] [--classes FILE]",
 		"what a model sees on JPEG files, one JSON line each",
 		"MODEL is a file that topi trained or a ResNet-18, -34 or -50 with torchvision's tensor\n"
 		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
