@@ -1,8 +1,6 @@
 /* A model on a backend. */
 #include "engine.h"
 
-#include "backend.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +20,12 @@ struct engine {
 	int n;
 };
 
-static enum status add_runner(
-	struct engine *engine, const struct model *model, const char *device, struct err *err)
+static enum status add_runner(struct engine *engine, const struct model *model, const char *device,
+	enum backend_precision precision, struct err *err)
 {
 	struct runner *runner = &engine->runners[engine->n];
-	struct backend_config config = {.net = &model->net, .params = model->params};
+	struct backend_config config = {
+		.net = &model->net, .params = model->params, .precision = precision};
 	memcpy(config.mean, model->input.mean, sizeof config.mean);
 	memcpy(config.std, model->input.std, sizeof config.std);
 	enum status status = backend_open(device, &config, &runner->backend, &runner->handle, err);
@@ -35,12 +34,12 @@ static enum status add_runner(
 	return status;
 }
 
-enum status engine_open_model(
-	const struct model *model, const char *device, struct engine **out, struct err *err)
+enum status engine_open_model(const struct model *model, const char *device,
+	enum backend_precision precision, struct engine **out, struct err *err)
 {
 	struct engine *engine = xcalloc(1, sizeof *engine);
 	engine->model = model;
-	enum status status = add_runner(engine, model, device, err);
+	enum status status = add_runner(engine, model, device, precision, err);
 	if (status) {
 		free(engine);
 		return status;
@@ -49,15 +48,15 @@ enum status engine_open_model(
 	return OK;
 }
 
-enum status engine_open_ensemble(
-	const struct ensemble *ensemble, const char *device, struct engine **out, struct err *err)
+enum status engine_open_ensemble(const struct ensemble *ensemble, const char *device,
+	enum backend_precision precision, struct engine **out, struct err *err)
 {
 	struct engine *engine = xcalloc(1, sizeof *engine);
 	enum status status = OK;
 	engine->ensemble = ensemble;
 	engine->model = ensemble->face;
 	for (int i = 0; i < ensemble->n && !status; i++)
-		status = add_runner(engine, ensemble->members[i], device, err);
+		status = add_runner(engine, ensemble->members[i], device, precision, err);
 	if (status) {
 		engine_close(engine);
 		return status;
@@ -66,14 +65,15 @@ enum status engine_open_ensemble(
 	return OK;
 }
 
-enum status engine_open(const char *path, const char *device, struct engine **out, struct err *err)
+enum status engine_open(const char *path, const char *device, enum backend_precision precision,
+	struct engine **out, struct err *err)
 {
 	struct model *model = NULL;
 	struct ensemble *ensemble = NULL;
 	enum status status = ensemble_or_model(path, &ensemble, &model, err);
 	if (!status)
-		status = ensemble ? engine_open_ensemble(ensemble, device, out, err)
-						  : engine_open_model(model, device, out, err);
+		status = ensemble ? engine_open_ensemble(ensemble, device, precision, out, err)
+						  : engine_open_model(model, device, precision, out, err);
 	if (status) {
 		ensemble_free(ensemble);
 		model_free(model);

@@ -5,24 +5,25 @@
  */
 #pragma once
 
+#include "backend.h"
 #include "ensemble.h"
 
 struct engine;
 
 /*
- * Loads a model file, or an ensemble's, and readies it on a device ("auto", "cpu", "cuda[:N]", "reference"; NULL:
- * auto).
+ * Loads a model file, or an ensemble's, and readies it on a device ("auto", "cpu", "cuda[:N]", "reference"; NULL: auto), in a
+ * precision (the worker and the commands take BACKEND_FASTEST).
  * Owns:   *out is the caller's, to engine_close.
  * Errors: as model_load and backend_open.
  */
-enum status engine_open(
-	const char *path, const char *device, struct engine **out, struct err *err) MUST_CHECK;
+enum status engine_open(const char *path, const char *device, enum backend_precision precision,
+	struct engine **out, struct err *err) MUST_CHECK;
 /* The same for a model in memory, which is borrowed until engine_close. */
-enum status engine_open_model(
-	const struct model *model, const char *device, struct engine **out, struct err *err) MUST_CHECK;
+enum status engine_open_model(const struct model *model, const char *device,
+	enum backend_precision precision, struct engine **out, struct err *err) MUST_CHECK;
 /* And for an ensemble in memory, borrowed likewise. */
 enum status engine_open_ensemble(const struct ensemble *ensemble, const char *device,
-	struct engine **out, struct err *err) MUST_CHECK;
+	enum backend_precision precision, struct engine **out, struct err *err) MUST_CHECK;
 void engine_close(struct engine *engine);
 
 /* Arch, classes, prior, input, backbone hash: all in the model (an ensemble's face, which has no

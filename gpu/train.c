@@ -232,7 +232,7 @@ static enum status train_head(const struct train_spec *spec, const struct train_
 	if (!status)
 		status = adopt(parent, spec, parent->input.px, &model, err);
 	if (!status)
-		status = engine_open_model(parent, spec->device, &e.engine, err);
+		status = engine_open_model(parent, spec->device, BACKEND_FASTEST, &e.engine, err);
 	if (!status) {
 		e.sums = xcalloc((size_t)n_items * (size_t)model->net.n_features, sizeof *e.sums);
 		e.counts = xcalloc((size_t)n_items, sizeof *e.counts);

@@ -175,7 +175,7 @@ static enum status engine_for(struct worker *w, const char *sha256, struct err *
 	w->engine = NULL;
 	enum status st = worker_model(w, sha256, path, err);
 	if (st == OK)
-		st = engine_open(path, w->options->device, &w->engine, err);
+		st = engine_open(path, w->options->device, BACKEND_FASTEST, &w->engine, err);
 	if (st != OK)
 		w->engine = NULL;
 	snprintf(w->engine_sha256, sizeof w->engine_sha256, "%s", sha256);

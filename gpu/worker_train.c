@@ -237,7 +237,7 @@ static enum status evaluate(struct worker *w, const struct set *set, const char 
 	enum status st = model_load(trained, &model, err);
 	if (st != OK)
 		return st;
-	st = engine_open_model(model, w->options->device, &engine, err);
+	st = engine_open_model(model, w->options->device, BACKEND_FASTEST, &engine, err);
 	if (st == OK) {
 		st = scores_run(w, engine, set->eval, beat, &scores, err);
 		engine_close(engine);

@@ -70,12 +70,13 @@ static void logits_are_the_members_mean(void **state)
 		for (int i = 0; i < 3; i++) {
 			members[i]->input.focus = focus;
 			assert_int_equal(model_save(members[i], files[i].path, NULL, NULL), OK);
-			assert_int_equal(engine_open_model(members[i], "cpu", &engine, NULL), OK);
+			assert_int_equal(
+				engine_open_model(members[i], "cpu", BACKEND_SINGLE, &engine, NULL), OK);
 			assert_int_equal(engine_run(engine, rgb, N, one[i], NULL, NULL), OK);
 			engine_close(engine);
 		}
 		assert_int_equal(ensemble_save(files, 3, in_dir("e"), NULL), OK);
-		assert_int_equal(engine_open(in_dir("e"), "cpu", &engine, NULL), OK);
+		assert_int_equal(engine_open(in_dir("e"), "cpu", BACKEND_SINGLE, &engine, NULL), OK);
 		const struct model *face = engine_model(engine);
 		assert_string_equal(face->net.arch->name, "ensemble");
 		assert_int_equal(face->net.n_features, 0);
@@ -212,7 +213,7 @@ static void malformed_files_are_refused(void **state)
 		struct err err = {0};
 		assert_int_equal(
 			safetensors_write(in_dir("f"), out, n, pairs, malformed[i].members ? 2 : 1, NULL), OK);
-		assert_int_equal(engine_open(in_dir("f"), "cpu", &engine, &err), BAD_INPUT);
+		assert_int_equal(engine_open(in_dir("f"), "cpu", BACKEND_SINGLE, &engine, &err), BAD_INPUT);
 		if (!strstr(err.text, malformed[i].word))
 			fail_msg("row %zu: %s", i, err.text);
 	}
@@ -237,7 +238,7 @@ static void maps_add_up_to_the_logit(void **state)
 			if (model->net.params[i].kind == NET_BN_SCALE)
 				for (size_t j = 0; j < model->net.params[i].n; j++)
 					model->params[model->net.params[i].offset + j] = 0.5f;
-		assert_int_equal(engine_open_model(model, "cpu", &engine, NULL), OK);
+		assert_int_equal(engine_open_model(model, "cpu", BACKEND_SINGLE, &engine, NULL), OK);
 		assert_int_equal(engine_run(engine, rgb, 1, logits, NULL, NULL), OK);
 		const struct net_param *bias = &model->net.params[model->net.n_params - 1];
 		const struct net_act *plane = net_plane(&model->net);

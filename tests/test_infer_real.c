@@ -1,4 +1,4 @@
-/* labels: real; timeout: 120 */
+/* labels: real; timeout: 400 */
 /* Real weights on real pictures: the logits of the published ResNet-18 as another framework
  * computed them, and a folder of broken JPEG files. Skips where ../shared is absent. */
 #include "engine.h"
@@ -31,11 +31,11 @@ static double now_s(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static struct engine *open_engine(void)
+static struct engine *open_engine(enum backend_precision precision)
 {
 	struct engine *engine = NULL;
 	struct err err = {0};
-	if (engine_open(WEIGHTS, "cpu", &engine, &err))
+	if (engine_open(WEIGHTS, "cpu", precision, &engine, &err))
 		fail_msg("%s", err.text);
 	return engine;
 }
@@ -78,7 +78,7 @@ static void top5(const float *logits, int *out)
 static void is_recognised_without_metadata_of_ours(void **state)
 {
 	(void)state;
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	const struct model *model = engine_model(engine);
 	assert_string_equal(model->net.arch->name, "resnet18");
 	assert_int_equal(model->net.n_classes, K);
@@ -104,7 +104,7 @@ static void logits_and_features_agree(void **state)
 		assert_int_equal(fread(rgb + i * IMAGE, 1, IMAGE, file), IMAGE);
 		fclose(file);
 	}
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	assert_int_equal(engine_run(engine, rgb, N, got, features, NULL), OK);
 	engine_close(engine);
 	read_floats("resnet18.logits", want);
@@ -128,7 +128,7 @@ static void formula_agrees(void **state)
 	static float got[K], want[K];
 	for (int n = 0; n < IMAGE; n++) /* the formula numbers pixels plane by plane */
 		rgb[n % (PX * PX) * 3 + n / (PX * PX)] = (uint8_t)(n * 37 % 256);
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	assert_int_equal(engine_run(engine, rgb, 1, got, NULL, NULL), OK);
 	engine_close(engine);
 	read_floats("resnet18.formula.logits", want);
@@ -150,7 +150,7 @@ static void photographs_are_what_they_show(void **state)
 	};
 	static uint8_t rgb[IMAGE];
 	static float logits[K];
-	struct engine *engine = open_engine();
+	struct engine *engine = open_engine(BACKEND_SINGLE);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char path[512];
 		int best[5];
@@ -161,6 +161,65 @@ static void photographs_are_what_they_show(void **state)
 		assert_int_equal(best[0], rows[i].top1);
 	}
 	engine_close(engine);
+}
+
+/* The likeliest class of n pictures. */
+static void run_top1(struct engine *engine, const uint8_t *rgb, int n, int *out)
+{
+	static float logits[N * K];
+	assert_int_equal(engine_run(engine, rgb, n, logits, NULL, NULL), OK);
+	for (int i = 0; i < n; i++) {
+		int best[5];
+		top5(logits + i * K, best);
+		out[i] = best[0];
+	}
+}
+
+/* Every photograph that there is, in both precisions. */
+static void half_sees_what_single_sees(void **state)
+{
+	(void)state;
+	static const char *const folders[] = {"photos", "camera-traps"};
+	static uint8_t rgb[N * IMAGE];
+	struct engine *single = open_engine(BACKEND_SINGLE), *half = NULL;
+	struct err err = {0};
+	int n = 0, n_same = 0, n_waiting = 0;
+	if (engine_open(WEIGHTS, "cpu", BACKEND_HALF, &half, &err)) {
+		engine_close(single);
+		assert_non_null(strstr(err.text, "bf16"));
+		skip();
+	}
+	for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+		char path[1024], line[1024];
+		snprintf(path, sizeof path, DATA "/%s/labels.csv", folders[f]);
+		FILE *csv = fopen(path, "r");
+		assert_non_null(csv);
+		assert_non_null(fgets(line, sizeof line, csv));
+		for (int is_more = 1; is_more;) {
+			is_more = fgets(line, sizeof line, csv) != NULL;
+			if (is_more) {
+				snprintf(
+					path, sizeof path, DATA "/%s/%.*s", folders[f], (int)strcspn(line, ","), line);
+				n_waiting += !input_load(
+					path, &engine_model(single)->input, NULL, rgb + n_waiting * IMAGE, NULL);
+			}
+			if (n_waiting == N || (!is_more && n_waiting)) {
+				int a[N], b[N];
+				run_top1(single, rgb, n_waiting, a);
+				run_top1(half, rgb, n_waiting, b);
+				for (int i = 0; i < n_waiting; i++)
+					n_same += a[i] == b[i];
+				n += n_waiting;
+				n_waiting = 0;
+			}
+		}
+		fclose(csv);
+	}
+	engine_close(single);
+	engine_close(half);
+	printf("the same class in both precisions: %d of %d photographs\n", n_same, n);
+	assert_true(n > 1900);
+	assert_true(n_same >= 0.995 * n);
 }
 
 /* Our decode and resize against the crops that Pillow made of the same files. */
@@ -236,6 +295,7 @@ int main(void)
 		cmocka_unit_test(logits_and_features_agree),
 		cmocka_unit_test(formula_agrees),
 		cmocka_unit_test(photographs_are_what_they_show),
+		cmocka_unit_test(half_sees_what_single_sees),
 		cmocka_unit_test(crops_look_like_pillows),
 		cmocka_unit_test(odd_files_neither_crash_nor_hang),
 	};

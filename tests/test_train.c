@@ -126,7 +126,7 @@ static double accuracy(const char *path)
 	uint8_t *rgb = malloc(64 * 64 * 3);
 	float logits[K];
 	int n_right = 0;
-	assert_int_equal(engine_open(path, "cpu", &engine, NULL), OK);
+	assert_int_equal(engine_open(path, "cpu", BACKEND_FASTEST, &engine, NULL), OK);
 	for (int i = 0; i < N; i++) {
 		assert_int_equal(input_decode(frames[i].jpeg, frames[i].n_bytes,
 							 &engine_model(engine)->input, NULL, rgb, NULL),
@@ -240,7 +240,7 @@ static void mirror_images_are_alike_to_focus(void **state)
 		assert_int_equal(model_load(in_folder("world"), &model, NULL), OK);
 		assert_int_equal(model->input.px, PX);
 		model->input.focus = focus;
-		assert_int_equal(engine_open_model(model, "cpu", &engine, NULL), OK);
+		assert_int_equal(engine_open_model(model, "cpu", BACKEND_FASTEST, &engine, NULL), OK);
 		assert_int_equal(input_decode(frames[1].jpeg, frames[1].n_bytes, &model->input, NULL,
 							 rgb[0][0][0], NULL),
 			OK);
@@ -270,7 +270,7 @@ static void stored_embeddings_do_as_well(void **state)
 	uint8_t *rgb = malloc(64 * 64 * 3);
 	char from[256];
 	snprintf(from, sizeof from, "%s", in_folder("world"));
-	assert_int_equal(engine_open(from, "cpu", &engine, NULL), OK);
+	assert_int_equal(engine_open(from, "cpu", BACKEND_FASTEST, &engine, NULL), OK);
 	for (int i = 0; i < N; i++) {
 		stored[i] = items[i];
 		stored[i].frames = NULL;

@@ -58,7 +58,7 @@ static void read_labels(void)
 static double val_accuracy(const char *model_path)
 {
 	struct engine *engine = NULL;
-	assert_int_equal(engine_open(model_path, "cpu", &engine, NULL), OK);
+	assert_int_equal(engine_open(model_path, "cpu", BACKEND_FASTEST, &engine, NULL), OK);
 	const struct model *model = engine_model(engine);
 	uint8_t *rgb = malloc((size_t)model->input.px * (size_t)model->input.px * 3);
 	float logits[MAX_CLASSES];

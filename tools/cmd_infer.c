@@ -18,6 +18,7 @@
 struct options {
 	const char *model, *device, *classes, *cam, *class;
 	int n_top, is_raw;
+	enum backend_precision precision;
 	char **files;
 	int n_files;
 };
@@ -200,7 +201,7 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 			continue;
 		}
 		if (strcmp(arg, "--device") && strcmp(arg, "--top") && strcmp(arg, "--classes") &&
-			strcmp(arg, "--cam") && strcmp(arg, "--class"))
+			strcmp(arg, "--cam") && strcmp(arg, "--class") && strcmp(arg, "--precision"))
 			return err_set(err, BAD_INPUT, "unknown option %.40s", arg);
 		if (!value)
 			return err_set(err, BAD_INPUT, "%s wants a value", arg);
@@ -213,6 +214,12 @@ static enum status read_options(int argc, char **argv, struct options *o, struct
 			o->cam = value;
 		else if (!strcmp(arg, "--class"))
 			o->class = value;
+		else if (!strcmp(arg, "--precision") && !strcmp(value, "single"))
+			o->precision = BACKEND_SINGLE;
+		else if (!strcmp(arg, "--precision") && !strcmp(value, "half"))
+			o->precision = BACKEND_HALF;
+		else if (!strcmp(arg, "--precision"))
+			return err_set(err, BAD_INPUT, "--precision %.40s: wanted single or half", value);
 		else if (parse_int("--top", value, 1, NET_MAX_CLASSES, &n_top, err))
 			return BAD_INPUT;
 	}
@@ -267,13 +274,15 @@ static enum status open_engine(
 			loaded->ensemble ? loaded->ensemble->face : loaded->model, o->classes, err);
 	if (status)
 		return status;
-	return loaded->ensemble ? engine_open_ensemble(loaded->ensemble, o->device, engine, err)
-							: engine_open_model(loaded->model, o->device, engine, err);
+	return loaded->ensemble
+		? engine_open_ensemble(loaded->ensemble, o->device, o->precision, engine, err)
+		: engine_open_model(loaded->model, o->device, o->precision, engine, err);
 }
 
 int cmd_infer(int argc, char **argv)
 {
-	struct options o = {.files = xcalloc((size_t)argc, sizeof(char *))};
+	struct options o = {
+		.files = xcalloc((size_t)argc, sizeof(char *)), .precision = BACKEND_FASTEST};
 	struct loaded loaded = {0};
 	struct engine *engine = NULL;
 	struct err err = {0};

@@ -134,8 +134,8 @@ static const struct command commands[] = {
 		"project lacks is named.\n"
 		"PATH must not exist; nothing is left behind when an export fails.\n"},
 	{"infer", cmd_infer,
-		"MODEL[,MODEL...] FILE... [--device D] [--top N|--raw] [--classes FILE]\n"
-		"  [--cam OUT.jpg [--class NAME]]",
+		"MODEL[,MODEL...] FILE... [--device D] [--precision single|half] [--top N|--raw]\n"
+		"  [--classes FILE] [--cam OUT.jpg [--class NAME]]",
 		"what a model sees on JPEG files, one JSON line each",
 		"MODEL is a file that topi trained or a ResNet-18, -34, -50, -101 or -152 of torchvision\n"
 		"or timm; of several with the same classes the mean of the logits counts. --classes\n"
