@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define BACKEND_ABI 2
+#define BACKEND_RANKS_ID_BYTES 128 /* of an ncclUniqueId */
 
 /*
  * How numbers are held while a net runs. HALF is bf16 on CPUs that have it and half precision or
@@ -100,6 +101,11 @@ struct backend {
 	enum status (*write_state)(
 		void *handle, enum backend_state which, const float *in, int64_t n_steps, struct err *err);
 	void (*close)(void *handle); /* NULL is fine */
+	/* CUDA's alone, NULL in the others. Cards that are here; 0 as well without a driver. */
+	int (*n_devices)(void);
+	/* The nccl_id of a new group of ranks: one rank makes it and gives it to the others.
+	 * Shapes: id, BACKEND_RANKS_ID_BYTES. Errors: NOT_FOUND when NCCL is not there. */
+	enum status (*new_id)(void *id, struct err *err);
 };
 
 extern const struct backend backend_reference;
