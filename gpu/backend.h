@@ -112,7 +112,8 @@ extern const struct backend backend_reference;
 extern const struct backend backend_onednn;
 
 /*
- * Opens a net on a device: "auto", "cpu", "cuda", "cuda:N" or "reference"; NULL means auto. Auto
+ * Opens a net on a device: "auto", "cpu", "cuda", "cuda:N", "cuda:all" (backend_cards.h) or
+ * "reference"; NULL means auto. Auto
  * takes the first card when the module is there and opens, else the CPU. config->device is ignored.
  * Owns:   *handle is the caller's, to (*out)->close.
  * Errors: BAD_INPUT for another name; NOT_FOUND when CUDA is asked for and its module cannot be

@@ -123,7 +123,8 @@ static const struct command commands[] = {
 		"names; --classes names its classes, one a line. --top N prints the N likeliest (5),\n"
 		"--raw the logits. A model that looks at what differs from a camera's background sees "
 		"whole\n"
-		"pictures here: it knows of no camera. D is auto, cpu, cuda or cuda:N. A bad file gets a "
+		"pictures here: it knows of no camera. D is auto, cpu, cuda, cuda:N or cuda:all. A bad "
+		"file gets a "
 		"line with "
 		"\"error\".\n"},
 	{"backup", cmd_backup, "DIR FILE", "a consistent copy of the database while it is served",
