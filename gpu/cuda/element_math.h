@@ -1,6 +1,8 @@
 /*
  * What the module's own kernels compute, one element or unit `i` at a time: a kernel calls one of
- * these for every index, and so does a loop in C. No call reads what another writes. Activations are
+ * these for every index, and so does a loop in C. No call reads what another writes. Weights and
+ * units of an activation are fewer than 2^32, and are divided as such: a card has no division of
+ * longer numbers. Activations are
  * [n][h][w][c]; the picture and the first weights have a fourth channel of 0.
  */
 #pragma once
@@ -48,7 +50,8 @@ struct weights_shape {
 MATH_FN void element_pack(
 	enum number type, size_t i, struct weights_shape s, const float *from, void *to)
 {
-	size_t c = i % s.c_wide, tap = i / s.c_wide % s.taps, o = i / s.c_wide / s.taps;
+	uint32_t at = (uint32_t)i, wide = (uint32_t)s.c_wide, taps = (uint32_t)s.taps;
+	size_t c = at % wide, tap = at / wide % taps, o = at / wide / taps;
 	number_store(type, to, i, c < s.c_in ? from[(o * s.c_in + c) * s.taps + tap] : 0);
 }
 
@@ -56,7 +59,8 @@ MATH_FN void element_pack(
 MATH_FN void element_unpack(
 	enum number type, size_t i, struct weights_shape s, const void *from, float *to)
 {
-	size_t tap = i % s.taps, c = i / s.taps % s.c_in, o = i / s.taps / s.c_in;
+	uint32_t at = (uint32_t)i, taps = (uint32_t)s.taps, c_in = (uint32_t)s.c_in;
+	size_t tap = at % taps, c = at / taps % c_in, o = at / taps / c_in;
 	to[i] = number_load(type, from, (o * s.taps + tap) * s.c_wide + c);
 }
 
@@ -73,11 +77,13 @@ struct pool_place {
 MATH_FN struct pool_place pool_place_of(size_t i, int c, int h, int w)
 {
 	struct pool_place p;
-	size_t units = (size_t)(c / UNIT);
-	p.unit = (int)(i % units);
-	p.x = (int)(i / units % (size_t)w);
-	p.y = (int)(i / units / (size_t)w % (size_t)h);
-	p.n = i / units / (size_t)w / (size_t)h;
+	uint32_t at = (uint32_t)i, units = (uint32_t)(c / UNIT), across = (uint32_t)w;
+	p.unit = (int)(at % units);
+	at /= units;
+	p.x = (int)(at % across);
+	at /= across;
+	p.y = (int)(at % (uint32_t)h);
+	p.n = at / (uint32_t)h;
 	return p;
 }
 
