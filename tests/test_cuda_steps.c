@@ -1,4 +1,4 @@
-/* labels: unit; timeout: 120 */
+/* labels: unit; timeout: 300 */
 /*
  * The CUDA module's order of work without a card: module.c, infer.c and train.c run on a device in
  * plain C (support_device.c) and are held to the reference. This shows
@@ -80,7 +80,7 @@ static void step_in_bf16(void **state)
 			assert_int_equal(topi_backend.train_step(handle, &step, NULL), OK);
 			loss[is_half] = step.loss;
 			step.gradient = NULL;
-			for (int i = 0; i < 30 && is_half; i++)
+			for (int i = 0; i < 12 && is_half; i++)
 				assert_int_equal(topi_backend.train_step(handle, &step, NULL), OK);
 			if (is_half)
 				assert_true(step.loss < 0.75 * loss[0] && step.n_right == BATCH);

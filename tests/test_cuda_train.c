@@ -1,4 +1,4 @@
-/* labels: unit; timeout: 120 */
+/* labels: unit; timeout: 300 */
 /*
  * Steps of the CUDA module on the device in plain C: what a step does to parameters is what backend.h
  * writes, its gradient is the loss' slope (by differences), its state can be written to another
