@@ -95,9 +95,14 @@ const dnnl_memory_desc_t *onednn_memory_md(dnnl_memory_t memory)
 dnnl_memory_desc_t onednn_md4(
 	struct onednn_pool *pool, int n, int c, int h, int w, dnnl_format_tag_t tag)
 {
+	return onednn_md4_of(pool, dnnl_f32, (dnnl_dims_t){n, c, h, w}, tag);
+}
+
+dnnl_memory_desc_t onednn_md4_of(
+	struct onednn_pool *pool, dnnl_data_type_t type, const dnnl_dims_t dims, dnnl_format_tag_t tag)
+{
 	dnnl_memory_desc_t md = {0};
-	onednn_attempt(pool,
-		dnnl_memory_desc_init_by_tag(&md, 4, (dnnl_dims_t){n, c, h, w}, dnnl_f32, tag), "a layout");
+	onednn_attempt(pool, dnnl_memory_desc_init_by_tag(&md, 4, dims, type, tag), "a layout");
 	return md;
 }
 
@@ -198,19 +203,26 @@ dnnl_primitive_desc_t onednn_conv_forward(struct onednn_pool *pool, const struct
 	return onednn_desc(pool, &desc, attr, NULL, "a convolution");
 }
 
-/* The blocked layout that this processor's fast convolutions take: the first for which the library
- * does not fall back to its reference code. */
-static dnnl_format_tag_t choose_tag(dnnl_engine_t engine)
+static int has_isa(dnnl_cpu_isa_t wanted)
+{
+	return (dnnl_get_effective_cpu_isa() & wanted) == wanted;
+}
+
+/* The first for which the library does not fall back to its reference code. Blocks of 16 channels
+ * go first, for Winograd's sake, except where there are matrix tiles (AMX), which take plain nhwc. */
+dnnl_format_tag_t onednn_choose_tag(dnnl_engine_t engine, dnnl_data_type_t type)
 {
 	static const dnnl_format_tag_t tags[] = {dnnl_nChw16c, dnnl_nChw8c, dnnl_nhwc, dnnl_nchw};
-	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+	size_t n_tags = sizeof tags / sizeof *tags;
+	int has_tiles = type == dnnl_bf16 && has_isa(dnnl_cpu_isa_avx512_core_amx);
+	for (size_t i = has_tiles ? 2 : 0; i < n_tags; i++) {
 		struct onednn_pool pool = {.engine = engine};
 		const char *name = "ref";
 		struct net_layer layer = {.kernel = 3, .stride = 1, .pad = 1};
 		struct onednn_conv conv = {.layer = &layer,
-			.src = onednn_md4(&pool, 1, 64, 14, 14, tags[i]),
-			.weights = onednn_md4(&pool, 64, 64, 3, 3, dnnl_format_tag_any),
-			.dst = onednn_md4(&pool, 1, 64, 14, 14, tags[i])};
+			.src = onednn_md4_of(&pool, type, (dnnl_dims_t){1, 64, 14, 14}, tags[i]),
+			.weights = onednn_md4_of(&pool, type, (dnnl_dims_t){64, 64, 3, 3}, dnnl_format_tag_any),
+			.dst = onednn_md4_of(&pool, type, (dnnl_dims_t){1, 64, 14, 14}, tags[i])};
 		dnnl_primitive_desc_t desc = onednn_conv_forward(
 			&pool, &conv, dnnl_forward_training, NULL, NULL);
 		if (desc)
@@ -267,6 +279,17 @@ static void onednn_close(void *handle)
 	free(o);
 }
 
+/* bf16 where the processor multiplies it: without that it is slower than single, not faster. */
+static enum status choose_precision(enum backend_precision wanted, int *is_half, struct err *err)
+{
+	int can_half = has_isa(dnnl_cpu_isa_avx512_core_bf16);
+	if (wanted == BACKEND_HALF && !can_half)
+		return err_set(err, BAD_INPUT,
+			"this processor has no bf16 (AVX-512 BF16 or AMX): half precision is not to be had");
+	*is_half = wanted != BACKEND_SINGLE && can_half;
+	return OK;
+}
+
 static enum status onednn_open(const struct backend_config *config, void **handle, struct err *err)
 {
 	struct onednn *o = xcalloc(1, sizeof *o);
@@ -284,9 +307,10 @@ static enum status onednn_open(const struct backend_config *config, void **handl
 		status = err_set(err, FAULT, "oneDNN does not start on this processor");
 		goto done;
 	}
-	o->tag = choose_tag(o->engine);
-	if (config->train_batch > 0)
-		status = onednn_train_new(o, config->train_batch, err);
+	o->tag = onednn_choose_tag(o->engine, dnnl_f32);
+	status = choose_precision(config->precision, &o->is_half, err);
+	if (!status && config->train_batch > 0)
+		status = onednn_train_new(o, config, err);
 done:
 	if (status) {
 		onednn_close(o);
@@ -311,13 +335,26 @@ static enum status train_step(void *handle, struct backend_step *step, struct er
 	return onednn_train_step(o, step, err);
 }
 
-static enum status read_params(void *handle, enum backend_state which, float *out, struct err *err)
+static enum status read_state(void *handle, enum backend_state which, float *out, struct err *err)
 {
 	struct onednn *o = handle;
-	const float *from = which == BACKEND_LIVE ? o->params : onednn_train_average(o);
+	const float *from = which == BACKEND_LIVE ? o->params : onednn_train_state(o, which);
 	if (!from)
 		return err_set(err, CONFLICT, "the net was opened for inference only");
 	memcpy(out, from, o->net->n_floats * sizeof *out);
+	return OK;
+}
+
+static enum status write_state(
+	void *handle, enum backend_state which, const float *in, int64_t n_steps, struct err *err)
+{
+	struct onednn *o = handle;
+	float *to = onednn_train_state(o, which);
+	if (!to)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	onednn_infer_free(o);
+	memcpy(to, in, o->net->n_floats * sizeof *in);
+	onednn_train_set_steps(o, n_steps);
 	return OK;
 }
 
@@ -327,6 +364,7 @@ const struct backend backend_onednn = {
 	.open = onednn_open,
 	.infer = infer,
 	.train_step = train_step,
-	.read_state = read_params,
+	.read_state = read_state,
+	.write_state = write_state,
 	.close = onednn_close,
 };

@@ -51,6 +51,9 @@ const dnnl_memory_desc_t *onednn_memory_md(dnnl_memory_t memory);
 
 dnnl_memory_desc_t onednn_md4(
 	struct onednn_pool *pool, int n, int c, int h, int w, dnnl_format_tag_t tag);
+/* The same layout of another type. */
+dnnl_memory_desc_t onednn_md4_of(
+	struct onednn_pool *pool, dnnl_data_type_t type, const dnnl_dims_t dims, dnnl_format_tag_t tag);
 dnnl_memory_desc_t onednn_md1(struct onednn_pool *pool, int n);
 dnnl_memory_desc_t onednn_weights_md(
 	struct onednn_pool *pool, const struct net_param *weight, dnnl_format_tag_t tag);
@@ -88,16 +91,28 @@ struct onednn {
 	dnnl_engine_t engine;
 	dnnl_stream_t stream;
 	dnnl_format_tag_t tag; /* of every activation but the picture */
+	int is_half;           /* bf16: HALF was asked for, or FASTEST on a processor that has it */
 	float mean[3], std[3];
 	float *params; /* [n_floats], live */
 	struct onednn_infer *infer;
 	struct onednn_trainer *trainer;
 };
 
+/* The layout in which this processor's convolutions of a type (f32 or bf16) are fast. */
+dnnl_format_tag_t onednn_choose_tag(dnnl_engine_t engine, dnnl_data_type_t type);
+
 /* Pictures to normalised planes. Shapes: rgb [n][px][px][3]; out [n][3][px][px]. */
 void onednn_normalise(const struct onednn *o, const uint8_t *rgb, int n, float *out);
 enum status onednn_run(
 	const struct onednn *o, const struct onednn_op *ops, int n_ops, struct err *err) MUST_CHECK;
+
+/* backend_onednn_ends.c: both ends of an inference, in floats or bf16. */
+/* Shapes: rgb [n][px][px][3]; out [n][3][px][px], or with DNNL's nhwc [n][px][px][3], of type. */
+void onednn_picture(const struct onednn *o, const uint8_t *rgb, int n, dnnl_memory_t out);
+/* Each channel's mean or largest value. Shapes: features [n][c][h][w] in the memory's layout;
+ * embedding [n][c]. */
+void onednn_embed(
+	const struct net *net, dnnl_memory_t features, dnnl_format_tag_t tag, int n, float *embedding);
 
 /* backend_onednn_infer.c */
 enum status onednn_infer(struct onednn *o, const uint8_t *rgb, int n, float *logits,
@@ -105,8 +120,11 @@ enum status onednn_infer(struct onednn *o, const uint8_t *rgb, int n, float *log
 void onednn_infer_free(struct onednn *o); /* also when the parameters have changed */
 
 /* backend_onednn_train.c */
-enum status onednn_train_new(struct onednn *o, int batch, struct err *err) MUST_CHECK;
+enum status onednn_train_new(
+	struct onednn *o, const struct backend_config *config, struct err *err) MUST_CHECK;
 enum status onednn_train_step(
 	struct onednn *o, struct backend_step *step, struct err *err) MUST_CHECK;
-const float *onednn_train_average(const struct onednn *o);
+/* NULL where there is no trainer. */
+float *onednn_train_state(struct onednn *o, enum backend_state which);
+void onednn_train_set_steps(struct onednn *o, int64_t n_steps);
 void onednn_train_free(struct onednn *o);

@@ -1,8 +1,8 @@
 /*
  * Inference: batch norm folded into the convolutions, bias, residual and relu inside them (the
- * residual by writing over the skip's buffer), one layout for all activations, so no copy runs
- * between layers. Primitives are made once for each batch size, weights once for each layout that
- * these want.
+ * residual by writing over the skip's buffer), one layout and type (single or bf16) for all
+ * activations, so no copy runs between layers. Primitives are made once for each batch size,
+ * weights once for each layout that these want.
  */
 #include "backend_onednn.h"
 
@@ -22,10 +22,13 @@ struct plan {
 	struct onednn_pool pool;
 	int n_ops;
 	struct onednn_op ops[NET_MAX_LAYERS];
-	float *picture, *embedding; /* [batch][3][px][px]; [batch][n_features] */
+	dnnl_memory_t picture, features; /* [batch][3][px][px]; [batch][n_features][h][w] */
+	float *embedding;                /* [batch][n_features] */
 };
 
 struct onednn_infer {
+	dnnl_data_type_t type;
+	dnnl_format_tag_t tag, picture_tag;
 	struct onednn_pool pool; /* weights */
 	float *folded;           /* convolutions' weights, plain, at their parameter's offset */
 	dnnl_memory_t bias[NET_MAX_LAYERS];
@@ -60,6 +63,9 @@ static void fold(struct onednn *o)
 	const struct net *net = o->net;
 	struct onednn_infer *f = o->infer = xcalloc(1, sizeof *f);
 	f->pool.engine = o->engine;
+	f->type = o->is_half ? dnnl_bf16 : dnnl_f32;
+	f->tag = onednn_choose_tag(o->engine, f->type);
+	f->picture_tag = o->is_half && f->tag == dnnl_nhwc ? dnnl_nhwc : dnnl_nchw;
 	f->folded = xmalloc(net->n_floats * sizeof *f->folded);
 	for (int i = 0; i < net->n_layers; i++) {
 		if (net->layers[i].kind != NET_CONV)
@@ -108,13 +114,17 @@ static dnnl_memory_t weights_in(struct onednn *o, int layer, const dnnl_memory_d
 	return to;
 }
 
-static void add_conv(
-	struct onednn *o, struct plan *plan, int layer, int batch, dnnl_memory_t *memories)
+static void add_conv(struct onednn *o, struct plan *plan, int layer, dnnl_memory_t *memories)
 {
 	const struct net_layer *l = &o->net->layers[layer];
 	struct onednn_pool *pool = &plan->pool;
 	struct onednn_op *op = &plan->ops[plan->n_ops++];
-	struct onednn_conv conv;
+	const int *shape = o->net->params[l->weight].shape;
+	struct onednn_conv conv = {.layer = l,
+		.src = *onednn_memory_md(memories[l->src]),
+		.weights = onednn_md4_of(pool, o->infer->type,
+			(dnnl_dims_t){shape[0], shape[1], shape[2], shape[3]}, dnnl_format_tag_any),
+		.dst = *onednn_memory_md(memories[l->dst])};
 	dnnl_post_ops_t after = NULL;
 	dnnl_primitive_attr_t attr = NULL;
 	onednn_attempt(pool, dnnl_primitive_attr_create(&attr), "attributes");
@@ -125,7 +135,6 @@ static void add_conv(
 		onednn_attempt(
 			pool, dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0), "a relu");
 	onednn_attempt(pool, dnnl_primitive_attr_set_post_ops(attr, after), "attributes");
-	onednn_conv_init(pool, &conv, o->net, layer, batch, o->tag);
 	dnnl_primitive_desc_t desc = onednn_conv_forward(
 		pool, &conv, dnnl_forward_inference, onednn_memory_md(o->infer->bias[layer]), attr);
 	onednn_op_init(pool, op, desc);
@@ -138,14 +147,13 @@ static void add_conv(
 	dnnl_primitive_attr_destroy(attr);
 }
 
-static void add_pool(struct onednn *o, struct plan *plan, int layer, dnnl_memory_t *memories)
+static void add_maxpool(struct onednn *o, struct plan *plan, int layer, dnnl_memory_t *memories)
 {
 	const struct net_layer *l = &o->net->layers[layer];
 	struct onednn_op *op = &plan->ops[plan->n_ops++];
 	dnnl_pooling_desc_t desc;
 	onednn_attempt(&plan->pool,
-		dnnl_pooling_forward_desc_init(&desc, dnnl_forward_inference,
-			l->kind == NET_MAXPOOL ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding,
+		dnnl_pooling_forward_desc_init(&desc, dnnl_forward_inference, dnnl_pooling_max,
 			onednn_memory_md(memories[l->src]), onednn_memory_md(memories[l->dst]),
 			(dnnl_dims_t){l->stride, l->stride}, (dnnl_dims_t){l->kernel, l->kernel},
 			(dnnl_dims_t){l->pad, l->pad}, (dnnl_dims_t){l->pad, l->pad}),
@@ -155,6 +163,7 @@ static void add_pool(struct onednn *o, struct plan *plan, int layer, dnnl_memory
 	onednn_op_arg(op, DNNL_ARG_DST, memories[l->dst]);
 }
 
+/* The net's convolutions and its pool; the average pool and the head, its last layers, are apart. */
 static struct plan *plan_new(struct onednn *o, int batch)
 {
 	const struct net *net = o->net;
@@ -164,34 +173,25 @@ static struct plan *plan_new(struct onednn *o, int batch)
 	float *buffers[NET_MAX_LAYERS + 1];
 	dnnl_memory_t memories[NET_MAX_LAYERS + 1];
 	plan->pool.engine = o->engine;
-	int n_slots = net_plan_slots(net, slot, size);
+	int n_slots = net_plan_slots(net, slot, size), last = net->n_layers - 2;
 	for (int i = 0; i < n_slots; i++)
-		buffers[i] = onednn_buffer(&plan->pool, (size_t)batch * size[i]);
-	for (int i = 0; i <= net->n_layers && plan->pool.failed == dnnl_success; i++) {
+		buffers[i] = onednn_buffer(&plan->pool, (size_t)batch * size[i] / (o->is_half ? 2 : 1) + 1);
+	for (int i = 0; i <= last && plan->pool.failed == dnnl_success; i++) {
 		const struct net_act *a = &net->acts[i];
-		if (i == net->n_layers)
-			break; /* the logits go to the caller */
-		dnnl_memory_desc_t md = onednn_md4(
-			&plan->pool, batch, a->c, a->h, a->w, i ? o->tag : dnnl_nchw);
+		dnnl_memory_desc_t md = onednn_md4_of(&plan->pool, o->infer->type,
+			(dnnl_dims_t){batch, a->c, a->h, a->w}, i ? o->infer->tag : o->infer->picture_tag);
 		memories[i] = onednn_memory(&plan->pool, &md, buffers[slot[i]]);
 	}
-	for (int i = 0; i < net->n_layers && plan->pool.failed == dnnl_success; i++) {
-		switch (net->layers[i].kind) {
-		case NET_CONV:
-			add_conv(o, plan, i, batch, memories);
-			break;
-		case NET_MAXPOOL:
-		case NET_AVGPOOL:
-			add_pool(o, plan, i, memories);
-			break;
-		case NET_FC:
-			break;
-		}
+	for (int i = 0; i < last && plan->pool.failed == dnnl_success; i++) {
+		if (net->layers[i].kind == NET_CONV)
+			add_conv(o, plan, i, memories);
+		else
+			add_maxpool(o, plan, i, memories);
 	}
+	plan->embedding = onednn_buffer(&plan->pool, (size_t)batch * (size_t)net->n_features);
 	if (plan->pool.failed == dnnl_success) {
-		plan->picture = onednn_memory_data(memories[0]);
-		/* One pixel, channels a multiple of the block: blocked and plain are the same bytes. */
-		plan->embedding = onednn_memory_data(memories[net->n_layers - 1]);
+		plan->picture = memories[0];
+		plan->features = memories[last];
 	}
 	return plan;
 }
@@ -224,10 +224,12 @@ static enum status run_batch(
 		status = onednn_pool_check(&o->infer->pool, err);
 	if (status)
 		return status;
-	onednn_normalise(o, rgb, n, (*slot)->picture);
+	onednn_picture(o, rgb, n, (*slot)->picture);
 	status = onednn_run(o, (*slot)->ops, (*slot)->n_ops, err);
-	if (!status)
-		status = head(o, (*slot)->embedding, n, logits, err);
+	if (status)
+		return status;
+	onednn_embed(o->net, (*slot)->features, o->infer->tag, n, (*slot)->embedding);
+	status = head(o, (*slot)->embedding, n, logits, err);
 	if (!status && embeddings)
 		memcpy(embeddings, (*slot)->embedding, (size_t)n * (size_t)d * sizeof *embeddings);
 	return status;
