@@ -2,11 +2,20 @@
  * starts on a machine without CUDA. */
 #include "backend.h"
 
+#include "backend_cards.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A machine with a card may lack oneDNN (tools/gpu-check.sh). */
+#ifdef TOPI_NO_ONEDNN
+static const struct backend *const cpu = &backend_reference;
+#else
+static const struct backend *const cpu = &backend_onednn;
+#endif
 
 static enum status load_cuda(const struct backend **out, struct err *err)
 {
@@ -42,14 +51,14 @@ static enum status find(
 	if (!device || !strcmp(device, "auto"))
 		return OK;
 	if (!strcmp(device, "cpu")) {
-		*out = &backend_onednn;
+		*out = cpu;
 		return OK;
 	}
 	if (!strcmp(device, "reference")) {
 		*out = &backend_reference;
 		return OK;
 	}
-	if (!strcmp(device, "cuda"))
+	if (!strcmp(device, "cuda") || !strcmp(device, "cuda:all"))
 		return load_cuda(out, err);
 	if (!strncmp(device, "cuda:", 5)) {
 		char *end;
@@ -59,8 +68,8 @@ static enum status find(
 			return load_cuda(out, err);
 		}
 	}
-	return err_set(
-		err, BAD_INPUT, "device %.40s: wanted auto, cpu, cuda, cuda:N or reference", device);
+	return err_set(err, BAD_INPUT,
+		"device %.40s: wanted auto, cpu, cuda, cuda:N, cuda:all or reference", device);
 }
 
 enum status backend_open(const char *device, const struct backend_config *config,
@@ -70,11 +79,13 @@ enum status backend_open(const char *device, const struct backend_config *config
 	enum status status = find(device, out, &chosen.device, err);
 	if (status)
 		return status;
+	if (device && !strcmp(device, "cuda:all"))
+		return backend_cards_open(*out, &chosen, out, handle, err);
 	if (!*out) {
 		struct err ignored;
 		if (!load_cuda(out, &ignored) && !(*out)->open(&chosen, handle, &ignored))
 			return OK;
-		*out = &backend_onednn;
+		*out = cpu;
 	}
 	return (*out)->open(&chosen, handle, err);
 }

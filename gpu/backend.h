@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define BACKEND_ABI 3
+#define BACKEND_RANKS_ID_BYTES 128 /* of an ncclUniqueId */
 
 /*
  * How numbers are held while a net runs. HALF is bf16 on CPUs that have it and half precision or
@@ -106,13 +107,19 @@ struct backend {
 	enum status (*write_state)(
 		void *handle, enum backend_state which, const float *in, int64_t n_steps, struct err *err);
 	void (*close)(void *handle); /* NULL is fine */
+	/* CUDA's alone, NULL in the others. Cards that are here; 0 as well without a driver. */
+	int (*n_devices)(void);
+	/* The nccl_id of a new group of ranks: one rank makes it and gives it to the others.
+	 * Shapes: id, BACKEND_RANKS_ID_BYTES. Errors: NOT_FOUND when NCCL is not there. */
+	enum status (*new_id)(void *id, struct err *err);
 };
 
 extern const struct backend backend_reference;
 extern const struct backend backend_onednn;
 
 /*
- * Opens a net on a device: "auto", "cpu", "cuda", "cuda:N" or "reference"; NULL means auto. Auto
+ * Opens a net on a device: "auto", "cpu", "cuda", "cuda:N", "cuda:all" (backend_cards.h) or
+ * "reference"; NULL means auto. Auto
  * takes the first card when the module is there and opens, else the CPU. config->device is ignored.
  * Owns:   *handle is the caller's, to (*out)->close.
  * Errors: BAD_INPUT for another name; NOT_FOUND when CUDA is asked for and its module cannot be

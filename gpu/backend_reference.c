@@ -3,7 +3,7 @@
  * Slow and obvious on purpose; the other backends are held to its numbers. Activations are
  * [n][c][h][w].
  */
-#include "backend.h"
+#include "step_rule.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,12 +14,15 @@ struct reference {
 	float mean[3], std[3];
 	int batch; /* of the buffers below */
 	int train_batch;
-	float *params, *average, *momentum; /* [n_floats]; the last two only for training */
-	double *gradient;                   /* [n_floats] */
-	double *act[NET_MAX_LAYERS + 1];    /* values of activations, */
-	double *slope[NET_MAX_LAYERS + 1];  /* the loss' derivatives by them, */
-	double *conv[NET_MAX_LAYERS];       /* what a layer's batch norm reads */
-	double *batch_mean[NET_MAX_LAYERS], *batch_var[NET_MAX_LAYERS]; /* [c] */
+	struct param_state state; /* all but the live parameters only for training */
+	int64_t n_steps;
+	const struct backend_ranks *ranks;
+	double *gradient; /* [n_floats] */
+	float *summed;    /* [n_floats] with ranks: the gradient on its way through their sum */
+	double *act[NET_MAX_LAYERS + 1];   /* values of activations, */
+	double *slope[NET_MAX_LAYERS + 1]; /* the loss' derivatives by them, */
+	double *conv[NET_MAX_LAYERS];      /* what a layer's batch norm reads */
+	double *norm_mean[NET_MAX_LAYERS], *norm_var[NET_MAX_LAYERS]; /* that it used, [c] */
 };
 
 static size_t act_size(const struct net *net, int act)
@@ -36,9 +39,9 @@ static void free_buffers(struct reference *r)
 	}
 	for (int i = 0; i < r->net->n_layers; i++) {
 		free(r->conv[i]);
-		free(r->batch_mean[i]);
-		free(r->batch_var[i]);
-		r->conv[i] = r->batch_mean[i] = r->batch_var[i] = NULL;
+		free(r->norm_mean[i]);
+		free(r->norm_var[i]);
+		r->conv[i] = r->norm_mean[i] = r->norm_var[i] = NULL;
 	}
 }
 
@@ -55,14 +58,14 @@ static void size_buffers(struct reference *r, int batch)
 	for (int i = 0; i < r->net->n_layers; i++) {
 		int c = r->net->acts[i + 1].c;
 		r->conv[i] = xcalloc((size_t)batch * act_size(r->net, i + 1), sizeof(double));
-		r->batch_mean[i] = xcalloc((size_t)c, sizeof(double));
-		r->batch_var[i] = xcalloc((size_t)c, sizeof(double));
+		r->norm_mean[i] = xcalloc((size_t)c, sizeof(double));
+		r->norm_var[i] = xcalloc((size_t)c, sizeof(double));
 	}
 }
 
 static const float *param(const struct reference *r, int i)
 {
-	return r->params + r->net->params[i].offset;
+	return r->state.live + r->net->params[i].offset;
 }
 
 /* All convolution loops run over outputs (n, o, y, x) and taps (c, ky, kx). */
@@ -113,19 +116,20 @@ static void conv_backward(struct reference *r, const struct net_layer *l, const 
 				}
 }
 
-/* Batch norm, addition and relu. Training takes the batch's mean and (biased) variance. */
-static void norm_forward(struct reference *r, int i, int is_training)
+/* Batch norm, addition and relu. Training (step is not NULL) takes the batch's mean and (biased)
+ * variance, unless they are frozen. */
+static void norm_forward(struct reference *r, int i, const struct backend_step *step)
 {
 	const struct net_layer *l = &r->net->layers[i];
 	const struct net_act *to = &r->net->acts[l->dst];
 	const float *scale = param(r, l->weight + 1), *shift = param(r, l->weight + 2);
-	float *running_mean = r->params + r->net->params[l->weight + 3].offset;
-	float *running_var = r->params + r->net->params[l->weight + 4].offset;
+	float *running_mean = r->state.live + r->net->params[l->weight + 3].offset;
+	float *running_var = r->state.live + r->net->params[l->weight + 4].offset;
 	int plane = to->h * to->w;
 	double count = (double)r->batch * plane;
 	for (int c = 0; c < to->c; c++) {
 		double mean = running_mean[c], var = running_var[c];
-		if (is_training) {
+		if (step && !step->is_norm_frozen) {
 			mean = var = 0;
 			for (int n = 0; n < r->batch; n++)
 				for (int p = 0; p < plane; p++)
@@ -134,11 +138,13 @@ static void norm_forward(struct reference *r, int i, int is_training)
 				for (int p = 0; p < plane; p++)
 					var += pow(r->conv[i][(n * to->c + c) * plane + p] - mean, 2) / count;
 			double unbiased = count > 1 ? var * count / (count - 1) : var;
-			running_mean[c] = (float)(0.9 * running_mean[c] + 0.1 * mean);
-			running_var[c] = (float)(0.9 * running_var[c] + 0.1 * unbiased);
-			r->batch_mean[i][c] = mean;
-			r->batch_var[i][c] = var;
+			if (step_layer_rate(step, l->weight + 3) != 0)
+				running_mean[c] = (float)(0.9 * running_mean[c] + 0.1 * mean);
+			if (step_layer_rate(step, l->weight + 4) != 0)
+				running_var[c] = (float)(0.9 * running_var[c] + 0.1 * unbiased);
 		}
+		r->norm_mean[i][c] = mean;
+		r->norm_var[i][c] = var;
 		for (int n = 0; n < r->batch; n++)
 			for (int p = 0; p < plane; p++) {
 				int at = (n * to->c + c) * plane + p;
@@ -151,8 +157,9 @@ static void norm_forward(struct reference *r, int i, int is_training)
 	}
 }
 
-/* From the slope by the output to the slope by the convolution's result, which replaces it. */
-static void norm_backward(struct reference *r, int i)
+/* From the slope by the output to the slope by the convolution's result, which replaces it. Frozen
+ * statistics do not depend on that result. */
+static void norm_backward(struct reference *r, int i, int is_frozen)
 {
 	const struct net_layer *l = &r->net->layers[i];
 	const struct net_act *to = &r->net->acts[l->dst];
@@ -169,8 +176,8 @@ static void norm_backward(struct reference *r, int i)
 			r->slope[l->add][at] += slope[at];
 	}
 	for (int c = 0; c < to->c; c++) {
-		double mean = r->batch_mean[i][c];
-		double inverse = 1 / sqrt(r->batch_var[i][c] + (double)NET_BN_EPSILON);
+		double mean = r->norm_mean[i][c];
+		double inverse = 1 / sqrt(r->norm_var[i][c] + (double)NET_BN_EPSILON);
 		for (int n = 0; n < r->batch; n++)
 			for (int p = 0; p < plane; p++) {
 				int at = (n * to->c + c) * plane + p;
@@ -181,8 +188,8 @@ static void norm_backward(struct reference *r, int i)
 			for (int p = 0; p < plane; p++) {
 				int at = (n * to->c + c) * plane + p;
 				double normal = (r->conv[i][at] - mean) * inverse;
-				slope[at] = scale[c] * inverse *
-					(slope[at] - (d_shift[c] + normal * d_scale[c]) / count);
+				double by_statistics = is_frozen ? 0 : (d_shift[c] + normal * d_scale[c]) / count;
+				slope[at] = scale[c] * inverse * (slope[at] - by_statistics);
 			}
 	}
 }
@@ -250,7 +257,7 @@ static void fc(struct reference *r, const struct net_layer *l, int is_backward)
 		}
 }
 
-static void forward(struct reference *r, const uint8_t *rgb, int is_training)
+static void forward(struct reference *r, const uint8_t *rgb, const struct backend_step *step)
 {
 	int plane = r->net->input_px * r->net->input_px;
 	for (int n = 0; n < r->batch; n++)
@@ -263,7 +270,7 @@ static void forward(struct reference *r, const uint8_t *rgb, int is_training)
 		switch (l->kind) {
 		case NET_CONV:
 			conv_forward(r, l, r->conv[i]);
-			norm_forward(r, i, is_training);
+			norm_forward(r, i, step);
 			break;
 		case NET_MAXPOOL:
 			maxpool(r, l, 0);
@@ -278,13 +285,13 @@ static void forward(struct reference *r, const uint8_t *rgb, int is_training)
 	}
 }
 
-static void backward(struct reference *r)
+static void backward(struct reference *r, int is_norm_frozen)
 {
 	for (int i = r->net->n_layers; i-- > 0;) {
 		const struct net_layer *l = &r->net->layers[i];
 		switch (l->kind) {
 		case NET_CONV:
-			norm_backward(r, i);
+			norm_backward(r, i, is_norm_frozen);
 			conv_backward(r, l, r->slope[l->dst]);
 			break;
 		case NET_MAXPOOL:
@@ -306,30 +313,36 @@ static void reference_close(void *handle)
 	if (!r)
 		return;
 	free_buffers(r);
-	free(r->params);
-	free(r->average);
-	free(r->momentum);
+	free(r->state.live);
+	free(r->state.average);
+	free(r->state.momentum);
+	free(r->state.second);
 	free(r->gradient);
+	free(r->summed);
 	free(r);
 }
 
 static enum status reference_open(
 	const struct backend_config *config, void **handle, struct err *err)
 {
-	(void)err;
+	if (config->precision == BACKEND_HALF)
+		return err_set(err, BAD_INPUT, "the reference has no half precision: it is for checking");
 	struct reference *r = xcalloc(1, sizeof *r);
 	size_t n = config->net->n_floats;
 	r->net = config->net;
 	memcpy(r->mean, config->mean, sizeof r->mean);
 	memcpy(r->std, config->std, sizeof r->std);
 	r->train_batch = config->train_batch;
-	r->params = xmalloc(n * sizeof(float));
-	memcpy(r->params, config->params, n * sizeof(float));
+	r->ranks = config->ranks;
+	r->state.live = xmalloc(n * sizeof(float));
+	memcpy(r->state.live, config->params, n * sizeof(float));
 	if (r->train_batch) {
-		r->average = xmalloc(n * sizeof(float));
-		memcpy(r->average, config->params, n * sizeof(float));
-		r->momentum = xcalloc(n, sizeof(float));
+		r->state.average = xmalloc(n * sizeof(float));
+		memcpy(r->state.average, config->params, n * sizeof(float));
+		r->state.momentum = xcalloc(n, sizeof(float));
+		r->state.second = xcalloc(n, sizeof(float));
 		r->gradient = xcalloc(n, sizeof(double));
+		r->summed = r->ranks ? xmalloc(n * sizeof(float)) : NULL;
 	}
 	*handle = r;
 	return OK;
@@ -344,7 +357,7 @@ static enum status reference_infer(
 	size_t image = (size_t)r->net->input_px * (size_t)r->net->input_px * 3;
 	size_buffers(r, 1);
 	for (int i = 0; i < n; i++) {
-		forward(r, rgb + (size_t)i * image, 0);
+		forward(r, rgb + (size_t)i * image, NULL);
 		for (int j = 0; j < k; j++)
 			logits[i * k + j] = (float)r->act[last][j];
 		for (int j = 0; embeddings && j < d; j++)
@@ -383,8 +396,9 @@ static void loss(struct reference *r, struct backend_step *step)
 	for (int n = 0; n < r->batch; n++) {
 		const float *target = step->target + n * k;
 		int best = 0, truth = 0;
-		for (int i = 0; i < k; i++) {
+		for (int i = 0; i < k; i++)
 			logits[i] = (float)r->act[last][n * k + i];
+		for (int i = 0; i < r->net->head_size[0]; i++) {
 			best = logits[i] > logits[best] ? i : best;
 			truth = target[i] > target[truth] ? i : truth;
 		}
@@ -397,6 +411,47 @@ static void loss(struct reference *r, struct backend_step *step)
 	free(logits);
 }
 
+/* The gradient becomes the mean over the ranks. */
+static enum status mean_over_ranks(struct reference *r, struct err *err)
+{
+	size_t n = r->net->n_floats;
+	if (!r->ranks)
+		return OK;
+	for (size_t i = 0; i < n; i++)
+		r->summed[i] = (float)r->gradient[i];
+	enum status status = r->ranks->sum(r->ranks->arg, r->summed, n, err);
+	for (size_t i = 0; i < n; i++)
+		r->gradient[i] = (double)r->summed[i] / r->ranks->n_ranks;
+	return status;
+}
+
+static double gradient_norm(const struct reference *r, const struct backend_step *step)
+{
+	double sum = 0;
+	for (int i = 0; i < r->net->n_params; i++) {
+		const struct net_param *p = &r->net->params[i];
+		for (size_t j = p->offset; j < p->offset + p->n && step_is_trained(r->net, step, i); j++)
+			sum += r->gradient[j] * r->gradient[j];
+	}
+	return sqrt(sum);
+}
+
+static void move_params(struct reference *r, const struct backend_step *step)
+{
+	r->n_steps++;
+	for (int i = 0; i < r->net->n_params; i++) {
+		const struct net_param *p = &r->net->params[i];
+		struct param_rule rule = param_rule_of(r->net, step, i, r->n_steps);
+		for (size_t j = p->offset; j < p->offset + p->n; j++) {
+			if (rule.is_trained && rule.is_adamw)
+				element_adamw_step(j, (float)r->gradient[j], &rule, &r->state);
+			else if (rule.is_trained)
+				element_sgd_step(j, (float)r->gradient[j], &rule, &r->state);
+			element_average(j, &rule, &r->state);
+		}
+	}
+}
+
 static enum status reference_train_step(void *handle, struct backend_step *step, struct err *err)
 {
 	struct reference *r = handle;
@@ -407,33 +462,39 @@ static enum status reference_train_step(void *handle, struct backend_step *step,
 	for (int i = 0; i <= net->n_layers; i++)
 		memset(r->slope[i], 0, (size_t)r->batch * act_size(net, i) * sizeof(double));
 	memset(r->gradient, 0, net->n_floats * sizeof(double));
-	forward(r, step->rgb, 1);
+	forward(r, step->rgb, step);
 	loss(r, step);
-	backward(r);
-	for (int i = 0; i < net->n_params; i++) {
-		const struct net_param *p = &net->params[i];
-		float decay = p->n_dims > 1 ? step->weight_decay : 0;
-		for (size_t j = p->offset; j < p->offset + p->n; j++) {
-			if (p->kind != NET_BN_MEAN && p->kind != NET_BN_VAR) {
-				r->momentum[j] = step->momentum * r->momentum[j] + (float)r->gradient[j] +
-					decay * r->params[j];
-				r->params[j] -= step->rate * r->momentum[j];
-			}
-			r->average[j] += (1 - step->average) * (r->params[j] - r->average[j]);
-			if (step->gradient)
-				step->gradient[j] = (float)r->gradient[j];
-		}
-	}
+	backward(r, step->is_norm_frozen);
+	enum status status = mean_over_ranks(r, err);
+	if (status)
+		return status;
+	for (size_t i = 0; step->gradient && i < net->n_floats; i++)
+		step->gradient[i] = (float)r->gradient[i];
+	if (step->clip > 0)
+		step->norm = gradient_norm(r, step);
+	move_params(r, step);
 	return OK;
 }
 
-static enum status reference_read_params(
+static enum status reference_read_state(
 	void *handle, enum backend_state which, float *out, struct err *err)
 {
 	struct reference *r = handle;
-	if (which == BACKEND_AVERAGE && !r->average)
+	const float *from = *param_state_of(&r->state, which);
+	if (!from)
 		return err_set(err, CONFLICT, "the net was opened for inference only");
-	memcpy(out, which == BACKEND_AVERAGE ? r->average : r->params, r->net->n_floats * sizeof *out);
+	memcpy(out, from, r->net->n_floats * sizeof *out);
+	return OK;
+}
+
+static enum status reference_write_state(
+	void *handle, enum backend_state which, const float *in, int64_t n_steps, struct err *err)
+{
+	struct reference *r = handle;
+	if (!r->train_batch)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	memcpy(*param_state_of(&r->state, which), in, r->net->n_floats * sizeof *in);
+	r->n_steps = n_steps;
 	return OK;
 }
 
@@ -444,6 +505,7 @@ const struct backend backend_reference = {
 	.infer = reference_infer,
 	.features = reference_features,
 	.train_step = reference_train_step,
-	.read_state = reference_read_params,
+	.read_state = reference_read_state,
+	.write_state = reference_write_state,
 	.close = reference_close,
 };

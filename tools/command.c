@@ -61,12 +61,13 @@ enum status parse_real(
 
 enum status parse_device(const char *text, struct err *err)
 {
-	static const char *const known[] = {"auto", "cpu", "cuda", "reference"};
+	static const char *const known[] = {"auto", "cpu", "cuda", "cuda:all", "reference"};
 	const char *number = strncmp(text, "cuda:", 5) == 0 ? text + 5 : "";
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strcmp(text, known[i]) == 0)
 			return OK;
 	if (*number && strlen(number) < 4 && number[strspn(number, "0123456789")] == 0)
 		return OK;
-	return err_set(err, BAD_INPUT, "--device is '%.40s': auto, cpu or cuda[:N] is wanted", text);
+	return err_set(
+		err, BAD_INPUT, "--device is '%.40s': auto, cpu, cuda[:N] or cuda:all is wanted", text);
 }

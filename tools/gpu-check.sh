@@ -1,26 +1,97 @@
 #!/usr/bin/env bash
-# For a machine with an NVIDIA card, nvcc and cuDNN 9: builds with the CUDA module, holds it to the reference on that
-# card, and prints the table for docs/benchmarks.md. `tools/gpu-check.sh [DEVICE]`, DEVICE cuda (default) or cuda:N.
-set -euo pipefail
+# tools/gpu-check.sh [--deps DIR] [--device cuda:N]: for a machine with an NVIDIA card, nvcc and cuDNN 9, and no network.
+# Builds the model engine alone (build-gpu/), runs every test of the CUDA module on the card and off it, then measures
+# against PyTorch, where that is here, and prints one table. DIR is what tools/gpu-deps.sh gathered elsewhere. Status 1
+# when something does not build, a test fails or the card's tests were skipped; the table's bars decide nothing.
+set -uo pipefail
 cd "$(dirname "$0")/.."
-device=${1:-cuda}
+deps= device=cuda
+while [ $# -gt 0 ]; do
+	case "$1" in
+	--deps) deps=$(cd "${2:?--deps wants a folder}" && pwd) || exit 2; shift ;;
+	--device) device=${2:?--device wants cuda or cuda:N}; shift ;;
+	*) echo "usage: tools/gpu-check.sh [--deps DIR] [--device cuda:N]" >&2; exit 2 ;;
+	esac
+	shift
+done
+say() { echo "gpu-check: $*" >&2; }
 
-command -v nvidia-smi >/dev/null || { echo "gpu-check: no nvidia-smi: is NVIDIA's driver installed?" >&2; exit 1; }
-card=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader) ||
-	{ echo "gpu-check: the driver finds no card: $card" >&2; exit 1; }
+card=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>&1 | head -n 1) ||
+	{ say "the driver finds no card: $card"; exit 1; }
+export PATH=$PATH:/usr/local/cuda/bin:/opt/cuda/bin
+command -v nvcc >/dev/null || { say "no nvcc: the CUDA toolkit is wanted"; exit 1; }
 
-cmake --preset release -DTOPI_CUDA=on
-cmake --build --preset release --target topi topi_cuda test_cuda bench_engine
-
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-build/tests/test_cuda 2>&1 | tee "$log"
-if grep -q 'SKIPPED.*card_' "$log"; then
-	echo "gpu-check: the card's tests were skipped, so this says nothing about the card" >&2
-	exit 1
+# cuDNN and NCCL of the system, or those that came with a Python package of their own.
+options=()
+site=$(python3 -c 'import os, nvidia; print(list(nvidia.__path__)[0])' 2>/dev/null)
+found() { find "$site" -maxdepth 4 -name "$1" 2>/dev/null | head -n 1; }
+give() { # OPTION FILE: hands a found file's place to CMake
+	[ -n "$2" ] && options+=("-D$1=$2")
+}
+if [ -n "$site" ] && [ ! -e "$(dirname "$(command -v nvcc)")/../include/cudnn.h" ] && [ ! -e /usr/include/cudnn.h ] &&
+	[ ! -e "/usr/include/$(uname -m)-linux-gnu/cudnn.h" ]; then
+	header=$(found cudnn.h)
+	give TOPI_CUDNN_INCLUDE "${header%/cudnn.h}"
+	give TOPI_CUDNN "$(found 'libcudnn.so.9')"
 fi
+if [ -n "$site" ] && [ ! -e "$(dirname "$(command -v nvcc)")/../include/nccl.h" ] && [ ! -e /usr/include/nccl.h ]; then
+	header=$(found nccl.h)
+	give TOPI_NCCL_INCLUDE "${header%/nccl.h}"
+fi
+nccl=$(found 'libnccl.so.2')
+[ -n "$nccl" ] && export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(dirname "$nccl")
+
+generator=()
+command -v ninja >/dev/null && generator=(-G Ninja)
+cmake -S . -B build-gpu "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DTOPI_ENGINE_ONLY=ON -DTOPI_CUDA=on \
+	-DTOPI_DEPS="$deps" "${options[@]}" && cmake --build build-gpu -j "$(nproc)" || { say "the build failed"; exit 1; }
+
+failed=0
+for test in build-gpu/tests/test_cuda_*; do
+	[ -x "$test" ] || continue
+	"$test" 2>&1 | grep -v '^\[ RUN' | tail -n 40
+	case "${PIPESTATUS[0]}" in
+	0) echo "$(basename "$test"): passed" ;;
+	77) say "$(basename "$test") was skipped, so this says nothing about the card"; failed=1 ;;
+	*) say "$(basename "$test") failed"; failed=1 ;;
+	esac
+done
+
+# Work, bar against the peer, bar in images a second.
+works=(infer:resnet50:256 train:resnet50:256 infer:resnet18:256 train:resnet18:256 infer:resnet50:32)
+bars=(1.5 1.2 1.5 1.2 -)
+least=(20000 - - - -)
+declare -A first second peer how
+ours() { # WORK: images a second, or -
+	local kind net batch
+	IFS=: read -r kind net batch <<<"$1"
+	build-gpu/bench_cuda "$kind" "$net" "$batch" "$device" || echo -
+}
+for work in "${works[@]}"; do first[$work]=$(ours "$work"); done
+while read -r work rate compiled; do
+	peer[$work]=$rate
+	how[$work]=$compiled
+done < <(timeout 300 python3 tests/peer/torch_gpu.py "${works[@]}")
+for work in "${works[@]}"; do second[$work]=$(ours "$work"); done
 
 echo
-echo "$(date +%F), $card, $(git describe --always --dirty):"
+echo "$(date +%F), $card, $(git describe --always --dirty 2>/dev/null); 224 px, images a second; ours before and after the peer:"
 echo
-build/bench_engine "$device"
+line='%-22s %9s %9s %9s %-8s %6s  %-18s %s\n'
+# shellcheck disable=SC2059
+printf "$line" name ours again PyTorch '' ratio bar ''
+for i in "${!works[@]}"; do
+	work=${works[i]}
+	awk -v name="$work" -v a="${first[$work]}" -v b="${second[$work]}" -v p="${peer[$work]:--}" \
+		-v how="${how[$work]:--}" -v bar="${bars[i]}" -v least="${least[i]}" -v line="$line" 'BEGIN {
+		ours = (a + b) / 2
+		ratio = p > 0 ? ours / p : 0
+		wanted = (bar == "-" ? "" : ">=" bar) (least == "-" ? "" : " and >=" least)
+		verdict = a == "-" || b == "-" ? "failed" : wanted == "" ? "" : ratio == 0 && bar != "-" ? "no peer" : \
+			(bar == "-" || ratio >= bar + 0) && (least == "-" || ours >= least + 0) ? "ok" : "short"
+		sub(/\\n$/, "\n", line)
+		printf line, name, a, b, p, how, ratio > 0 ? sprintf("%.2f", ratio) : "-", wanted, verdict
+	}'
+	[ "${first[$work]}" = - ] && failed=1
+done
+exit "$failed"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, runs every test: the release build with all of them, then the sanitizer build with
 # those that end in time under it. `tools/test.sh --quick` leaves the sanitizer build out; `-L LABEL` runs one label.
+# TOPI_REQUIRE_CUDA=1: fails where the CUDA module cannot be compiled and linked (nvcc, cuDNN, NCCL's header); else a
+# build without them says what it leaves out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +21,9 @@ tools/setup.sh
 command -v ccache >/dev/null && export CMAKE_C_COMPILER_LAUNCHER=ccache
 
 tests/lint.sh
-cmake --preset release >/dev/null
+cuda=auto
+[ "${TOPI_REQUIRE_CUDA:-0}" = 1 ] && cuda=on
+cmake --preset release -DTOPI_CUDA=$cuda | grep 'CUDA module'
 cmake --build --preset release
 ctest --test-dir build --output-on-failure "${select[@]}"
 

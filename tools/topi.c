@@ -144,7 +144,8 @@ static const struct command commands[] = {
 		"NAME (the likeliest) lies. A model that looks at what differs from a camera's background "
 		"sees "
 		"whole\n"
-		"pictures here: it knows of no camera. D is auto, cpu, cuda or cuda:N. A bad file gets a "
+		"pictures here: it knows of no camera. D is auto, cpu, cuda, cuda:N or cuda:all. A bad "
+		"file gets a "
 		"line with "
 		"\"error\".\n"},
 	{"backup", cmd_backup, "DIR FILE", "a consistent copy of the database while it is served",

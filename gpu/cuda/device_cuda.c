@@ -1,11 +1,12 @@
-/* The card: opening it, its memory, the module's own kernels, matrix products. Everything is queued
- * on one stream. */
+/* The card: opening it, its memory, the queue and its lanes, matrix products. */
 #include "device_cuda.h"
-#include "kernels.h"
 
 #include <stdlib.h>
 
 #define OLDEST_MAJOR 8 /* compute capability that the module is compiled for (CMakeLists.txt) */
+#define PRODUCT_BYTES ((size_t)32 << 20)
+#define WORKSPACE_MOST ((size_t)1 << 30)
+#define WORKSPACE_SHARE 16 /* of the card's free memory, at most */
 
 void device_tried(struct device *d, cudaError_t error, const char *what)
 {
@@ -36,8 +37,14 @@ void device_enter(struct device *d)
 	device_tried(d, cudaSetDevice(d->number), "choosing the card");
 }
 
+int device_has_failed(const struct device *d)
+{
+	return d->failed;
+}
+
 enum status device_check(struct device *d, struct err *err)
 {
+	device_tried(d, cudaStreamSynchronize(d->copies), "copying");
 	device_tried(d, cudaStreamSynchronize(d->stream), "running the net");
 	if (!d->failed)
 		return OK;
@@ -46,10 +53,25 @@ enum status device_check(struct device *d, struct err *err)
 	return err_set(err, d->failure.status, "%s", d->failure.text);
 }
 
+int device_count(void)
+{
+	int n = 0;
+	return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0;
+}
+
 static enum status check_card(int number, struct err *err)
 {
 	int n = 0, major = 0, minor = 0;
 	cudaError_t error = cudaGetDeviceCount(&n);
+	if (error == cudaErrorInsufficientDriver) {
+		int driver = 0, wanted = 0;
+		cudaDriverGetVersion(&driver);
+		cudaRuntimeGetVersion(&wanted);
+		if (driver > 0)
+			return err_set(err, BAD_INPUT,
+				"cuda was asked for: the driver is for CUDA %d.%d, and %d.%d or later is wanted",
+				driver / 1000, driver % 1000 / 10, wanted / 1000, wanted % 1000 / 10);
+	}
 	if (error != cudaSuccess || n == 0)
 		return err_set(err, BAD_INPUT,
 			"cuda was asked for: no CUDA device is there (driver says: %s)",
@@ -70,15 +92,21 @@ static enum status check_card(int number, struct err *err)
 	return OK;
 }
 
-enum status device_open(int number, struct device **out, struct err *err)
+static void open_queue(struct device *d)
 {
-	enum status status = check_card(number, err);
-	if (status)
-		return status;
-	struct device *d = xcalloc(1, sizeof *d);
-	d->number = number;
-	device_enter(d);
+	const unsigned event = cudaEventDisableTiming | cudaEventBlockingSync;
 	device_tried(d, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "a stream");
+	if (!d->failed)
+		device_tried(d, cudaStreamCreateWithFlags(&d->copies, cudaStreamNonBlocking), "a stream");
+	for (int i = 0; i < DEVICE_LANES && !d->failed; i++) {
+		device_tried(d, cudaEventCreateWithFlags(&d->copied[i], event), "an event");
+		if (!d->failed)
+			device_tried(d, cudaEventCreateWithFlags(&d->done[i], event), "an event");
+	}
+}
+
+static void open_libraries(struct device *d)
+{
 	if (!d->failed)
 		device_tried_cudnn(d, cudnnCreate(&d->cudnn), "starting cuDNN");
 	if (!d->failed)
@@ -87,6 +115,37 @@ enum status device_open(int number, struct device **out, struct err *err)
 		tried_cublas(d, cublasCreate(&d->cublas), "starting cuBLAS");
 	if (!d->failed)
 		tried_cublas(d, cublasSetStream(d->cublas, d->stream), "starting cuBLAS");
+	if (!d->failed)
+		tried_cublas(d, cublasLtCreate(&d->cublas_lt), "starting cuBLAS");
+}
+
+/* With a workspace that is ours, cuBLAS allocates nothing while a graph is recorded, and gives the
+ * same bits each time. */
+static void open_workspaces(struct device *d)
+{
+	size_t most = device_room_bytes(d) / WORKSPACE_SHARE;
+	most = most < WORKSPACE_MOST ? most : WORKSPACE_MOST;
+	d->partials = device_alloc(d, DEVICE_PARTIAL_BYTES, "sums");
+	d->product_workspace = device_alloc(d, PRODUCT_BYTES, "cuBLAS' workspace");
+	d->product_bytes = PRODUCT_BYTES;
+	d->workspace = device_alloc(d, most, "cuDNN's workspace");
+	d->workspace_bytes = most;
+	if (!d->failed)
+		tried_cublas(d, cublasSetWorkspace(d->cublas, d->product_workspace, d->product_bytes),
+			"starting cuBLAS");
+}
+
+enum status device_open(int number, struct device **out, struct err *err)
+{
+	enum status status = check_card(number, err);
+	if (status)
+		return status;
+	struct device *d = xcalloc(1, sizeof *d);
+	d->number = number;
+	device_enter(d);
+	open_queue(d);
+	open_libraries(d);
+	open_workspaces(d);
 	status = device_check(d, err);
 	if (status) {
 		device_close(d);
@@ -101,11 +160,27 @@ void device_close(struct device *d)
 	if (!d)
 		return;
 	device_enter(d);
+	if (d->stream)
+		cudaStreamSynchronize(d->stream);
+	device_ranks_leave(d);
+	device_known_free(d);
 	cudaFree(d->workspace);
+	cudaFree(d->product_workspace);
+	cudaFree(d->partials);
+	if (d->cublas_lt)
+		cublasLtDestroy(d->cublas_lt);
 	if (d->cublas)
 		cublasDestroy(d->cublas);
 	if (d->cudnn)
 		cudnnDestroy(d->cudnn);
+	for (int i = 0; i < DEVICE_LANES; i++) {
+		if (d->copied[i])
+			cudaEventDestroy(d->copied[i]);
+		if (d->done[i])
+			cudaEventDestroy(d->done[i]);
+	}
+	if (d->copies)
+		cudaStreamDestroy(d->copies);
 	if (d->stream)
 		cudaStreamDestroy(d->stream);
 	free(d);
@@ -137,15 +212,26 @@ void device_free(struct device *d, void *at)
 	device_tried(d, cudaFree(at), "freeing memory");
 }
 
-void device_need_workspace(struct device *d, size_t n_bytes)
+void *device_alloc_host(struct device *d, size_t n_bytes)
 {
-	if (d->failed || n_bytes <= d->workspace_bytes)
-		return;
-	device_free(d, d->workspace); /* waits for what uses it */
-	d->workspace_bytes = 0;
-	d->workspace = device_alloc(d, n_bytes, "cuDNN's workspace");
-	if (d->workspace)
-		d->workspace_bytes = n_bytes;
+	void *at = NULL;
+	if (!d->failed)
+		device_tried(d, cudaMallocHost(&at, n_bytes ? n_bytes : 1), "memory that the card reads");
+	return at;
+}
+
+void device_free_host(struct device *d, void *at)
+{
+	if (at)
+		device_tried(d, cudaFreeHost(at), "freeing memory");
+}
+
+size_t device_room_bytes(struct device *d)
+{
+	size_t room = 0, total = 0;
+	if (!d->failed)
+		device_tried(d, cudaMemGetInfo(&room, &total), "asking for free memory");
+	return room;
 }
 
 static void copy(
@@ -167,6 +253,40 @@ void device_get(struct device *d, void *to, const void *from, size_t n_bytes)
 	copy(d, to, from, n_bytes, cudaMemcpyDeviceToHost);
 }
 
+void device_lane_put(struct device *d, int lane, void *to, const void *from, size_t n_bytes)
+{
+	if (d->failed)
+		return;
+	device_tried(
+		d, cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, d->copies), "copying");
+	device_tried(d, cudaEventRecord(d->copied[lane], d->copies), "copying");
+}
+
+void device_lane_use(struct device *d, int lane)
+{
+	if (!d->failed)
+		device_tried(d, cudaStreamWaitEvent(d->stream, d->copied[lane], 0), "copying");
+}
+
+void device_lane_get(struct device *d, void *to, const void *from, size_t n_bytes)
+{
+	if (!d->failed)
+		device_tried(
+			d, cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToHost, d->stream), "copying");
+}
+
+void device_lane_mark(struct device *d, int lane)
+{
+	if (!d->failed)
+		device_tried(d, cudaEventRecord(d->done[lane], d->stream), "running the net");
+}
+
+void device_lane_wait(struct device *d, int lane)
+{
+	if (!d->failed)
+		device_tried(d, cudaEventSynchronize(d->done[lane]), "running the net");
+}
+
 /* cuBLAS counts by columns, so a row-major product is the turned one of its factors exchanged. */
 void device_multiply(struct device *d, const struct device_product *p)
 {
@@ -180,54 +300,55 @@ void device_multiply(struct device *d, const struct device_product *p)
 		"a matrix product");
 }
 
-void device_picture_half(
-	struct device *d, size_t n, const uint8_t *rgb, struct picture_scale s, void *out)
+struct device_graph {
+	struct device *device;
+	void (*queue)(void *arg);
+	void *arg;
+	cudaGraphExec_t exec; /* NULL: not to be recorded */
+};
+
+/* A failure while recording is not one of the work: that is queued plainly, and fails then if it
+ * must. */
+struct device_graph *device_graph_new(struct device *d, void (*queue)(void *arg), void *arg)
 {
-	if (!d->failed)
-		device_tried(d, kernel_picture_half(d->stream, n, rgb, s, out), "normalising pictures");
+	cudaGraph_t graph = NULL;
+	if (d->failed)
+		return NULL;
+	struct device_graph *g = xcalloc(1, sizeof *g);
+	*g = (struct device_graph){.device = d, .queue = queue, .arg = arg};
+	if (cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
+		queue(arg);
+		cudaError_t error = cudaStreamEndCapture(d->stream, &graph);
+		if (error == cudaSuccess && graph && !d->failed)
+			error = cudaGraphInstantiate(&g->exec, graph, 0);
+		if (error != cudaSuccess)
+			g->exec = NULL;
+		if (graph)
+			cudaGraphDestroy(graph);
+	}
+	d->failed = 0;
+	cudaGetLastError();
+	return g;
 }
 
-void device_picture_float(struct device *d, size_t n, const uint8_t *rgb, size_t plane,
-	struct picture_scale s, float *out)
+void device_graph_run(struct device_graph *g)
 {
-	if (!d->failed)
-		device_tried(
-			d, kernel_picture_float(d->stream, n, rgb, plane, s, out), "normalising pictures");
+	struct device *d = g->device;
+	if (d->failed)
+		return;
+	if (g->exec)
+		device_tried(d, cudaGraphLaunch(g->exec, d->stream), "running the net");
+	else
+		g->queue(g->arg);
 }
 
-void device_widen(struct device *d, size_t n, const void *half, float *out)
+void device_graph_free(struct device_graph *g)
 {
-	if (!d->failed)
-		device_tried(d, kernel_widen(d->stream, n, half, out), "widening");
-}
-
-void device_add_bias(struct device *d, size_t n, const float *bias, size_t k, float *rows)
-{
-	if (!d->failed)
-		device_tried(d, kernel_add_bias(d->stream, n, bias, k, rows), "a bias");
-}
-
-void device_add_relu(struct device *d, size_t n, const float *add, float *y)
-{
-	if (!d->failed)
-		device_tried(d, kernel_add_relu(d->stream, n, add, y), "a sum");
-}
-
-void device_relu(struct device *d, size_t n, float *y)
-{
-	if (!d->failed)
-		device_tried(d, kernel_relu(d->stream, n, y), "a relu");
-}
-
-void device_relu_backward(struct device *d, size_t n, const float *y, float *slope)
-{
-	if (!d->failed)
-		device_tried(d, kernel_relu_backward(d->stream, n, y, slope), "a relu's slope");
-}
-
-void device_sgd(struct device *d, size_t n, const float *gradient, struct sgd s, float *v,
-	float *param, float *average)
-{
-	if (!d->failed)
-		device_tried(d, kernel_sgd(d->stream, n, gradient, s, v, param, average), "a step of SGD");
+	if (!g)
+		return;
+	if (g->exec) {
+		cudaStreamSynchronize(g->device->stream);
+		cudaGraphExecDestroy(g->exec);
+	}
+	free(g);
 }

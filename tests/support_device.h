@@ -1,0 +1,13 @@
+/*
+ * gpu/cuda/device.h in plain C on the processor, for tests of what runs on it. It asserts that lanes
+ * are waited for, and that no operation writes over what it reads.
+ */
+#pragma once
+
+#include <stddef.h>
+
+extern int device_n_live;      /* allocations, layers, graphs and devices that nobody has freed */
+extern int device_n_allocated; /* since the device was opened */
+extern int device_fail_at;     /* that allocation, counted from 1, finds no room; 0: none */
+extern int device_n_tuned, device_n_recorded;
+extern size_t device_room; /* bytes that it says are free */
