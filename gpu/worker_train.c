@@ -287,8 +287,6 @@ static enum status train(struct worker *w, const json_t *job, struct set *set, s
 	struct train_spec ts = {.mode = mode && strcmp(mode, "head") == 0 ? TRAIN_HEAD : TRAIN_FULL,
 		.arch = json_string_value(json_object_get(spec, "arch")),
 		.n_epochs = (int)json_integer_value(json_object_get(spec, "epochs")),
-		.weight_decay = -1,
-		.label_smoothing = -1,
 		.fit = INPUT_SQUASH,
 		.focus = true,
 		.seed = (unsigned long long)json_integer_value(json_object_get(spec, "seed")),

@@ -96,8 +96,12 @@ static const char *in_folder(const char *name)
 	return path[turn];
 }
 
+static struct recipe small_recipe;
+
 static struct train_spec small_spec(void)
 {
+	small_recipe = recipe_default;
+	small_recipe.batch = 16;
 	return (struct train_spec){.mode = TRAIN_FULL,
 		.arch = "resnet10s",
 		.classes = classes,
@@ -105,9 +109,7 @@ static struct train_spec small_spec(void)
 		.input_px = 64,
 		.fit = INPUT_SQUASH,
 		.n_epochs = 40,
-		.batch = 16,
-		.weight_decay = -1,
-		.label_smoothing = -1,
+		.recipe = &small_recipe,
 		.seed = 7,
 		.snapshot = "s9",
 		.device = "cpu"};
