@@ -310,7 +310,7 @@ static enum status onednn_open(const struct backend_config *config, void **handl
 	o->tag = onednn_choose_tag(o->engine, dnnl_f32);
 	status = choose_precision(config->precision, &o->is_half, err);
 	if (!status && config->train_batch > 0)
-		status = onednn_train_new(o, config->train_batch, err);
+		status = onednn_train_new(o, config, err);
 done:
 	if (status) {
 		onednn_close(o);
@@ -335,13 +335,26 @@ static enum status train_step(void *handle, struct backend_step *step, struct er
 	return onednn_train_step(o, step, err);
 }
 
-static enum status read_params(void *handle, enum backend_state which, float *out, struct err *err)
+static enum status read_state(void *handle, enum backend_state which, float *out, struct err *err)
 {
 	struct onednn *o = handle;
-	const float *from = which == BACKEND_LIVE ? o->params : onednn_train_average(o);
+	const float *from = which == BACKEND_LIVE ? o->params : onednn_train_state(o, which);
 	if (!from)
 		return err_set(err, CONFLICT, "the net was opened for inference only");
 	memcpy(out, from, o->net->n_floats * sizeof *out);
+	return OK;
+}
+
+static enum status write_state(
+	void *handle, enum backend_state which, const float *in, int64_t n_steps, struct err *err)
+{
+	struct onednn *o = handle;
+	float *to = onednn_train_state(o, which);
+	if (!to)
+		return err_set(err, CONFLICT, "the net was opened for inference only");
+	onednn_infer_free(o);
+	memcpy(to, in, o->net->n_floats * sizeof *in);
+	onednn_train_set_steps(o, n_steps);
 	return OK;
 }
 
@@ -351,6 +364,7 @@ const struct backend backend_onednn = {
 	.open = onednn_open,
 	.infer = infer,
 	.train_step = train_step,
-	.read_state = read_params,
+	.read_state = read_state,
+	.write_state = write_state,
 	.close = onednn_close,
 };

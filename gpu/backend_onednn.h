@@ -120,8 +120,11 @@ enum status onednn_infer(struct onednn *o, const uint8_t *rgb, int n, float *log
 void onednn_infer_free(struct onednn *o); /* also when the parameters have changed */
 
 /* backend_onednn_train.c */
-enum status onednn_train_new(struct onednn *o, int batch, struct err *err) MUST_CHECK;
+enum status onednn_train_new(
+	struct onednn *o, const struct backend_config *config, struct err *err) MUST_CHECK;
 enum status onednn_train_step(
 	struct onednn *o, struct backend_step *step, struct err *err) MUST_CHECK;
-const float *onednn_train_average(const struct onednn *o);
+/* NULL where there is no trainer. */
+float *onednn_train_state(struct onednn *o, enum backend_state which);
+void onednn_train_set_steps(struct onednn *o, int64_t n_steps);
 void onednn_train_free(struct onednn *o);
