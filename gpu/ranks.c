@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_RANKS = 1024, DEFAULT_PORT = 29500, IDLE_S = 1800 };
+enum { MAX_RANKS = 1024, DEFAULT_PORT = 29500 };
 
 static const char greeting[8] = "topi-r1";
 
@@ -41,7 +41,7 @@ enum status ranks_place(struct ranks_place *out, struct err *err)
 		const char *rank, *size, *local;
 	} launchers[] = {{"RANK", "WORLD_SIZE", "LOCAL_RANK"},
 		{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"},
-		{"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"}};
+		{"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"}};
 	const char *host = getenv("MASTER_ADDR"), *n_nodes = getenv("SLURM_JOB_NUM_NODES");
 	*out = (struct ranks_place){.n_ranks = 1, .port = DEFAULT_PORT + 1};
 	size_t i = 0, n = sizeof launchers / sizeof *launchers;
@@ -111,10 +111,10 @@ static enum status get(int fd, void *bytes, size_t n, struct err *err)
 static void settle(int fd)
 {
 	int on = 1;
-	struct timeval idle = {.tv_sec = IDLE_S};
+	struct timeval never = {0};
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &idle, sizeof idle);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 /* Rank 0: takes the others in. A stranger is turned away. */

@@ -18,7 +18,7 @@ struct ranks_place {
 
 /*
  * From torchrun (RANK, WORLD_SIZE, LOCAL_RANK), Open MPI (OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK) or Slurm
- * (SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID), whichever is there first; without any n_ranks is 1. Host and port are
+ * (SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID), whichever is there first; without any n_ranks is 1. Host and port are
  * MASTER_ADDR and the port after MASTER_PORT (torchrun's own store holds that one); 127.0.0.1 and 29501 where unset.
  * Errors: BAD_INPUT for a number that is none; for ranks on several machines without MASTER_ADDR.
  */

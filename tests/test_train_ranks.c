@@ -20,7 +20,7 @@ static struct world world;
 
 static const char *const variables[] = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR",
 	"MASTER_PORT", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
-	"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_JOB_NUM_NODES"};
+	"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_JOB_NUM_NODES"};
 
 static const struct row {
 	const char *name, *variables; /* NAME=value … */
@@ -32,13 +32,13 @@ static const struct row {
 		{3, 4, 1, "10.0.0.1", 4001}},
 	{"Open MPI", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_LOCAL_RANK=1", OK,
 		{1, 2, 1, "127.0.0.1", 29501}},
-	{"Slurm", "SLURM_PROCID=1 SLURM_NTASKS=2 SLURM_LOCALID=1 SLURM_JOB_NUM_NODES=1", OK,
+	{"Slurm", "SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=1 SLURM_JOB_NUM_NODES=1", OK,
 		{1, 2, 1, "127.0.0.1", 29501}},
-	{"Slurm, two machines", "SLURM_PROCID=0 SLURM_NTASKS=2 SLURM_LOCALID=0 SLURM_JOB_NUM_NODES=2",
+	{"Slurm, two machines", "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=0 SLURM_JOB_NUM_NODES=2",
 		BAD_INPUT, {0}},
 	{"a rank past the last", "RANK=2 WORLD_SIZE=2", BAD_INPUT, {0}},
 	{"a rank that is no number", "RANK=one WORLD_SIZE=2", BAD_INPUT, {0}},
-	{"a shell within a Slurm job, no rank", "SLURM_NTASKS=2", OK, {.n_ranks = 1, .port = 29501}},
+	{"a shell within a Slurm job, no step", "SLURM_PROCID=0 SLURM_NTASKS=2", OK, {.n_ranks = 1, .port = 29501}},
 };
 
 static void forget_variables(void)
