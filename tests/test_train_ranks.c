@@ -34,11 +34,13 @@ static const struct row {
 		{1, 2, 1, "127.0.0.1", 29501}},
 	{"Slurm", "SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=1 SLURM_JOB_NUM_NODES=1", OK,
 		{1, 2, 1, "127.0.0.1", 29501}},
-	{"Slurm, two machines", "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=0 SLURM_JOB_NUM_NODES=2",
-		BAD_INPUT, {0}},
+	{"Slurm, two machines",
+		"SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=0 SLURM_JOB_NUM_NODES=2", BAD_INPUT,
+		{0}},
 	{"a rank past the last", "RANK=2 WORLD_SIZE=2", BAD_INPUT, {0}},
 	{"a rank that is no number", "RANK=one WORLD_SIZE=2", BAD_INPUT, {0}},
-	{"a shell within a Slurm job, no step", "SLURM_PROCID=0 SLURM_NTASKS=2", OK, {.n_ranks = 1, .port = 29501}},
+	{"a shell within a Slurm job, no step", "SLURM_PROCID=0 SLURM_NTASKS=2", OK,
+		{.n_ranks = 1, .port = 29501}},
 };
 
 static void forget_variables(void)
