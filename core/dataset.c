@@ -305,8 +305,9 @@ static enum status write_items(
 	struct stmt *rows = db_query(db, Q_ITEM_LIST, "i", job_id);
 	enum status st;
 	while ((st = db_step(rows, err)) == OK) {
-		json_t *item = json_pack("{s:I, s:s, s:f}", "subject", (json_int_t)col_int(rows, 0),
-			"split", col_text(rows, 1), "weight", col_real(rows, 4));
+		json_t *item = json_pack("{s:I, s:I, s:s, s:f}", "subject", (json_int_t)col_int(rows, 0),
+			"deployment", (json_int_t)col_int(rows, 5), "split", col_text(rows, 1), "weight",
+			col_real(rows, 4));
 		json_object_set_new(
 			item, "target", class_target(w->classes, col_int(rows, 2), col_text(rows, 3)));
 		st = job_subject_json(db, col_int(rows, 0), w->backbone, item, err);

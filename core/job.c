@@ -132,12 +132,15 @@ enum status job_add_train(struct db *db, int64_t project_id, const struct train_
 	int64_t now_ms, int64_t *id, struct err *err)
 {
 	struct registry_model parent = {0};
+	json_t *recipe = r->recipe ? json_loads(r->recipe, 0, NULL) : NULL;
 	enum status st = OK;
-	if (r->head && !r->parent_id)
-		return err_set(err, BAD_INPUT, "a head is trained on a model: name one with --from");
-	if (!r->arch && !r->parent_id)
-		return err_set(err, BAD_INPUT, "a training from scratch needs an arch");
-	if (r->parent_id)
+	if (r->recipe && !json_is_object(recipe))
+		st = err_set(err, BAD_INPUT, "the recipe is no JSON object");
+	else if (r->head && !r->parent_id)
+		st = err_set(err, BAD_INPUT, "a head is trained on a model: name one with --from");
+	else if (!r->arch && !r->parent_id)
+		st = err_set(err, BAD_INPUT, "a training from scratch needs an arch");
+	if (st == OK && r->parent_id)
 		st = registry_get(db, r->parent_id, &parent, err);
 	if (st == OK && r->parent_id && r->arch && strcmp(parent.arch, r->arch) != 0)
 		st = err_set(err, BAD_INPUT, "model %.60s is a %s, not a %.30s: leave --arch out",
@@ -153,12 +156,15 @@ enum status job_add_train(struct db *db, int64_t project_id, const struct train_
 			r->parent_id ? parent.arch : r->arch, "mode", r->head ? "head" : "full", "seed",
 			(json_int_t)r->seed, "epochs", r->n_epochs ? json_integer(r->n_epochs) : json_null(),
 			"parent", r->parent_id ? json_integer(r->parent_id) : json_null());
+		if (recipe)
+			json_object_set(spec, "recipe", recipe);
 		char *text = json_dumps(spec, JSON_COMPACT);
 		st = text ? add(db, project_id, JOB_TRAIN, 0, text, r->n_epochs, now_ms, id, err)
 				  : err_set(err, BAD_INPUT, "the arch is not UTF-8");
 		free(text);
 		json_decref(spec);
 	}
+	json_decref(recipe);
 	registry_release(&parent);
 	return st;
 }

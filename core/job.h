@@ -63,9 +63,11 @@ struct train_request {
 	int64_t n_epochs; /* 0: chosen by the worker */
 	int64_t seed;
 	int64_t parent_id; /* 0: from scratch */
+	const char
+		*recipe; /* a JSON object, the worker's to understand (docs/model.md); NULL: its own */
 };
 
-/* Queues a training. Errors: BAD_INPUT head without a parent, arch with one; NOT_FOUND the parent. */
+/* Queues a training. Errors: BAD_INPUT head without a parent, arch with one, a recipe that is no object; NOT_FOUND the parent. */
 enum status job_add_train(struct db *db, int64_t project_id, const struct train_request *request,
 	int64_t now_ms, int64_t *id, struct err *err) MUST_CHECK;
 

@@ -1,17 +1,21 @@
 /*
- * L-BFGS on softmax regression, in double precision. Sums over rows run in fixed pieces that are added in order,
- * so the number of threads does not change a bit of the result.
+ * L-BFGS on softmax regression. Products over rows are in single precision, by oneDNN, in fixed pieces whose sums are added in
+ * order and in double precision, so the number of threads does not change a bit of the result; the search is in double.
  */
 #include "head.h"
 
+#include "backend_onednn_gemm.h"
 #include "net.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY 10  /* pairs that approximate the curvature */
-#define PIECES 16  /* of the rows, for threads */
+#define MEMORY 10     /* pairs that approximate the curvature */
+#define PIECES 16     /* of the rows, for threads */
+#define BLOCK 128     /* rows of a product: their logits stay in the cache */
+#define ROUNDING 1e-7 /* of the loss, whose rows are in single precision */
+#define MAX_HALVINGS 20
 #define SMALL 1e-7 /* gradient component at which it has converged */
 
 #if defined(__x86_64__)
@@ -25,123 +29,129 @@ struct fit {
 	float *x;       /* [n][d], centred and scaled */
 	double *centre; /* [d] */
 	double scale;   /* s of head.h */
-	double total_weight;
+	double mean_weight;
 	int n_vars;          /* k d + k: V = s W, then the bias */
 	double *piece_slope; /* [PIECES][n_vars] */
 	double piece_loss[PIECES];
+	float *vars;        /* [n_vars], single */
+	float *logits;      /* [PIECES][BLOCK][k] */
+	float *block_slope; /* [PIECES][k][d] */
 };
 
-/* z = V x + b for one row. Shapes: v [k][d]; b, z [k]; x [d]. */
-VECTORISED static void row_logits(
-	const double *v, const double *b, const float *x, int d, int k, double *z)
+/*
+ * Softmax in place of the logits, then minus the target, times share: the loss' slope. Returns the row's loss. Single
+ * precision but for the sums: exponentials of 32 bits at once are what this costs.
+ * Shapes: z, bias, target [k].
+ */
+VECTORISED static double row_slope(
+	float *z, const float *bias, const float *target, float share, int k)
 {
-	int c = 0;
-	for (; c + 4 <= k; c += 4) {
-		const double *v0 = v + (size_t)c * (size_t)d, *v1 = v0 + d, *v2 = v1 + d, *v3 = v2 + d;
-		double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-		for (int j = 0; j < d; j++) {
-			double xj = (double)x[j];
-			s0 += v0[j] * xj;
-			s1 += v1[j] * xj;
-			s2 += v2[j] * xj;
-			s3 += v3[j] * xj;
-		}
-		z[c] = b[c] + s0;
-		z[c + 1] = b[c + 1] + s1;
-		z[c + 2] = b[c + 2] + s2;
-		z[c + 3] = b[c + 3] + s3;
-	}
-	for (; c < k; c++) {
-		double s = 0;
-#pragma omp simd reduction(+ : s)
-		for (int j = 0; j < d; j++)
-			s += v[(size_t)c * (size_t)d + (size_t)j] * (double)x[j];
-		z[c] = b[c] + s;
-	}
-}
-
-/* slope += r x' for four rows at once. Shapes: r [4][k]; x [4][d]; slope [k][d]. */
-VECTORISED static void add_outer(const double *r, const float *x, int d, int k, double *slope)
-{
-	const float *x0 = x, *x1 = x0 + d, *x2 = x1 + d, *x3 = x2 + d;
+	float top = -INFINITY, sum = 0;
+#pragma omp simd reduction(max : top)
 	for (int c = 0; c < k; c++) {
-		double r0 = r[c], r1 = r[k + c], r2 = r[2 * k + c], r3 = r[3 * k + c];
-		double *to = slope + (size_t)c * (size_t)d;
-#pragma omp simd
-		for (int j = 0; j < d; j++)
-			to[j] += r0 * (double)x0[j] + r1 * (double)x1[j] + r2 * (double)x2[j] +
-				r3 * (double)x3[j];
-	}
-}
-
-/* Softmax in place of the logits, then minus the target, times share: the loss' slope. Returns the row's loss. */
-static double row_slope(double *z, const float *target, double share, int k)
-{
-	double top = z[0], sum = 0, loss = 0;
-	for (int c = 1; c < k; c++)
+		z[c] += bias[c];
 		top = z[c] > top ? z[c] : top;
-	for (int c = 0; c < k; c++)
-		sum += exp(z[c] - top);
-	double log_sum = log(sum) + top;
-	for (int c = 0; c < k; c++) {
-		loss -= (double)target[c] * (z[c] - log_sum);
-		z[c] = share * (exp(z[c] - log_sum) - (double)target[c]);
 	}
-	return share * loss;
+	float inside = 0;
+#pragma omp simd reduction(+ : inside)
+	for (int c = 0; c < k; c++) {
+		z[c] -= top;
+		inside += target[c] * z[c];
+	}
+	/* exp by 2^n times a polynomial (Cody and Waite's reduction; Cephes' coefficients), which vectorises. */
+#pragma omp simd reduction(+ : sum)
+	for (int c = 0; c < k; c++) {
+		float x = z[c] < -87 ? -87 : z[c];
+		int32_t n = (int32_t)(x * 1.44269504f - 0.5f);
+		float r = x - (float)n * 0.693359375f + (float)n * 2.12194440e-4f;
+		float p = 1.9875691500e-4f;
+		p = p * r + 1.3981999507e-3f;
+		p = p * r + 8.3334519073e-3f;
+		p = p * r + 4.1665795894e-2f;
+		p = p * r + 1.6666665459e-1f;
+		p = p * r + 5.0000001201e-1f;
+		p = p * r * r + r + 1;
+		union {
+			int32_t bits;
+			float value;
+		} power = {.bits = (n + 127) << 23};
+		z[c] = p * power.value;
+		sum += z[c];
+	}
+	float over = 1 / sum;
+#pragma omp simd
+	for (int c = 0; c < k; c++)
+		z[c] = share * (z[c] * over - target[c]);
+	return (double)share * (log((double)sum) - (double)inside);
 }
 
-static void piece(struct fit *f, const double *vars, int which)
+/* One piece of the rows, block by block: logits, their slopes, and what these do to the weights. */
+static enum status piece(struct fit *f, const float *vars, int which, struct err *err)
 {
 	const struct head_problem *p = f->p;
-	int d = p->d, k = p->k;
+	size_t d = (size_t)p->d, k = (size_t)p->k;
 	int first = (int)((int64_t)p->n * which / PIECES),
 		last = (int)((int64_t)p->n * (which + 1) / PIECES);
-	double *slope = f->piece_slope + (size_t)which * (size_t)f->n_vars;
-	double *bias = slope + (size_t)k * (size_t)d, *r = xmalloc(4 * (size_t)k * sizeof *r);
-	float *pad = xcalloc(4 * (size_t)d, sizeof *pad);
+	double *slope = f->piece_slope + (size_t)which * (size_t)f->n_vars, *bias = slope + k * d;
+	float *z = f->logits + (size_t)which * BLOCK * k, *sum = f->block_slope + (size_t)which * k * d;
+	enum status st = OK;
 	memset(slope, 0, (size_t)f->n_vars * sizeof *slope);
+	memset(sum, 0, k * d * sizeof *sum);
 	f->piece_loss[which] = 0;
-	for (int i = first; i < last; i += 4) {
-		int n = last - i < 4 ? last - i : 4;
-		const float *x = f->x + (size_t)i * (size_t)d;
-		memset(r, 0, 4 * (size_t)k * sizeof *r);
-		for (int t = 0; t < n; t++) {
-			double *z = r + t * k;
-			row_logits(vars, vars + (size_t)k * (size_t)d, x + (size_t)t * (size_t)d, d, k, z);
-			f->piece_loss[which] += row_slope(z, p->target + (size_t)(i + t) * (size_t)k,
-				(double)p->weight[i + t] / f->total_weight, k);
-			for (int c = 0; c < k; c++)
-				bias[c] += z[c];
+	for (int i = first; i < last && !st; i += BLOCK) {
+		int n = last - i < BLOCK ? last - i : BLOCK;
+		const float *x = f->x + (size_t)i * d;
+		st = gemm_run(
+			&(struct gemm){.m = n, .n = p->k, .k = p->d, .a = x, .b = vars, .b_across = 1, .c = z},
+			err);
+		for (int t = 0; t < n && !st; t++) {
+			f->piece_loss[which] += row_slope(z + (size_t)t * k, vars + k * d,
+				p->target + (size_t)(i + t) * k, (float)((double)p->weight[i + t] / f->mean_weight),
+				p->k);
+			for (size_t c = 0; c < k; c++)
+				bias[c] += (double)z[(size_t)t * k + c];
 		}
-		if (n < 4) { /* the missing rows are zero, and so is their r */
-			memcpy(pad, x, (size_t)n * (size_t)d * sizeof *pad);
-			x = pad;
-		}
-		add_outer(r, x, d, k, slope);
+		if (!st)
+			st = gemm_run(&(struct gemm){.m = p->k,
+							  .n = p->d,
+							  .k = n,
+							  .a = z,
+							  .a_across = 1,
+							  .b = x,
+							  .c = sum,
+							  .beta = i > first},
+				err);
 	}
-	free(pad);
-	free(r);
+	for (size_t j = 0; j < k * d; j++)
+		slope[j] = (double)sum[j];
+	return st;
 }
 
-static double objective(struct fit *f, const double *vars, double *slope)
+/* The rows' part has weights around 1 while it is summed in single precision; over n it is the mean. */
+static enum status objective(
+	struct fit *f, const double *vars, double *slope, double *loss, struct err *err)
 {
-	double loss = 0;
 	size_t n_weights = (size_t)f->p->k * (size_t)f->p->d;
+	struct err whys[PIECES] = {0};
+	for (int j = 0; j < f->n_vars; j++)
+		f->vars[j] = (float)vars[j];
 #pragma omp parallel for schedule(dynamic)
 	for (int i = 0; i < PIECES; i++)
-		piece(f, vars, i);
+		whys[i].status = piece(f, f->vars, i, &whys[i]);
+	*loss = 0;
 	memset(slope, 0, (size_t)f->n_vars * sizeof *slope);
 	for (int i = 0; i < PIECES; i++) {
-		loss += f->piece_loss[i];
+		if (whys[i].status)
+			return err_set(err, whys[i].status, "%s", whys[i].text);
+		*loss += f->piece_loss[i] / f->p->n;
 		for (int j = 0; j < f->n_vars; j++)
-			slope[j] += f->piece_slope[(size_t)i * (size_t)f->n_vars + (size_t)j];
+			slope[j] += f->piece_slope[(size_t)i * (size_t)f->n_vars + (size_t)j] / f->p->n;
 	}
 	for (size_t j = 0; j < n_weights; j++) {
-		loss += f->p->l2 / 2 * vars[j] * vars[j];
+		*loss += f->p->l2 / 2 * vars[j] * vars[j];
 		slope[j] += f->p->l2 * vars[j];
 	}
-	return loss;
+	return OK;
 }
 
 static double dot(const double *a, const double *b, int n)
@@ -224,20 +234,22 @@ static enum status minimise(
 		h.step[m] = xmalloc(bytes);
 		h.change[m] = xmalloc(bytes);
 	}
-	double loss = objective(f, vars, slope);
+	double loss = 0;
 	int iteration = 0;
-	while (iteration < f->p->max_iterations && largest(slope, n) > SMALL) {
+	status = objective(f, vars, slope, &loss, err);
+	while (!status && iteration < f->p->max_iterations && largest(slope, n) > SMALL) {
 		direction(&h, slope, n, way);
 		double descent = dot(way, slope, n), length = h.n ? 1 : 1 / (1 + largest(slope, n)), next;
 		int halvings = 0;
 		for (;; halvings++, length /= 2) { /* Armijo, with the rounding of the loss allowed for */
 			for (int i = 0; i < n; i++)
 				trial[i] = vars[i] + length * way[i];
-			next = objective(f, trial, trial_slope);
-			if (next <= loss + 1e-4 * length * descent + 1e-15 * fabs(loss) || halvings == 40)
+			status = objective(f, trial, trial_slope, &next, err);
+			if (status || next <= loss + 1e-4 * length * descent + ROUNDING * fabs(loss) ||
+				halvings == MAX_HALVINGS)
 				break;
 		}
-		if (halvings == 40)
+		if (status || halvings == MAX_HALVINGS)
 			break; /* as low as rounding lets it go */
 		for (int i = 0; i < n; i++) {
 			step[i] = trial[i] - vars[i];
@@ -267,23 +279,39 @@ static enum status minimise(
 	return status;
 }
 
+/* Sums over pieces in the order of pieces, as everywhere here. */
 static void scale_features(struct fit *f)
 {
 	const struct head_problem *p = f->p;
-	size_t n = (size_t)p->n, d = (size_t)p->d;
-	double square = 0;
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < d; j++)
-			f->centre[j] += (double)p->x[i * d + j] / (double)n;
+	size_t d = (size_t)p->d;
+	double *sums = f->piece_slope, squares[PIECES] = {0}, square = 0;
+#pragma omp parallel for schedule(dynamic)
+	for (int w = 0; w < PIECES; w++) {
+		double *sum = sums + (size_t)w * d;
+		memset(sum, 0, d * sizeof *sum);
+		for (int64_t i = (int64_t)p->n * w / PIECES; i < (int64_t)p->n * (w + 1) / PIECES; i++)
+			for (size_t j = 0; j < d; j++)
+				sum[j] += (double)p->x[(size_t)i * d + j];
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (int w = 0; w < PIECES; w++)
 		for (size_t j = 0; j < d; j++)
-			square += pow((double)p->x[i * d + j] - f->centre[j], 2);
+			f->centre[j] += sums[(size_t)w * d + j] / p->n;
+#pragma omp parallel for schedule(dynamic)
+	for (int w = 0; w < PIECES; w++) {
+		for (int64_t i = (int64_t)p->n * w / PIECES; i < (int64_t)p->n * (w + 1) / PIECES; i++)
+			for (size_t j = 0; j < d; j++) {
+				double off = (double)p->x[(size_t)i * d + j] - f->centre[j];
+				squares[w] += off * off;
+			}
 	}
-	f->scale = square > 0 ? sqrt(square / (double)(n * d)) : 1;
-	for (size_t i = 0; i < n; i++) {
+	for (int w = 0; w < PIECES; w++)
+		square += squares[w];
+	f->scale = square > 0 ? sqrt(square / ((double)p->n * (double)d)) : 1;
+#pragma omp parallel for schedule(static)
+	for (int i = 0; i < p->n; i++) {
 		for (size_t j = 0; j < d; j++)
-			f->x[i * d + j] = (float)(((double)p->x[i * d + j] - f->centre[j]) / f->scale);
+			f->x[(size_t)i * d + j] = (float)(((double)p->x[(size_t)i * d + j] - f->centre[j]) /
+				f->scale);
 	}
 }
 
@@ -298,16 +326,19 @@ enum status head_fit(const struct head_problem *p, float *w_out, float *b_out,
 	for (int i = 0; i < p->n; i++) {
 		if (!(p->weight[i] > 0 && isfinite(p->weight[i])))
 			return err_set(err, BAD_INPUT, "row %d has weight %g", i, (double)p->weight[i]);
-		f.total_weight += (double)p->weight[i];
+		f.mean_weight += (double)p->weight[i] / p->n;
 	}
 	size_t d = (size_t)p->d, k = (size_t)p->k;
 	f.n_vars = (int)(k * d + k);
 	f.x = malloc((size_t)p->n * d * sizeof *f.x);
 	f.piece_slope = malloc(PIECES * (size_t)f.n_vars * sizeof *f.piece_slope);
+	f.vars = xmalloc((size_t)f.n_vars * sizeof *f.vars);
+	f.logits = malloc(PIECES * BLOCK * k * sizeof *f.logits);
+	f.block_slope = malloc(PIECES * k * d * sizeof *f.block_slope);
 	f.centre = xcalloc(d, sizeof *f.centre);
 	double *vars = xcalloc((size_t)f.n_vars, sizeof *vars);
 	enum status status = OK;
-	if (!f.x || !f.piece_slope) {
+	if (!f.x || !f.piece_slope || !f.logits || !f.block_slope) {
 		status = err_set(err, FAULT, "no memory for %d rows of %d features", p->n, p->d);
 		goto done;
 	}
@@ -325,6 +356,9 @@ done:
 	free(vars);
 	free(f.x);
 	free(f.piece_slope);
+	free(f.vars);
+	free(f.logits);
+	free(f.block_slope);
 	free(f.centre);
 	return status;
 }

@@ -1,10 +1,6 @@
-/* The training runs: what is common, the head's, and the whole net's. */
-#include "train.h"
+/* What the training of a head and of a whole net share. */
+#include "train_part.h"
 
-#include "backend.h"
-#include "engine.h"
-#include "head.h"
-#include "train_set.h"
 #include "train_target.h"
 
 #include <math.h>
@@ -13,13 +9,19 @@
 #include <string.h>
 #include <time.h>
 
-#define EMBED_BATCH 32
-
-static double now_s(void)
+double train_now_s(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void train_shift_bias(const struct model *model, float *params, double tau)
+{
+	const struct net *net = &model->net;
+	float *bias = params + net->params[net->n_params - 1].offset;
+	for (int c = 0; c < net->n_classes && tau != 0; c++)
+		bias[c] += (float)(tau * log(model->prior[c]));
 }
 
 static enum status check_items(
@@ -29,6 +31,9 @@ static enum status check_items(
 		(spec->n_heads > 1 && spec->mode == TRAIN_HEAD))
 		return err_set(err, BAD_INPUT, "%d heads: 1 to %d are trained, and with the whole net",
 			spec->n_heads, NET_MAX_HEADS);
+	if (spec->n_heads > 1 && train_recipe(spec)->mixup > 0)
+		return err_set(err, BAD_INPUT,
+			"mixup mixes known targets with unknown ones: leave it at 0 with several heads");
 	if (n_items < 2 || (!spec->n_heads && spec->n_classes < 2))
 		return err_set(err, BAD_INPUT, "%d items of %d classes: training wants 2 or more of both",
 			n_items, spec->n_classes);
@@ -44,7 +49,7 @@ static enum status check_items(
 	return OK;
 }
 
-static void set_history(struct model *model, const struct train_spec *spec, int n_items)
+void train_set_history(struct model *model, const struct train_spec *spec, int n_items)
 {
 	char text[32];
 	const char *slash = spec->from ? strrchr(spec->from, '/') : NULL;
@@ -56,10 +61,17 @@ static void set_history(struct model *model, const struct train_spec *spec, int 
 	model_set(model, "items", text);
 	model_set(model, "parent", parent);
 	model_set(model, "snapshot", spec->snapshot);
+	char *recipe = recipe_write(train_recipe(spec));
+	model_set(model, "recipe", recipe);
+	free(recipe);
 }
 
-/* A model with the spec's classes on the parent's backbone; head rows of classes that the parent knows come along. */
-static enum status adopt(const struct model *parent, const struct train_spec *spec, int px,
+const struct recipe *train_recipe(const struct train_spec *spec)
+{
+	return spec->recipe ? spec->recipe : &recipe_default;
+}
+
+enum status train_adopt(const struct model *parent, const struct train_spec *spec, int px,
 	struct model **out, struct err *err)
 {
 	struct model_head heads[NET_MAX_HEADS];
@@ -70,388 +82,22 @@ static enum status adopt(const struct model *parent, const struct train_spec *sp
 	return status;
 }
 
-/* --- the head --- */
-
-struct embedder {
-	const struct train_spec *spec;
-	struct engine *engine;
-	int n; /* frames waiting */
-	int item[EMBED_BATCH], frame[EMBED_BATCH];
-	const struct train_frame *frames[EMBED_BATCH];
-	double *sums; /* [n_items][d] */
-	int *counts;  /* [n_items] */
-	struct train_report *report;
-};
-
-/* Decodes and runs the frames that wait. */
-static enum status flush(struct embedder *e, struct err *err)
-{
-	const struct model *model = engine_model(e->engine);
-	size_t image = (size_t)model->input.px * (size_t)model->input.px * 3;
-	size_t d = (size_t)model->net.n_features, k = (size_t)model->net.n_classes;
-	struct err whys[EMBED_BATCH] = {0};
-	uint8_t *rgb = xcalloc(EMBED_BATCH, image);
-	float *logits = xmalloc(EMBED_BATCH * k * sizeof *logits);
-	float *x = xmalloc(EMBED_BATCH * d * sizeof *x);
-	int n = e->n;
-#pragma omp parallel for schedule(dynamic)
-	for (int i = 0; i < n; i++)
-		whys[i].status = train_frame_decode(
-			e->frames[i], &model->input, rgb + (size_t)i * image, &whys[i]);
-	enum status status = n ? engine_run(e->engine, rgb, n, logits, x, err) : OK;
-	for (int i = 0; i < n && !status; i++) {
-		if (whys[i].status) {
-			e->report->n_skipped_frames++;
-			if (e->spec->skipped)
-				e->spec->skipped(e->spec->arg, e->item[i], e->frame[i], &whys[i]);
-			continue;
-		}
-		e->counts[e->item[i]]++;
-		e->report->n_frames++;
-		for (size_t j = 0; j < d; j++)
-			e->sums[(size_t)e->item[i] * d + j] += (double)x[(size_t)i * d + j];
-	}
-	e->n = 0;
-	free(rgb);
-	free(logits);
-	free(x);
-	return status;
-}
-
-/* The mean embedding of each item, in e->sums. */
-static enum status embed(
-	struct embedder *e, const struct train_item *items, int n_items, struct err *err)
-{
-	size_t d = (size_t)engine_model(e->engine)->net.n_features;
-	double start = now_s();
-	enum status status = OK;
-	for (int i = 0; i < n_items && !status; i++) {
-		if (items[i].embedding) {
-			e->counts[i] = 1;
-			for (size_t j = 0; j < d; j++)
-				e->sums[(size_t)i * d + j] = (double)items[i].embedding[j];
-			continue;
-		}
-		for (int f = 0; f < items[i].n_frames && !status; f++) {
-			e->item[e->n] = i;
-			e->frame[e->n] = f;
-			e->frames[e->n++] = &items[i].frames[f];
-			if (e->n < EMBED_BATCH)
-				continue;
-			status = flush(e, err);
-			struct train_progress p = {.images_per_s = e->report->n_frames / (now_s() - start)};
-			if (!status && e->spec->progress && e->spec->progress(e->spec->arg, &p))
-				status = err_set(err, CONFLICT, "stopped");
-		}
-	}
-	return status ? status : flush(e, err);
-}
-
-struct head_watch {
-	const struct train_spec *spec;
-	int max_iterations;
-};
-
-static int head_progress(void *arg, int iteration, double loss)
-{
-	const struct head_watch *w = arg;
-	struct train_progress p = {.epoch = iteration, .n_epochs = w->max_iterations, .loss = loss};
-	return w->spec->progress ? w->spec->progress(w->spec->arg, &p) : 0;
-}
-
-/* Fits the model's head to the items that have an embedding. */
-static enum status fit_head(struct model *model, const struct train_spec *spec,
-	const struct train_item *items, int n_items, const struct embedder *e, struct err *err)
-{
-	size_t d = (size_t)model->net.n_features, k = (size_t)model->net.n_classes, n = 0;
-	const struct net_param *fc = &model->net.params[model->net.n_params - 2];
-	float *x = xmalloc((size_t)n_items * d * sizeof *x);
-	float *target = xmalloc((size_t)n_items * k * sizeof *target);
-	float *weight = xmalloc((size_t)n_items * sizeof *weight);
-	int *which = xmalloc((size_t)n_items * sizeof *which), n_right = 0;
-	for (int i = 0; i < n_items; i++) {
-		if (!e->counts[i])
-			continue;
-		for (size_t j = 0; j < d; j++)
-			x[n * d + j] = (float)(e->sums[(size_t)i * d + j] / e->counts[i]);
-		memcpy(target + n * k, items[i].target, k * sizeof *target);
-		weight[n] = items[i].weight;
-		which[n++] = i;
-	}
-	struct train_report *report = e->report;
-	struct head_watch watch = {spec, spec->n_epochs ? spec->n_epochs : 500};
-	struct head_problem problem = {.x = x,
-		.target = target,
-		.weight = weight,
-		.n = (int)n,
-		.d = (int)d,
-		.k = (int)k,
-		.l2 = spec->l2 > 0 ? spec->l2 : 1e-3,
-		.max_iterations = watch.max_iterations,
-		.progress = head_progress,
-		.arg = &watch};
-	struct head_report result = {0};
-	report->n_items = (int)n;
-	report->n_skipped_items = n_items - (int)n;
-	enum status status = n < 2
-		? err_set(err, BAD_INPUT, "%d of %d items have a readable frame: training wants 2 or more",
-			  (int)n, n_items)
-		: head_fit(
-			  &problem, model->params + fc[0].offset, model->params + fc[1].offset, &result, err);
-	if (!status) {
-		float *logits = xmalloc(n * k * sizeof *logits);
-		engine_head(model, x, (int)n, logits);
-		for (size_t i = 0; i < n; i++) {
-			size_t best = 0, truth = 0;
-			for (size_t c = 1; c < k; c++) {
-				best = logits[i * k + c] > logits[i * k + best] ? c : best;
-				truth = target[i * k + c] > target[i * k + truth] ? c : truth;
-			}
-			n_right += best == truth;
-		}
-		free(logits);
-		train_target_prior(model, items, which, (int)n);
-		report->n_epochs = result.n_iterations;
-		report->loss = result.loss;
-		report->gradient_norm = result.gradient_norm;
-		report->accuracy = n_right / (double)n;
-	}
-	free(x);
-	free(target);
-	free(weight);
-	free(which);
-	return status;
-}
-
-static enum status train_head(const struct train_spec *spec, const struct train_item *items,
-	int n_items, const char *path, struct train_report *report, struct err *err)
-{
-	struct model *parent = NULL, *model = NULL;
-	struct embedder e = {.spec = spec, .report = report};
-	enum status status = model_load(spec->from, &parent, err);
-	if (!status)
-		status = adopt(parent, spec, parent->input.px, &model, err);
-	if (!status)
-		status = engine_open_model(parent, spec->device, BACKEND_FASTEST, &e.engine, err);
-	if (!status) {
-		e.sums = xcalloc((size_t)n_items * (size_t)model->net.n_features, sizeof *e.sums);
-		e.counts = xcalloc((size_t)n_items, sizeof *e.counts);
-		status = embed(&e, items, n_items, err);
-	}
-	if (!status)
-		status = fit_head(model, spec, items, n_items, &e, err);
-	if (!status) {
-		set_history(model, spec, report->n_items);
-		status = model_save(model, path, spec->from, err);
-	}
-	free(e.sums);
-	free(e.counts);
-	engine_close(e.engine);
-	model_free(model);
-	model_free(parent);
-	return status;
-}
-
-/* --- the whole net --- */
-
-struct run {
-	const struct train_spec *spec;
-	const struct train_set *set;
-	const struct net *net;
-	int k, batch, n_epochs, n_steps; /* steps an epoch */
-	double rate, weight_decay, smoothing;
-	const struct backend *backend;
-	void *handle;
-	int *order; /* [n_items] */
-	int *which; /* [batch] */
-	uint8_t *rgb;
-	float *target, *weight;
-	struct train_report *report;
-};
-
-/* Fisher and Yates. */
-static void shuffle(int *order, int n, unsigned long long *state)
-{
-	for (int i = n - 1; i > 0; i--) {
-		int j = (int)(train_uniform(state) * (i + 1)), kept = order[i];
-		order[i] = order[j];
-		order[j] = kept;
-	}
-}
-
-/* Linear warm-up over a twentieth of the run, then half a cosine to zero. */
-static double rate_at(const struct run *r, int step)
-{
-	double total = (double)r->n_epochs * r->n_steps, warm = fmax(1, total / 20);
-	if (step < warm)
-		return r->rate * (step + 1) / warm;
-	return r->rate * 0.5 * (1 + cos(M_PI * (step - warm) / fmax(1, total - warm)));
-}
-
-static enum status run_step(
-	struct run *r, int epoch, int step, struct backend_step *at, struct err *err)
-{
-	const struct train_set *set = r->set;
-	int number = (epoch - 1) * r->n_steps + step;
-	for (int b = 0; b < r->batch; b++) {
-		int which = r->order[(step * r->batch + b) % set->n_items];
-		const struct train_item *item = &set->items[set->item[which]];
-		r->which[b] = which;
-		r->weight[b] = item->weight;
-		train_target_smooth(r->net, item->target, r->smoothing, r->target + b * r->k);
-	}
-	unsigned long long seed = r->spec->seed * 0x9e3779b97f4a7c15ull + (unsigned long long)number +
-		1;
-	enum status status = train_set_batch(set, r->which, r->batch, seed, r->rgb, err);
-	if (status)
-		return status;
-	/* The average looks back over the last twentieth of the run, and less at its start. */
-	double keep = 1 - 1 / fmax(1, (double)r->n_epochs * r->n_steps / 20);
-	*at = (struct backend_step){.rgb = r->rgb,
-		.target = r->target,
-		.weight = r->weight,
-		.rate = (float)rate_at(r, number),
-		.momentum = 0.9f,
-		.weight_decay = (float)r->weight_decay,
-		.average = (float)fmin(keep, (1.0 + number) / (10.0 + number))};
-	status = r->backend->train_step(r->handle, at, err);
-	if (!status && !isfinite(at->loss))
-		status = err_set(
-			err, FAULT, "training diverged at step %d: the rate %g is too high", number, r->rate);
-	return status;
-}
-
-static enum status run_epochs(struct run *r, struct err *err)
-{
-	unsigned long long state = r->spec->seed ^ 0x5851f42d4c957f2dull;
-	for (int i = 0; i < r->set->n_items; i++)
-		r->order[i] = i;
-	for (int epoch = 1; epoch <= r->n_epochs; epoch++) {
-		double start = now_s(), loss = 0;
-		int n_right = 0;
-		shuffle(r->order, r->set->n_items, &state);
-		for (int step = 0; step < r->n_steps; step++) {
-			struct backend_step at;
-			enum status status = run_step(r, epoch, step, &at, err);
-			if (status)
-				return status;
-			loss += at.loss / r->n_steps;
-			n_right += at.n_right;
-		}
-		int n_seen = r->n_steps * r->batch;
-		struct train_progress p = {epoch, r->n_epochs, loss, n_right / (double)n_seen,
-			n_seen / fmax(1e-9, now_s() - start)};
-		r->report->n_epochs = epoch;
-		r->report->loss = loss;
-		r->report->accuracy = p.accuracy;
-		if (r->spec->progress && r->spec->progress(r->spec->arg, &p))
-			return err_set(err, CONFLICT, "stopped");
-	}
-	return OK;
-}
-
-/*
- * Epochs for so many items, where the caller leaves it to us. From scratch a net wants to see pictures some hundred
- * thousand times, however few they are: at 60,000 it still underfits (docs/model.md).
- */
-static int choose_epochs(int n_items, int is_scratch)
-{
-	int n = (is_scratch ? 120000 : 12000) / n_items;
-	int least = is_scratch ? 20 : 5, most = is_scratch ? 600 : 30;
-	return n < least ? least : n > most ? most : n;
-}
-
-/* Trains model's parameters in place. */
-static enum status run_training(struct model *model, const struct train_spec *spec,
-	const struct train_set *set, struct train_report *report, struct err *err)
-{
-	struct run r = {
-		.spec = spec, .set = set, .net = &model->net, .k = model->net.n_classes, .report = report};
-	r.batch = spec->batch ? spec->batch : 32;
-	r.n_epochs = spec->n_epochs ? spec->n_epochs : choose_epochs(set->n_items, !spec->from);
-	r.n_steps = (set->n_items + r.batch - 1) / r.batch;
-	r.rate = spec->rate > 0 ? spec->rate : 0.1 * r.batch / 64 / (spec->from ? 5 : 1);
-	r.weight_decay = spec->weight_decay >= 0 ? spec->weight_decay : 5e-4;
-	r.smoothing = spec->label_smoothing >= 0 ? spec->label_smoothing : 0.05;
-	struct backend_config config = {
-		.net = &model->net, .params = model->params, .train_batch = r.batch};
-	memcpy(config.mean, model->input.mean, sizeof config.mean);
-	memcpy(config.std, model->input.std, sizeof config.std);
-	enum status status = backend_open(spec->device, &config, &r.backend, &r.handle, err);
-	if (status)
-		return status;
-	size_t batch = (size_t)r.batch, px = (size_t)model->input.px;
-	r.order = xmalloc((size_t)set->n_items * sizeof *r.order);
-	r.which = xmalloc(batch * sizeof *r.which);
-	r.rgb = xmalloc(batch * px * px * 3);
-	r.target = xmalloc(batch * (size_t)r.k * sizeof *r.target);
-	r.weight = xmalloc(batch * sizeof *r.weight);
-	status = run_epochs(&r, err);
-	if (!status)
-		status = r.backend->read_state(r.handle, BACKEND_AVERAGE, model->params, err);
-	r.backend->close(r.handle);
-	free(r.order);
-	free(r.which);
-	free(r.rgb);
-	free(r.target);
-	free(r.weight);
-	return status;
-}
-
-static enum status train_full(const struct train_spec *spec, const struct train_item *items,
-	int n_items, const char *path, struct train_report *report, struct err *err)
-{
-	struct model *parent = NULL, *model = NULL;
-	struct train_set *set = NULL;
-	enum status status;
-	if (spec->from) {
-		status = model_load(spec->from, &parent, err);
-		if (!status)
-			status = adopt(
-				parent, spec, spec->input_px ? spec->input_px : parent->input.px, &model, err);
-	} else {
-		struct model_head heads[NET_MAX_HEADS];
-		int n_heads = train_heads(spec, heads);
-		status = model_new_heads(
-			spec->arch, heads, n_heads, spec->input_px, spec->seed, &model, err);
-		if (!status) {
-			model->input.fit = spec->fit;
-			model->input.focus = spec->focus;
-		}
-	}
-	if (!status)
-		status = train_set_new(spec, items, n_items, &model->input, &set, report, err);
-	if (!status)
-		status = run_training(model, spec, set, report, err);
-	if (!status) {
-		train_target_prior(model, items, set->item, set->n_items);
-		set_history(model, spec, report->n_items);
-		model_hash(model);
-		status = model_save(model, path, NULL, err);
-	}
-	train_set_free(set);
-	model_free(model);
-	model_free(parent);
-	return status;
-}
-
 enum status train_run(const struct train_spec *spec, const struct train_item *items, int n_items,
 	const char *path, struct train_report *report, struct err *err)
 {
-	double start = now_s();
+	double start = train_now_s();
 	*report = (struct train_report){0};
 	enum status status = check_items(spec, items, n_items, err);
 	if (status)
 		return status;
-	if (spec->batch < 0 || spec->batch > 4096 || spec->n_epochs < 0)
-		return err_set(err, BAD_INPUT, "batches of %d, %d epochs: wanted 0 or more, at most 4096",
-			spec->batch, spec->n_epochs);
+	if (spec->n_epochs < 0)
+		return err_set(err, BAD_INPUT, "%d epochs: wanted 0 or more", spec->n_epochs);
 	if (!spec->from && (spec->mode == TRAIN_HEAD || !spec->arch))
 		return err_set(err, BAD_INPUT, "%s",
 			spec->mode == TRAIN_HEAD ? "a head is trained on a model's backbone: name a model"
 									 : "neither an arch nor a model to start from");
 	status = spec->mode == TRAIN_HEAD ? train_head(spec, items, n_items, path, report, err)
 									  : train_full(spec, items, n_items, path, report, err);
-	report->wall_s = now_s() - start;
+	report->wall_s = train_now_s() - start;
 	return status;
 }

@@ -44,6 +44,9 @@ enum status worker_model(struct worker *w, const char *sha256, char *path, struc
 		if (access(path, R_OK) == 0)
 			return OK;
 	}
+	if (!w->client)
+		return err_set(err, NOT_FOUND, "model %.12s is not in %.120s", sha256,
+			w->options->media ? w->options->media : "a data directory");
 	snprintf(path, WORKER_PATH, "%.900s/%s.safetensors", w->options->cache, sha256);
 	if (file_has_hash(path, sha256))
 		return OK;
@@ -142,6 +145,13 @@ enum status worker_run(const struct worker_options *options, struct err *err)
 		options, options->once ? ONCE_PATIENCE_S : PATIENCE_S, &w.client, err);
 	if (st == OK)
 		st = loop(&w, err);
+	if (options->ranks) { /* no more: the others go home */
+		void *nothing = NULL;
+		size_t n = 0;
+		struct err ignored;
+		if (ranks_share(options->ranks, &nothing, &n, &ignored) != OK && st == OK)
+			st = err_set(err, FAULT, "%s", ignored.text);
+	}
 	engine_close(w.engine);
 	client_close(w.client);
 	curl_global_cleanup();

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "ranks.h"
 #include "status.h"
 
 #include <stdatomic.h>
@@ -20,7 +21,8 @@ struct worker_options {
 	const char *cache; /* folder of what was fetched; made when it is missing */
 	bool
 		once; /* return OK when the server has no work left, and at once when it cannot be reached */
-	bool quiet; /* no line a job on stderr */
+	bool quiet;          /* no line a job on stderr */
+	struct ranks *ranks; /* of one training on several; NULL: alone */
 	const atomic_bool *
 		stop; /* set by another thread or a signal: a prediction's batch is finished, then return OK */
 };
@@ -31,3 +33,9 @@ struct worker_options {
  * server's to know, not an error of the worker.
  */
 enum status worker_run(const struct worker_options *options, struct err *err) MUST_CHECK;
+
+/*
+ * A rank other than 0: trains whatever rank 0's worker trains, on its own share of the data, until that ends. It asks no
+ * server: `media` must be the data directory, as it is seen from here. Errors: FAULT when rank 0 is gone.
+ */
+enum status worker_follow(const struct worker_options *options, struct err *err) MUST_CHECK;

@@ -250,15 +250,15 @@ static void trainings_take_heads(void **state)
 	struct train_frame frames[N_ITEMS] = {0};
 	struct train_item items[N_ITEMS];
 	float target[N_ITEMS][K] = {0};
+	struct recipe recipe = recipe_default;
+	recipe.batch = 2;
 	struct train_spec spec = {.mode = TRAIN_FULL,
 		.arch = "resnet10s",
 		.heads = heads,
 		.n_heads = 2,
 		.input_px = PX,
 		.n_epochs = 2,
-		.batch = 2,
-		.weight_decay = -1,
-		.label_smoothing = -1,
+		.recipe = &recipe,
 		.seed = 3,
 		.device = "cpu"};
 	struct train_report report;
@@ -272,7 +272,8 @@ static void trainings_take_heads(void **state)
 		target[i][i % N_SPECIES] = 1;
 		if (i < 3) /* one, one, more; else not known */
 			target[i][N_SPECIES + i / 2] = 1;
-		items[i] = (struct train_item){&frames[i], 1, target[i], 1, NULL};
+		items[i] = (struct train_item){
+			.frames = &frames[i], .n_frames = 1, .target = target[i], .weight = 1};
 	}
 	if (train_run(&spec, items, N_ITEMS, in_dir("t"), &report, &err))
 		fail_msg("%s", err.text);
@@ -297,6 +298,10 @@ static void trainings_take_heads(void **state)
 	model_free(model);
 	spec.heads = heads;
 	spec.n_heads = 2;
+	recipe.mixup = 0.2;
+	assert_int_equal(train_run(&spec, items, N_ITEMS, in_dir("v"), &report, &err), BAD_INPUT);
+	assert_non_null(strstr(err.text, "mixup"));
+	recipe.mixup = 0;
 	target[2][0] = 0.5f; /* 1.5 in one head */
 	assert_int_equal(train_run(&spec, items, N_ITEMS, in_dir("u"), &report, &err), BAD_INPUT);
 	assert_non_null(strstr(err.text, "item 2: its target sums to 1.5"));

@@ -2,7 +2,7 @@
 /* Training learns a small invented world, does the same thing twice, and minds damaged frames. */
 #include "engine.h"
 #include "head.h"
-#include "train.h"
+#include "support_world.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -15,76 +15,19 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <jpeglib.h>
 
-#define N 96
-#define K 3
-#define SIDE 80
+#define N WORLD_N
+#define K WORLD_K
 
 static char folder[] = "/tmp/topi_train_XXXXXX";
-static const char *const classes[K] = {"bars", "blob", "columns"};
-
-/* The world: bars, a disc or columns anywhere on a noisy background of any light. */
-static struct train_frame frames[N];
-static float targets[N][K];
-static struct train_item items[N];
+static struct world world;
+static struct train_frame *const frames = world.frames;
+static struct train_item *const items = world.items;
 
 static uint32_t next(uint32_t *state)
 {
 	*state = *state * 1664525u + 1013904223u;
 	return *state >> 8;
-}
-
-static void encode(const uint8_t *rgb, struct train_frame *out)
-{
-	struct jpeg_compress_struct jpeg;
-	struct jpeg_error_mgr errors;
-	unsigned char *bytes = NULL;
-	unsigned long n_bytes = 0;
-	jpeg.err = jpeg_std_error(&errors);
-	jpeg_create_compress(&jpeg);
-	jpeg_mem_dest(&jpeg, &bytes, &n_bytes);
-	jpeg.image_width = jpeg.image_height = SIDE;
-	jpeg.input_components = 3;
-	jpeg.in_color_space = JCS_RGB;
-	jpeg_set_defaults(&jpeg);
-	jpeg_start_compress(&jpeg, TRUE);
-	for (int y = 0; y < SIDE; y++) {
-		JSAMPROW row = (JSAMPROW)(uintptr_t)(rgb + y * SIDE * 3);
-		jpeg_write_scanlines(&jpeg, &row, 1);
-	}
-	jpeg_finish_compress(&jpeg);
-	jpeg_destroy_compress(&jpeg);
-	*out = (struct train_frame){.jpeg = bytes, .n_bytes = n_bytes};
-}
-
-static void make_world(void)
-{
-	static uint8_t rgb[SIDE * SIDE * 3];
-	uint32_t state = 99;
-	for (int i = 0; i < N; i++) {
-		int label = i % K, x0 = (int)(next(&state) % 40), y0 = (int)(next(&state) % 40);
-		int light = 60 + (int)(next(&state) % 100);
-		for (int y = 0; y < SIDE; y++) {
-			for (int x = 0; x < SIDE; x++) {
-				int u = x - x0, v = y - y0, is_inside = u >= 0 && u < 40 && v >= 0 && v < 40,
-					on = 0;
-				if (label == 0)
-					on = is_inside && v / 5 % 2;
-				if (label == 1)
-					on = (u - 20) * (u - 20) + (v - 20) * (v - 20) < 200;
-				if (label == 2)
-					on = is_inside && u / 5 % 2;
-				for (int c = 0; c < 3; c++)
-					rgb[(y * SIDE + x) * 3 + c] = (uint8_t)(light + (on ? 70 : 0) +
-						(int)(next(&state) % 20));
-			}
-		}
-		encode(rgb, &frames[i]);
-		targets[i][label] = 1;
-		items[i] = (struct train_item){
-			.frames = &frames[i], .n_frames = 1, .target = targets[i], .weight = 1};
-	}
 }
 
 static const char *in_folder(const char *name)
@@ -98,19 +41,9 @@ static const char *in_folder(const char *name)
 
 static struct train_spec small_spec(void)
 {
-	return (struct train_spec){.mode = TRAIN_FULL,
-		.arch = "resnet10s",
-		.classes = classes,
-		.n_classes = K,
-		.input_px = 64,
-		.fit = INPUT_SQUASH,
-		.n_epochs = 40,
-		.batch = 16,
-		.weight_decay = -1,
-		.label_smoothing = -1,
-		.seed = 7,
-		.snapshot = "s9",
-		.device = "cpu"};
+	static struct recipe recipe;
+	recipe = world_recipe();
+	return world_spec(&recipe);
 }
 
 static void run(const struct train_spec *spec, int n, const char *path, struct train_report *report)
@@ -122,24 +55,7 @@ static void run(const struct train_spec *spec, int n, const char *path, struct t
 
 static double accuracy(const char *path)
 {
-	struct engine *engine = NULL;
-	uint8_t *rgb = malloc(64 * 64 * 3);
-	float logits[K];
-	int n_right = 0;
-	assert_int_equal(engine_open(path, "cpu", BACKEND_FASTEST, &engine, NULL), OK);
-	for (int i = 0; i < N; i++) {
-		assert_int_equal(input_decode(frames[i].jpeg, frames[i].n_bytes,
-							 &engine_model(engine)->input, NULL, rgb, NULL),
-			OK);
-		assert_int_equal(engine_run(engine, rgb, 1, logits, NULL, NULL), OK);
-		int best = 0;
-		for (int c = 1; c < K; c++)
-			best = logits[c] > logits[best] ? c : best;
-		n_right += best == i % K;
-	}
-	engine_close(engine);
-	free(rgb);
-	return n_right / (double)N;
+	return world_accuracy(&world, path);
 }
 
 static uint8_t *file_bytes(const char *path, size_t *n)
@@ -455,7 +371,7 @@ int main(void)
 {
 	if (!mkdtemp(folder))
 		return 1;
-	make_world();
+	train_world_init(&world);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_head_reaches_the_optimum),
 		cmocka_unit_test(a_small_world_is_learnt),
@@ -472,7 +388,6 @@ int main(void)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unlink(in_folder(names[i]));
 	rmdir(folder);
-	for (int i = 0; i < N; i++)
-		free((void *)(uintptr_t)frames[i].jpeg);
+	train_world_release(&world);
 	return failed;
 }

@@ -3,15 +3,21 @@
 #include "net.h"
 #include "model_file.h"
 #include "project.h"
+#include "recipe.h"
 #include "run_job.h"
+#include "worker.h"
+#include "worker_here.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct options {
-	const char *dir, *project, *arch, *from, *mode, *device;
+	const char *dir, *project, *arch, *from, *mode, *device, *recipe_file;
+	char *recipe; /* its text */
 	bool queue, json;
 };
 
@@ -22,6 +28,7 @@ enum {
 	OPTION_EPOCHS,
 	OPTION_SEED,
 	OPTION_DEVICE,
+	OPTION_RECIPE,
 	OPTION_QUEUE,
 	OPTION_JSON,
 };
@@ -33,6 +40,7 @@ static const struct option options[] = {
 	{"epochs", required_argument, NULL, OPTION_EPOCHS},
 	{"seed", required_argument, NULL, OPTION_SEED},
 	{"device", required_argument, NULL, OPTION_DEVICE},
+	{"recipe", required_argument, NULL, OPTION_RECIPE},
 	{"queue", no_argument, NULL, OPTION_QUEUE},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{0},
@@ -65,6 +73,9 @@ static enum status read_words(
 		case OPTION_DEVICE:
 			o->device = optarg;
 			break;
+		case OPTION_RECIPE:
+			o->recipe_file = optarg;
+			break;
 		case OPTION_QUEUE:
 			o->queue = true;
 			break;
@@ -78,6 +89,22 @@ static enum status read_words(
 		}
 	}
 	return st;
+}
+
+/* A recipe's file, checked here so that what is wrong in it is told before a job is queued. */
+static enum status read_recipe(const char *path, char **out, struct err *err)
+{
+	enum { MAX_BYTES = 65536 };
+	struct recipe recipe;
+	FILE *in = fopen(path, "re");
+	if (!in)
+		return err_set(err, NOT_FOUND, "the recipe %.120s: %s", path, strerror(errno));
+	*out = xcalloc(1, MAX_BYTES + 1);
+	size_t n = fread(*out, 1, MAX_BYTES, in);
+	fclose(in);
+	if (n == MAX_BYTES)
+		return err_set(err, TOO_LARGE, "the recipe %.120s is over 64 KiB", path);
+	return recipe_read(*out, &recipe, err);
 }
 
 static enum status read_options(
@@ -100,8 +127,11 @@ static enum status read_options(
 		return err_set(err, BAD_INPUT, "--arch is '%.40s': no such net is known", o->arch);
 	if (!o->from && !o->arch)
 		o->arch = "resnet18";
+	if (o->recipe_file && (st = read_recipe(o->recipe_file, &o->recipe, err)) != OK)
+		return st;
 	request->arch = o->arch;
 	request->head = strcmp(o->mode, "head") == 0;
+	request->recipe = o->recipe;
 	return parse_device(o->device, err);
 }
 
@@ -159,6 +189,26 @@ static enum status print_result(struct db *db, int64_t id, bool json, struct err
 	return st;
 }
 
+/* A rank other than 0: the same command, which trains along and queues nothing. */
+static enum status follow(const struct options *o, const struct ranks_place *place, struct err *err)
+{
+	char cache[900], device[20];
+	struct ranks *ranks = NULL;
+	enum status st = worker_cache_dir(cache, sizeof cache, err);
+	if (st == OK)
+		st = ranks_open(place, RANKS_PATIENCE_S, &ranks, err);
+	struct worker_options w = {.device = o->device,
+		.media = o->dir,
+		.cache = cache,
+		.ranks = ranks,
+		.stop = worker_stop_on_signal()};
+	ranks_device(place, &w.device, device, sizeof device);
+	if (st == OK)
+		st = worker_follow(&w, err);
+	ranks_close(ranks);
+	return st;
+}
+
 int cmd_train(int argc, char **argv)
 {
 	struct err err = {0};
@@ -166,9 +216,19 @@ int cmd_train(int argc, char **argv)
 	struct db *db = NULL;
 	int64_t id = 0;
 	struct train_request request;
-	if (read_options(argc, argv, &o, &request, &err) != OK)
+	if (read_options(argc, argv, &o, &request, &err) != OK) {
+		free(o.recipe);
 		return cmd_usage("%s", err.text);
-	enum status st = db_open(o.dir, DB_WRITE, &db, &err);
+	}
+	struct ranks_place place;
+	enum status st = ranks_place(&place, &err);
+	if (st == OK && !o.queue && place.rank > 0) {
+		st = follow(&o, &place, &err);
+		free(o.recipe);
+		return st == OK ? EXIT_DONE : cmd_fail(&err);
+	}
+	if (st == OK)
+		st = db_open(o.dir, DB_WRITE, &db, &err);
 	if (st == OK)
 		st = enqueue(db, &o, &request, &id, &err);
 	if (st == OK && !o.queue)
@@ -177,5 +237,6 @@ int cmd_train(int argc, char **argv)
 	if (st == OK)
 		st = print_result(db, id, o.json, &err);
 	db_close(db);
+	free(o.recipe);
 	return st == OK ? EXIT_DONE : cmd_fail(&err);
 }

@@ -1,6 +1,7 @@
 /* topi worker URL: takes predictions and trainings from a server and runs them here. */
 #include "commands.h"
 #include "worker.h"
+#include "worker_here.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,14 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static atomic_bool stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&stop, true);
-}
 
 /* A token's file: one line. A pipe is as good. */
 static enum status read_token(const char *path, char *out, size_t size, struct err *err)
@@ -29,23 +22,6 @@ static enum status read_token(const char *path, char *out, size_t size, struct e
 	out[n] = 0;
 	out[strcspn(out, "\r\n \t")] = 0;
 	return out[0] ? OK : err_set(err, BAD_INPUT, "the token file %.120s is empty", path);
-}
-
-/* Where fetched files are kept: ~/.cache/topi, or under /tmp for who has no home. */
-static enum status cache_dir(char *out, size_t size, struct err *err)
-{
-	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	char parent[800];
-	if (xdg && xdg[0] == '/')
-		snprintf(parent, sizeof parent, "%.700s", xdg);
-	else if (home && home[0] == '/')
-		snprintf(parent, sizeof parent, "%.700s/.cache", home);
-	else
-		snprintf(parent, sizeof parent, "/tmp/topi-cache-%ld", (long)getuid());
-	if (mkdir(parent, 0700) != 0 && errno != EEXIST)
-		return err_set(err, FULL, "the cache %.120s: %s", parent, strerror(errno));
-	snprintf(out, size, "%s/topi", parent);
-	return OK;
 }
 
 static enum status read_options(
@@ -81,9 +57,10 @@ static enum status read_options(
 int cmd_worker(int argc, char **argv)
 {
 	struct err err = {0};
-	struct worker_options o = {.stop = &stop};
+	struct worker_options o = {.stop = worker_stop_on_signal()};
 	const char *token_file = NULL;
-	char token[300], name[90], host[60] = "worker", cache[900];
+	struct ranks_place place;
+	char token[300], device[20], name[90], host[60] = "worker", cache[900];
 	if (read_options(argc, argv, &o, &token_file, &err) != OK)
 		return cmd_usage("%s", err.text);
 	gethostname(host, sizeof host - 1);
@@ -91,11 +68,17 @@ int cmd_worker(int argc, char **argv)
 	if (!o.name)
 		o.name = name;
 	if (read_token(token_file, token, sizeof token, &err) != OK ||
-		cache_dir(cache, sizeof cache, &err) != OK)
+		worker_cache_dir(cache, sizeof cache, &err) != OK)
 		return cmd_fail(&err);
 	o.token = token;
 	o.cache = cache;
-	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
-	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
-	return worker_run(&o, &err) == OK ? EXIT_DONE : cmd_fail(&err);
+	if (ranks_place(&place, &err) != OK ||
+		(place.n_ranks > 1 && place.rank == 0 &&
+			ranks_open(&place, RANKS_PATIENCE_S, &o.ranks, &err) != OK))
+		return cmd_fail(&err);
+	if (o.ranks)
+		ranks_device(&place, &o.device, device, sizeof device);
+	enum status st = worker_run(&o, &err);
+	ranks_close(o.ranks);
+	return st == OK ? EXIT_DONE : cmd_fail(&err);
 }

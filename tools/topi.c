@@ -86,12 +86,18 @@ static const struct command commands[] = {
 		"ensemble` makes them. --queue leaves the work to a running server's workers.\n"},
 	{"train", cmd_train,
 		"DIR PROJECT [--arch ARCH] [--from MODEL|FILE] [--mode head|full] [--epochs N] [--seed N]\n"
-		"  [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"  [--recipe FILE.json] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
 		"train a candidate model on the project's labels",
 		"--from names a model of the project or a safetensors file of a ResNet to start from; "
 		"then\n"
 		"the last layer alone is trained (--mode head). Without it the whole net is, from scratch\n"
 		"(--arch resnet18). The candidate is judged on deployments that it was not trained on.\n"
+		"--recipe names a JSON object with what is to differ from the default recipe: batch, "
+		"rule,\n"
+		"rate, momentum, beta2, weight_decay, schedule, warm_up, step_every, step_factor,\n"
+		"label_smoothing, logit_adjust, mixup, clip, average, patience, norm_frozen, layer_decay,\n"
+		"frozen_stages, precision, l2 (docs/model.md says what each does and what helped).\n"
+		"Started by torchrun, mpirun or srun, every process is a rank of one training.\n"
 		"--queue leaves the work to a running server's workers.\n"},
 	{"model", cmd_model,
 		"list DIR PROJECT | show DIR PROJECT MODEL | promote DIR PROJECT MODEL | rollback DIR "

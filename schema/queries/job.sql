@@ -140,7 +140,9 @@ WHERE t.id IN (SELECT i.taxon_id FROM training_item i WHERE i.job_id = ?1 AND i.
 ORDER BY t.position, t.id;
 
 -- name: item_list
-SELECT subject_id, split, taxon_id, target, weight FROM training_item WHERE job_id = ?1 ORDER BY subject_id;
+SELECT i.subject_id, i.split, i.taxon_id, i.target, i.weight, s.deployment_id
+FROM training_item i JOIN subject s ON s.id = i.subject_id
+WHERE i.job_id = ?1 ORDER BY i.subject_id;
 
 -- name: item_remove
 DELETE FROM training_item WHERE job_id = ?1;

@@ -1,0 +1,193 @@
+/* A training's data set: its lines, and the frames that they name. */
+#include "worker_set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void worker_set_release(struct worker_set *set)
+{
+	for (int i = 0; i < set->n_items; i++) {
+		for (int j = 0; j < set->items[i].n_frames; j++)
+			free((void *)set->items[i].frames[j].path);
+		free((void *)set->items[i].frames);
+		free((void *)set->items[i].target);
+		free((void *)set->items[i].embedding);
+	}
+	free(set->items);
+	free(set->deployments);
+	free(set->names);
+	json_decref(set->header);
+	json_decref(set->eval);
+	DIR *dir = opendir(set->dir);
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		char path[WORKER_PATH + 300];
+		snprintf(path, sizeof path, "%s/%s", set->dir, e->d_name);
+		if (e->d_name[0] != '.')
+			unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+	rmdir(set->dir);
+}
+
+/* Where a frame can be read: the data directory, or fetched to this job's folder. */
+static enum status frame_path(struct worker *w, const struct worker_set *set,
+	const struct worker_frame *frame, char *path, struct err *err)
+{
+	char from[200];
+	if (worker_rendition(w->options, frame, path))
+		return OK;
+	snprintf(path, WORKER_PATH, "%s/%s-%lld.jpg", set->dir, frame->sha256, (long long)frame->crop);
+	snprintf(
+		from, sizeof from, "/api/worker/renditions/%s-%lld", frame->sha256, (long long)frame->crop);
+	if (access(path, R_OK) == 0)
+		return OK;
+	enum status st = w->client ? client_get_file(w->client, from, path, err) : NOT_FOUND;
+	/* A frame that the server does not have is the trainer's to skip and count. */
+	return st == NOT_FOUND ? OK : st;
+}
+
+static enum status add_frames(struct worker *w, const struct worker_set *set, const json_t *list,
+	struct train_item *item, struct err *err)
+{
+	size_t n = json_array_size(list);
+	struct train_frame *frames = xcalloc(n + 1, sizeof *frames);
+	enum status st = OK;
+	item->frames = frames;
+	for (size_t i = 0; st == OK && i < n; i++) {
+		char path[WORKER_PATH] = "";
+		struct worker_frame frame;
+		st = worker_frame(json_array_get(list, i), &frame, err);
+		if (st == OK)
+			st = frame_path(w, set, &frame, path, err);
+		frames[i].path = xstrdup(path);
+		frames[i].window = frame.window;
+		item->n_frames = (int)i + 1;
+	}
+	return st;
+}
+
+static enum status add_item(
+	struct worker *w, struct worker_set *set, const json_t *line, struct err *err)
+{
+	size_t i;
+	json_t *pair;
+	double sum = 0;
+	if (set->n_items == set->n_room) {
+		set->n_room = set->n_room ? set->n_room * 2 : 256;
+		set->items = xrealloc(set->items, (size_t)set->n_room * sizeof *set->items);
+		set->deployments = xrealloc(
+			set->deployments, (size_t)set->n_room * sizeof *set->deployments);
+	}
+	set->deployments[set->n_items] = json_integer_value(json_object_get(line, "deployment"));
+	struct train_item *item = &set->items[set->n_items++];
+	float *target = xcalloc((size_t)set->n_classes, sizeof *target);
+	*item = (struct train_item){
+		.target = target, .weight = (float)json_number_value(json_object_get(line, "weight"))};
+	json_array_foreach(json_object_get(line, "target"), i, pair)
+	{
+		json_int_t c = json_integer_value(json_array_get(pair, 0));
+		double p = json_number_value(json_array_get(pair, 1));
+		if (c < 0 || c >= set->n_classes || !(p >= 0 && p <= 1))
+			return err_set(err, BAD_INPUT, "the data set has a target [%lld, %g]", (long long)c, p);
+		target[c] += (float)p;
+		sum += p;
+	}
+	if (fabs(sum - 1) > 1e-3)
+		return err_set(err, BAD_INPUT, "a target of the data set sums to %g", sum);
+	if (set->n_features > 0 && json_is_string(json_object_get(line, "embedding"))) {
+		float *embedding = xcalloc((size_t)set->n_features, sizeof *embedding);
+		item->embedding = embedding;
+		if (worker_embedding(json_object_get(line, "embedding"), embedding, set->n_features))
+			return OK;
+		free(embedding);
+		item->embedding = NULL;
+	}
+	return add_frames(w, set, json_object_get(line, "frames"), item, err);
+}
+
+static enum status take_header(struct worker_set *set, json_t *line, struct err *err)
+{
+	const json_t *names = json_object_get(line, "names");
+	set->header = json_incref(line);
+	set->n_classes = (int)json_array_size(names);
+	if (set->n_classes < 2)
+		return err_set(err, BAD_INPUT, "the data set has %d classes", set->n_classes);
+	set->names = xcalloc((size_t)set->n_classes, sizeof *set->names);
+	for (int i = 0; i < set->n_classes; i++) {
+		set->names[i] = json_string_value(json_array_get(names, (size_t)i));
+		if (!set->names[i])
+			return err_set(err, BAD_INPUT, "a class of the data set has no name");
+	}
+	return OK;
+}
+
+enum status worker_set_read(struct worker *w, struct worker_set *set, const char *path,
+	const struct beat *beat, struct err *err)
+{
+	FILE *in = fopen(path, "re");
+	char *text = NULL;
+	size_t room = 0;
+	ssize_t n;
+	enum status st = in ? OK : err_set(err, FAULT, "%.120s: %s", path, strerror(errno));
+	set->eval = json_array();
+	while (st == OK && (n = getline(&text, &room, in)) > 0) {
+		json_t *line = json_loadb(text, (size_t)n, 0, NULL);
+		const char *split = json_string_value(json_object_get(line, "split"));
+		if (!line)
+			st = err_set(err, FAULT, "the data set came broken");
+		else if (!set->header)
+			st = take_header(set, line, err);
+		else if (split && strcmp(split, "eval") == 0)
+			json_array_append(set->eval, line);
+		else
+			st = add_item(w, set, line, err);
+		json_decref(line);
+		if (st == OK && beat && beat_unwanted(beat))
+			st = err_set(err, CONFLICT, "nobody wants the model any more");
+	}
+	if (st == OK && !set->header)
+		st = err_set(err, FAULT, "the data set came empty");
+	if (st == OK &&
+		(json_int_t)json_array_size(set->eval) + set->n_items !=
+			json_integer_value(json_object_get(set->header, "n_items")))
+		st = err_set(err, BUSY, "the data set came in part");
+	free(text);
+	if (in)
+		fclose(in);
+	return st;
+}
+
+static uint64_t mixed(int64_t id)
+{
+	uint64_t z = (uint64_t)id + 0x9e3779b97f4a7c15u; /* splitmix64's end */
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+void worker_set_keep_out(struct worker_set *set)
+{
+	int n_out = 0, n = set->n_items;
+	while (n_out * 10 < n) {
+		int next = -1, n_more = 0;
+		for (int i = 0; i < n; i++)
+			if (!set->items[i].is_kept_out &&
+				(next < 0 || mixed(set->deployments[i]) < mixed(set->deployments[next])))
+				next = i;
+		for (int i = 0; i < n; i++)
+			n_more += next >= 0 && set->deployments[i] == set->deployments[next];
+		if (n_more == 0 || (n_out + n_more) * 2 > n)
+			break;
+		int64_t deployment = set->deployments[next];
+		for (int i = 0; i < n; i++)
+			if (set->deployments[i] == deployment)
+				set->items[i].is_kept_out = true;
+		n_out += n_more;
+	}
+}
