@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define EMBED_BATCH 32
+#define TRAIN_FEED_THREADS 1
 
 static double now_s(void)
 {
@@ -292,9 +293,9 @@ struct run {
 	double rate, weight_decay, smoothing;
 	const struct backend *backend;
 	void *handle;
+	struct train_feed *feed;
 	int *order; /* [n_items] */
-	int *which; /* [batch] */
-	uint8_t *rgb;
+	unsigned long long shuffle_state;
 	float *target, *weight;
 	struct train_report *report;
 };
@@ -318,28 +319,36 @@ static double rate_at(const struct run *r, int step)
 	return r->rate * 0.5 * (1 + cos(M_PI * (step - warm) / fmax(1, total - warm)));
 }
 
-static enum status run_step(
-	struct run *r, int epoch, int step, struct backend_step *at, struct err *err)
+/* Which items a batch shows: the next of an order that is shuffled anew for each epoch. */
+static unsigned long long draw_batch(void *arg, int64_t number, int *which)
+{
+	struct run *r = arg;
+	int step = (int)(number % r->n_steps), n = r->set->n_items;
+	if (step == 0)
+		shuffle(r->order, n, &r->shuffle_state);
+	for (int b = 0; b < r->batch; b++)
+		which[b] = r->order[(step * r->batch + b) % n];
+	return r->spec->seed * 0x9e3779b97f4a7c15ull + (unsigned long long)number + 1;
+}
+
+static enum status run_step(struct run *r, int number, struct backend_step *at, struct err *err)
 {
 	const struct train_set *set = r->set;
-	int number = (epoch - 1) * r->n_steps + step;
+	const int *which;
+	uint8_t *rgb;
+	enum status status = train_feed_next(r->feed, &rgb, &which, err);
+	if (status)
+		return status;
 	for (int b = 0; b < r->batch; b++) {
-		int which = r->order[(step * r->batch + b) % set->n_items];
-		const struct train_item *item = &set->items[set->item[which]];
-		r->which[b] = which;
+		const struct train_item *item = &set->items[set->item[which[b]]];
 		r->weight[b] = item->weight;
 		for (int c = 0; c < r->k; c++)
 			r->target[b * r->k + c] = (float)((1 - r->smoothing) * (double)item->target[c] +
 				r->smoothing / r->k);
 	}
-	unsigned long long seed = r->spec->seed * 0x9e3779b97f4a7c15ull + (unsigned long long)number +
-		1;
-	enum status status = train_set_batch(set, r->which, r->batch, seed, r->rgb, err);
-	if (status)
-		return status;
 	/* The average looks back over the last twentieth of the run, and less at its start. */
 	double keep = 1 - 1 / fmax(1, (double)r->n_epochs * r->n_steps / 20);
-	*at = (struct backend_step){.rgb = r->rgb,
+	*at = (struct backend_step){.rgb = rgb,
 		.target = r->target,
 		.weight = r->weight,
 		.rate = (float)rate_at(r, number),
@@ -355,16 +364,12 @@ static enum status run_step(
 
 static enum status run_epochs(struct run *r, struct err *err)
 {
-	unsigned long long state = r->spec->seed ^ 0x5851f42d4c957f2dull;
-	for (int i = 0; i < r->set->n_items; i++)
-		r->order[i] = i;
 	for (int epoch = 1; epoch <= r->n_epochs; epoch++) {
 		double start = now_s(), loss = 0;
 		int n_right = 0;
-		shuffle(r->order, r->set->n_items, &state);
 		for (int step = 0; step < r->n_steps; step++) {
 			struct backend_step at;
-			enum status status = run_step(r, epoch, step, &at, err);
+			enum status status = run_step(r, (epoch - 1) * r->n_steps + step, &at, err);
 			if (status)
 				return status;
 			loss += at.loss / r->n_steps;
@@ -411,19 +416,25 @@ static enum status run_training(struct model *model, const struct train_spec *sp
 	enum status status = backend_open(spec->device, &config, &r.backend, &r.handle, err);
 	if (status)
 		return status;
-	size_t batch = (size_t)r.batch, px = (size_t)model->input.px;
+	size_t batch = (size_t)r.batch;
+	r.shuffle_state = spec->seed ^ 0x5851f42d4c957f2dull;
 	r.order = xmalloc((size_t)set->n_items * sizeof *r.order);
-	r.which = xmalloc(batch * sizeof *r.which);
-	r.rgb = xmalloc(batch * px * px * 3);
+	for (int i = 0; i < set->n_items; i++)
+		r.order[i] = i;
 	r.target = xmalloc(batch * (size_t)r.k * sizeof *r.target);
 	r.weight = xmalloc(batch * sizeof *r.weight);
-	status = run_epochs(&r, err);
+	struct train_plan plan = {.n_batches = (int64_t)r.n_epochs * r.n_steps,
+		.batch = r.batch,
+		.draw = draw_batch,
+		.arg = &r};
+	status = train_feed_open(set, &plan, TRAIN_FEED_THREADS, &r.feed, err);
+	if (!status)
+		status = run_epochs(&r, err);
+	train_feed_close(r.feed);
 	if (!status)
 		status = r.backend->read_state(r.handle, BACKEND_AVERAGE, model->params, err);
 	r.backend->close(r.handle);
 	free(r.order);
-	free(r.which);
-	free(r.rgb);
 	free(r.target);
 	free(r.weight);
 	return status;
