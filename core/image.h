@@ -90,29 +90,34 @@ enum status image_decode_rgb(const uint8_t *jpeg, size_t n_bytes,
 	const struct image_options *options, int min_long_side_px, struct image_rgb *out,
 	struct image_info *info, struct err *err) MUST_CHECK;
 
-/* A part of a picture as its file stores it (before the EXIF orientation), in shares of its sides. */
+/* A part of a picture as its file stores it (before the EXIF orientation), in shares of its sides,
+ * and the size that it will be resized to. */
 struct image_part {
 	double x, y, width, height;
+	int width_px, height_px;
 };
 
 /* The decoded surroundings of a part: rgb begins at (x_px, y_px) of the whole, which would be
  * whole_width_px x whole_height_px at the scale that the decoder chose. */
 struct image_window {
+	struct image_part part;
 	struct image_rgb rgb;
 	int x_px, y_px, whole_width_px, whole_height_px;
 };
 
 /*
- * Decodes what a resize of the part to width_px x height_px reads, and as little else as libjpeg
- * can: shrunk by the most of 1, 2, 4, 8 that leaves the part at least so many pixels (where it has
- * them), rows and columns beyond the part and a margin for the filter left out. Not turned upright.
- * The chroma of a picture at full size is repeated, not interpolated: what reads it blurs it anyway.
+ * Decodes what a resize of a part reads, and as little else as libjpeg can: shrunk by the most of
+ * 1, 2, 4, 8 that leaves the part at least width_px x height_px pixels (where it has them), rows
+ * and columns beyond the part and a margin for the filter left out. Not turned upright. choose is
+ * told the stored size in pixels and names the part. The chroma of a picture at full size is
+ * repeated, not interpolated.
  * Owns:   as image_decode_rgb, out->rgb.
- * Errors: as image_decode_rgb; damage is found in the rows that are decoded, a file that is cut
- *         short always.
+ * Errors: as image_decode_rgb, but a few bad bytes in the middle are passed over and arithmetic
+ *         coding is taken; a file that is cut short is found out also where the window ends before.
  */
-enum status image_decode_window(const uint8_t *jpeg, size_t n_bytes, const struct image_part *part,
-	int width_px, int height_px, struct image_window *out, struct err *err) MUST_CHECK;
+enum status image_decode_window(const uint8_t *jpeg, size_t n_bytes,
+	struct image_part (*choose)(const void *arg, int width_px, int height_px), const void *arg,
+	struct image_window *out, struct err *err) MUST_CHECK;
 
 /*
  * Resizes each axis on its own: the mean over the area that an output pixel covers where it gets

@@ -48,11 +48,16 @@ static void on_message(j_common_ptr jpeg, int level)
 		return;
 	switch (f->base.msg_code) {
 	case JWRN_JPEG_EOF:
+		image_fail(f, BAD_INPUT, "the file is cut short");
 	case JWRN_HIT_MARKER:
+		if (f->is_lenient)
+			break;
 		image_fail(f, BAD_INPUT, "the file is cut short");
 	case JWRN_HUFF_BAD_CODE:
 	case JWRN_MUST_RESYNC:
 	case JWRN_BOGUS_PROGRESSION:
+		if (f->is_lenient)
+			break;
 		f->base.format_message(jpeg, text + strlen(text));
 		image_fail(f, BAD_INPUT, text);
 	}
@@ -126,7 +131,7 @@ void image_read_header(
 	if (j->image_width > IMAGE_MAX_SIDE_PX || j->image_height > IMAGE_MAX_SIDE_PX ||
 		(uint64_t)j->image_width * j->image_height > IMAGE_MAX_PIXELS)
 		fail_size(&d->failure, j->image_width, j->image_height);
-	if (j->arith_code)
+	if (j->arith_code && !d->failure.is_lenient)
 		image_fail(&d->failure, BAD_INPUT,
 			"arithmetic coding is not taken: save the picture as ordinary JPEG");
 	if (j->num_components != 1 && j->num_components != 3 && j->num_components != 4)
@@ -139,7 +144,8 @@ void image_read_header(
 	info->orientation = exif.orientation;
 	info->n_components = j->num_components;
 	info->progressive = j->progressive_mode;
-	check_plausible(d, n_bytes);
+	if (!d->failure.is_lenient)
+		check_plausible(d, n_bytes);
 }
 
 /* The largest of 8, 4, 2, 1 by which both the wish and whole pixels allow to shrink. Scales between

@@ -6,7 +6,7 @@
  * encoder) of the caller of the function that calls setjmp: that function has no local of its own
  * to lose, and its caller releases everything whichever way it ended. Warnings that mean unknown
  * pixels end the decoding like errors: libjpeg would fill them with grey, and a volunteer would be
- * asked about grey.
+ * asked about grey. (A net is asked about a picture with a few grey blocks: is_lenient.)
  */
 #pragma once
 
@@ -23,6 +23,8 @@ struct failure {
 	enum status status;
 	struct err *err;
 	struct image_info *info; /* of a decoding; counts what was passed over */
+	bool is_lenient; /* damage in the middle of a picture is passed over, too, and arithmetic
+								coding taken */
 };
 
 void image_failure_init(struct failure *f, struct image_info *info, struct err *err);

@@ -11,17 +11,17 @@ enum { BUNDLE = 8 }; /* rows that are asked for at a time */
 struct request {
 	const uint8_t *bytes;
 	size_t n_bytes;
-	struct image_part part;
-	int width_px, height_px;
+	struct image_part (*choose)(const void *arg, int width_px, int height_px);
+	const void *arg;
 };
 
 /* Scales between 1, 1/2, 1/4 and 1/8 are slower than full size. */
-static unsigned choose_shrink(const struct jpeg_decompress_struct *j, const struct request *r)
+static unsigned choose_shrink(const struct jpeg_decompress_struct *j, const struct image_part *part)
 {
 	for (unsigned by = 8; by > 1; by /= 2) {
-		double width_px = (j->image_width + by - 1) / by * r->part.width;
-		double height_px = (j->image_height + by - 1) / by * r->part.height;
-		if (width_px > r->width_px - 1e-6 && height_px > r->height_px - 1e-6)
+		double width_px = (j->image_width + by - 1) / by * part->width;
+		double height_px = (j->image_height + by - 1) / by * part->height;
+		if (width_px > part->width_px - 1e-6 && height_px > part->height_px - 1e-6)
 			return by;
 	}
 	return 1;
@@ -81,7 +81,9 @@ static void run(
 	if (setjmp(d->failure.jump))
 		return;
 	image_read_header(d, r->bytes, r->n_bytes, info);
-	j->scale_num = 8 / choose_shrink(j, r);
+	const struct image_part *part = &out->part;
+	out->part = r->choose(r->arg, (int)j->image_width, (int)j->image_height);
+	j->scale_num = 8 / choose_shrink(j, part);
 	j->scale_denom = 8;
 	j->do_fancy_upsampling =
 		FALSE; /* allows libjpeg's merged upsampling, and rows without neighbours */
@@ -91,8 +93,8 @@ static void run(
 	int left, right, top, bottom;
 	out->whole_width_px = (int)j->output_width;
 	out->whole_height_px = (int)j->output_height;
-	reach(r->part.x, r->part.width, out->whole_width_px, r->width_px, &left, &right);
-	reach(r->part.y, r->part.height, out->whole_height_px, r->height_px, &top, &bottom);
+	reach(part->x, part->width, out->whole_width_px, part->width_px, &left, &right);
+	reach(part->y, part->height, out->whole_height_px, part->height_px, &top, &bottom);
 	JDIMENSION x_px = (JDIMENSION)left, width_px = (JDIMENSION)(right - left);
 	if (right - left < out->whole_width_px)
 		jpeg_crop_scanline(j, &x_px, &width_px);
@@ -110,14 +112,16 @@ static void run(
 	check_end(d);
 }
 
-enum status image_decode_window(const uint8_t *jpeg, size_t n_bytes, const struct image_part *part,
-	int width_px, int height_px, struct image_window *out, struct err *err)
+enum status image_decode_window(const uint8_t *jpeg, size_t n_bytes,
+	struct image_part (*choose)(const void *arg, int width_px, int height_px), const void *arg,
+	struct image_window *out, struct err *err)
 {
-	struct request request = {jpeg, n_bytes, *part, width_px, height_px};
+	struct request request = {jpeg, n_bytes, choose, arg};
 	struct image_info info;
 	struct decoder d = {0};
 	*out = (struct image_window){0};
 	image_decoder_init(&d, &info, err);
+	d.failure.is_lenient = true;
 	run(&d, &request, &info, out);
 	image_decoder_release(&d);
 	if (d.failure.status == OK)

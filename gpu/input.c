@@ -9,25 +9,57 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Stored width and height. */
-static enum status stored_size(
-	const void *jpeg, size_t n_bytes, double *w, double *h, struct err *err)
-{
-	struct image_info info;
-	if (n_bytes > INPUT_MAX_FILE_BYTES)
-		return err_set(
-			err, TOO_LARGE, "%zu bytes: at most %u are read", n_bytes, INPUT_MAX_FILE_BYTES);
-	enum status status = image_probe(jpeg, n_bytes, &info, err);
-	*w = info.orientation >= 5 ? info.height_px : info.width_px;
-	*h = info.orientation >= 5 ? info.width_px : info.height_px;
-	return status;
-}
+/* What is to be seen of a picture. */
+struct wish {
+	int px;
+	enum input_fit fit;
+	const struct input_window *window; /* NULL: the whole */
+};
 
 /* The share of itself about its middle that a part keeps. */
-static struct image_part within(const struct image_part *part, double across, double down)
+static void narrow(struct image_part *part, double across, double down)
 {
-	return (struct image_part){part->x + part->width * (1 - across) / 2,
-		part->y + part->height * (1 - down) / 2, part->width * across, part->height * down};
+	part->x += part->width * (1 - across) / 2;
+	part->y += part->height * (1 - down) / 2;
+	part->width *= across;
+	part->height *= down;
+}
+
+static struct image_part part_of(const struct wish *wish)
+{
+	const struct input_window *window = wish->window;
+	struct image_part part = {0, 0, 1, 1, wish->px, wish->px};
+	if (window)
+		part = (struct image_part){
+			window->x, window->y, window->width, window->height, wish->px, wish->px};
+	return part;
+}
+
+static struct image_part net_part(const void *arg, int width_px, int height_px)
+{
+	const struct wish *wish = arg;
+	struct image_part part = part_of(wish);
+	if (wish->fit == INPUT_CROP) {
+		double w = part.width * width_px, h = part.height * height_px;
+		int short_side = (wish->px * 256 + 112) / 224;
+		double side = fmin(w, h) * wish->px / short_side;
+		narrow(&part, side / w, side / h);
+	}
+	return part;
+}
+
+static struct image_part training_part(const void *arg, int width_px, int height_px)
+{
+	const struct wish *wish = arg;
+	struct image_part part = part_of(wish);
+	if (wish->fit == INPUT_CROP) {
+		double w = part.width * width_px, h = part.height * height_px;
+		double kept_w = fmin(w, 3 * h), kept_h = fmin(h, 3 * w);
+		narrow(&part, kept_w / w, kept_h / h);
+		part.width_px = kept_w > kept_h ? (int)lround(wish->px * kept_w / kept_h) : wish->px;
+		part.height_px = kept_h > kept_w ? (int)lround(wish->px * kept_h / kept_w) : wish->px;
+	}
+	return part;
 }
 
 /* Towards a middle grey (input.h). */
@@ -38,73 +70,56 @@ static struct resize_colour faded(const struct input_window *window)
 		{{share, 0, 0}, {0, share, 0}, {0, 0, share}}, {rest, rest, rest}};
 }
 
-static enum status decode_part(const void *jpeg, size_t n_bytes, const struct image_part *part,
-	const struct input_window *window, uint8_t *rgb, int w, int h, struct err *err)
+static enum status decode(const void *jpeg, size_t n_bytes,
+	struct image_part (*choose)(const void *arg, int width_px, int height_px),
+	const struct wish *wish, struct image_window *out, struct err *err)
 {
-	struct image_window seen;
-	enum status status = image_decode_window(jpeg, n_bytes, part, w, h, &seen, err);
-	if (status)
-		return status;
-	struct resize_colour colour = window ? faded(window) : (struct resize_colour){0};
-	struct resize resize = {.x = part->x * seen.whole_width_px - seen.x_px,
-		.y = part->y * seen.whole_height_px - seen.y_px,
-		.w = part->width * seen.whole_width_px,
-		.h = part->height * seen.whole_height_px,
-		.colour = window ? &colour : NULL};
-	resize_rgb(&seen.rgb, &resize, rgb, w, h);
-	image_rgb_release(&seen.rgb);
-	return OK;
+	if (n_bytes > INPUT_MAX_FILE_BYTES)
+		return err_set(
+			err, TOO_LARGE, "%zu bytes: at most %u are read", n_bytes, INPUT_MAX_FILE_BYTES);
+	return image_decode_window(jpeg, n_bytes, choose, wish, out, err);
 }
 
-static struct image_part part_of(const struct input_window *window)
+static void resize_part(
+	const struct image_window *seen, const struct input_window *window, uint8_t *rgb)
 {
-	return window ? (struct image_part){window->x, window->y, window->width, window->height}
-				  : (struct image_part){0, 0, 1, 1};
+	const struct image_part *part = &seen->part;
+	struct resize_colour colour = window ? faded(window) : (struct resize_colour){0};
+	struct resize resize = {.x = part->x * seen->whole_width_px - seen->x_px,
+		.y = part->y * seen->whole_height_px - seen->y_px,
+		.w = part->width * seen->whole_width_px,
+		.h = part->height * seen->whole_height_px,
+		.colour = window ? &colour : NULL};
+	resize_rgb(&seen->rgb, &resize, rgb, part->width_px, part->height_px);
 }
 
 enum status input_decode(const void *jpeg, size_t n_bytes, const struct input_spec *spec,
 	const struct input_window *window, uint8_t *rgb, struct err *err)
 {
-	double w = 0, h = 0;
-	enum status status = stored_size(jpeg, n_bytes, &w, &h, err);
+	bool is_narrow = spec->focus && window && window->width > 0;
+	struct wish wish = {spec->px, spec->fit, is_narrow ? window : NULL};
+	struct image_window seen;
+	enum status status = decode(jpeg, n_bytes, net_part, &wish, &seen, err);
 	if (status)
 		return status;
-	if (!spec->focus || (window && !(window->width > 0)))
-		window = NULL;
-	struct image_part part = part_of(window);
-	if (spec->fit == INPUT_CROP) {
-		int short_side = (spec->px * 256 + 112) / 224;
-		double side = fmin(part.width * w, part.height * h) * spec->px / short_side;
-		part = within(&part, side / (part.width * w), side / (part.height * h));
-	}
-	return decode_part(jpeg, n_bytes, &part, window, rgb, spec->px, spec->px, err);
+	resize_part(&seen, wish.window, rgb);
+	image_rgb_release(&seen.rgb);
+	return OK;
 }
 
 enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_fit fit,
 	const struct input_window *window, struct image_rgb *out, struct err *err)
 {
-	double w = 0, h = 0;
-	enum status status = stored_size(jpeg, n_bytes, &w, &h, err);
+	struct wish wish = {px, fit, window && window->width > 0 ? window : NULL};
+	struct image_window seen;
+	enum status status = decode(jpeg, n_bytes, training_part, &wish, &seen, err);
 	if (status)
 		return status;
-	if (window && !(window->width > 0))
-		window = NULL;
-	struct image_part part = part_of(window);
-	*out = (struct image_rgb){.width_px = px, .height_px = px};
-	if (fit == INPUT_CROP) {
-		w *= part.width;
-		h *= part.height;
-		double kept_w = fmin(w, 3 * h), kept_h = fmin(h, 3 * w);
-		part = within(&part, kept_w / w, kept_h / h);
-		out->width_px = kept_w > kept_h ? (int)lround(px * kept_w / kept_h) : px;
-		out->height_px = kept_h > kept_w ? (int)lround(px * kept_h / kept_w) : px;
-	}
+	*out = (struct image_rgb){.width_px = seen.part.width_px, .height_px = seen.part.height_px};
 	out->pixels = xmalloc((size_t)out->width_px * (size_t)out->height_px * 3);
-	status = decode_part(
-		jpeg, n_bytes, &part, window, out->pixels, out->width_px, out->height_px, err);
-	if (status)
-		image_rgb_release(out);
-	return status;
+	resize_part(&seen, wish.window, out->pixels);
+	image_rgb_release(&seen.rgb);
+	return OK;
 }
 
 enum status input_read_file(const char *path, uint8_t **bytes, size_t *n_bytes, struct err *err)
