@@ -46,7 +46,7 @@ static void draw(struct image_rgb *image, unsigned seed)
 					state = state * 1664525u + 1013904223u;
 					noise += (int)(state >> 29);
 				}
-				p[c] = (uint8_t)(60 + shape + c * 8 + (noise - 14) * 5 / 4);
+				p[c] = (uint8_t)(60 + shape + c * 8 + (noise - 14) * 5 / 2);
 			}
 		}
 	}
