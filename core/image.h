@@ -1,6 +1,6 @@
 /*
  * Pictures: a camera's JPEG is decoded once, and what everybody else looks at afterwards are its
- * renditions. Only image_jpeg.c knows libjpeg-turbo; nothing here prints or ends the program.
+ * renditions. Only image_{jpeg,window,encode}.c know libjpeg-turbo; nothing here prints or ends the program.
  *
  * Invariants: no size is taken from a file without a bound; a rendition holds JFIF and pixels and
  * nothing else (no EXIF, no profile, no comment, no thumbnail), because place, time and the
@@ -89,6 +89,35 @@ void image_renditions_release(struct image_rendition out[N_RENDITIONS]);
 enum status image_decode_rgb(const uint8_t *jpeg, size_t n_bytes,
 	const struct image_options *options, int min_long_side_px, struct image_rgb *out,
 	struct image_info *info, struct err *err) MUST_CHECK;
+
+/* A part of a picture as its file stores it (before the EXIF orientation), in shares of its sides,
+ * and the size that it will be resized to. */
+struct image_part {
+	double x, y, width, height;
+	int width_px, height_px;
+};
+
+/* The decoded surroundings of a part: rgb begins at (x_px, y_px) of the whole, which would be
+ * whole_width_px x whole_height_px at the scale that the decoder chose. */
+struct image_window {
+	struct image_part part;
+	struct image_rgb rgb;
+	int x_px, y_px, whole_width_px, whole_height_px;
+};
+
+/*
+ * Decodes what a resize of a part reads, and as little else as libjpeg can: shrunk by the most of
+ * 1, 2, 4, 8 that leaves the part at least width_px x height_px pixels (where it has them), rows
+ * and columns beyond the part and a margin for the filter left out. Not turned upright. choose is
+ * told the stored size in pixels and names the part. The chroma of a picture at full size is
+ * repeated, not interpolated.
+ * Owns:   as image_decode_rgb, out->rgb.
+ * Errors: as image_decode_rgb, but a few bad bytes in the middle are passed over and arithmetic
+ *         coding is taken; a file that is cut short is found out also where the window ends before.
+ */
+enum status image_decode_window(const uint8_t *jpeg, size_t n_bytes,
+	struct image_part (*choose)(const void *arg, int width_px, int height_px), const void *arg,
+	struct image_window *out, struct err *err) MUST_CHECK;
 
 /*
  * Resizes each axis on its own: the mean over the area that an output pixel covers where it gets

@@ -1,41 +1,14 @@
-/*
- * libjpeg-turbo behind image.h: the only file that includes jpeglib.h.
- *
- * libjpeg ends a failed call with longjmp. All of a decoding's state lives in one struct (decoder,
- * encoder) of the caller of the function that calls setjmp: that function has no local of its own
- * to lose, and its caller releases everything whichever way it ended. Warnings that mean unknown
- * pixels end the decoding like errors: libjpeg would fill them with grey, and a volunteer would be
- * asked about grey.
- */
-#include "image.h"
+/* Whole pictures from JPEG (image.h), and what every decoding shares (image_part.h). */
+#include "image_part.h"
 
-#include <setjmp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jpeglib.h>
 #include <jerror.h>
 
 #include "exif.h"
 
-struct failure {
-	struct jpeg_error_mgr base; /* first: libjpeg hands back a pointer to it */
-	jmp_buf jump;
-	enum status status;
-	struct err *err;
-	struct image_info *info;
-};
-
-struct decoder {
-	struct jpeg_decompress_struct jpeg;
-	struct failure failure;
-	struct jpeg_progress_mgr progress;
-	struct image_rgb image;
-	uint8_t *row; /* one decoded row of any colour space */
-};
-
-__attribute__((noreturn)) static void fail(struct failure *f, enum status status, const char *text)
+void image_fail(struct failure *f, enum status status, const char *text)
 {
 	f->status = err_set(f->err, status, "%s", text);
 	longjmp(f->jump, 1);
@@ -46,7 +19,7 @@ __attribute__((noreturn)) static void fail_size(struct failure *f, unsigned widt
 	char text[120];
 	snprintf(text, sizeof text, "%u x %u pixels: at most %d a side and %d megapixels are taken",
 		width, height, IMAGE_MAX_SIDE_PX, IMAGE_MAX_PIXELS / 1000000);
-	fail(f, TOO_LARGE, text);
+	image_fail(f, TOO_LARGE, text);
 }
 
 __attribute__((noreturn)) static void on_error(j_common_ptr jpeg)
@@ -56,14 +29,14 @@ __attribute__((noreturn)) static void on_error(j_common_ptr jpeg)
 	size_t used = strlen(text);
 	switch (f->base.msg_code) {
 	case JERR_OUT_OF_MEMORY:
-		fail(f, FAULT, "no memory for the picture");
+		image_fail(f, FAULT, "no memory for the picture");
 	case JERR_IMAGE_TOO_BIG:
 		fail_size(f, ((j_decompress_ptr)jpeg)->image_width, ((j_decompress_ptr)jpeg)->image_height);
 	case JERR_INPUT_EMPTY:
-		fail(f, BAD_INPUT, "the file is empty");
+		image_fail(f, BAD_INPUT, "the file is empty");
 	}
 	f->base.format_message(jpeg, text + used);
-	fail(f, BAD_INPUT, text);
+	image_fail(f, BAD_INPUT, text);
 }
 
 /* level < 0 is a warning about the data, others are traces. */
@@ -75,13 +48,18 @@ static void on_message(j_common_ptr jpeg, int level)
 		return;
 	switch (f->base.msg_code) {
 	case JWRN_JPEG_EOF:
+		image_fail(f, BAD_INPUT, "the file is cut short");
 	case JWRN_HIT_MARKER:
-		fail(f, BAD_INPUT, "the file is cut short");
+		if (f->is_lenient)
+			break;
+		image_fail(f, BAD_INPUT, "the file is cut short");
 	case JWRN_HUFF_BAD_CODE:
 	case JWRN_MUST_RESYNC:
 	case JWRN_BOGUS_PROGRESSION:
+		if (f->is_lenient)
+			break;
 		f->base.format_message(jpeg, text + strlen(text));
-		fail(f, BAD_INPUT, text);
+		image_fail(f, BAD_INPUT, text);
 	}
 	if (f->info && f->info->n_warnings++ == 0) {
 		f->base.format_message(jpeg, text);
@@ -100,11 +78,11 @@ static void on_progress(j_common_ptr jpeg)
 		char text[80];
 		snprintf(text, sizeof text, "the picture has over %d scans: it is built to waste time",
 			IMAGE_MAX_SCANS);
-		fail((struct failure *)jpeg->err, BAD_INPUT, text);
+		image_fail((struct failure *)jpeg->err, BAD_INPUT, text);
 	}
 }
 
-static void failure_init(struct failure *f, struct image_info *info, struct err *err)
+void image_failure_init(struct failure *f, struct image_info *info, struct err *err)
 {
 	jpeg_std_error(&f->base);
 	f->base.error_exit = on_error;
@@ -112,6 +90,19 @@ static void failure_init(struct failure *f, struct image_info *info, struct err 
 	f->base.output_message = on_nothing;
 	f->err = err;
 	f->info = info;
+}
+
+void image_decoder_init(struct decoder *d, struct image_info *info, struct err *err)
+{
+	*info = (struct image_info){.orientation = 1};
+	image_failure_init(&d->failure, info, err);
+	d->jpeg.err = &d->failure.base;
+}
+
+void image_decoder_release(struct decoder *d)
+{
+	jpeg_destroy_decompress(&d->jpeg);
+	free(d->row);
 }
 
 /* Every Huffman-coded block takes at least a bit for DC and, in one sequential scan, one for the
@@ -125,24 +116,26 @@ static void check_plausible(struct decoder *d, size_t n_bytes)
 		n_blocks += (uint64_t)jpeg->comp_info[i].width_in_blocks *
 			(uint64_t)jpeg->comp_info[i].height_in_blocks;
 	if ((uint64_t)n_bytes * 8 < n_blocks * (jpeg->progressive_mode ? 1 : 2))
-		fail(&d->failure, BAD_INPUT, "the file is cut short");
+		image_fail(&d->failure, BAD_INPUT, "the file is cut short");
 }
 
-/* Reads and judges the header. libjpeg has allocated only a few kilobytes by then. */
-static void read_header(
+void image_read_header(
 	struct decoder *d, const uint8_t *jpeg, size_t n_bytes, struct image_info *info)
 {
 	struct jpeg_decompress_struct *j = &d->jpeg;
+	jpeg_create_decompress(j);
+	d->progress.progress_monitor = on_progress;
+	j->progress = &d->progress;
 	jpeg_mem_src(j, jpeg, (unsigned long)n_bytes);
 	jpeg_read_header(j, TRUE);
 	if (j->image_width > IMAGE_MAX_SIDE_PX || j->image_height > IMAGE_MAX_SIDE_PX ||
 		(uint64_t)j->image_width * j->image_height > IMAGE_MAX_PIXELS)
 		fail_size(&d->failure, j->image_width, j->image_height);
-	if (j->arith_code)
-		fail(&d->failure, BAD_INPUT,
+	if (j->arith_code && !d->failure.is_lenient)
+		image_fail(&d->failure, BAD_INPUT,
 			"arithmetic coding is not taken: save the picture as ordinary JPEG");
 	if (j->num_components != 1 && j->num_components != 3 && j->num_components != 4)
-		fail(&d->failure, BAD_INPUT, "the picture has neither 1, 3 nor 4 colour components");
+		image_fail(&d->failure, BAD_INPUT, "the picture has neither 1, 3 nor 4 colour components");
 	struct exif exif;
 	exif_read(jpeg, n_bytes, &exif);
 	bool turned = exif.orientation >= 5;
@@ -151,7 +144,8 @@ static void read_header(
 	info->orientation = exif.orientation;
 	info->n_components = j->num_components;
 	info->progressive = j->progressive_mode;
-	check_plausible(d, n_bytes);
+	if (!d->failure.is_lenient)
+		check_plausible(d, n_bytes);
 }
 
 /* The largest of 8, 4, 2, 1 by which both the wish and whole pixels allow to shrink. Scales between
@@ -167,8 +161,7 @@ static unsigned choose_shrink(int width_px, int height_px, int min_long_side_px)
 	return 1;
 }
 
-/* Adobe stores CMYK with 255 for no ink; without its marker 255 is full ink. */
-static void cmyk_to_rgb(const uint8_t *in, int n_px, bool inverted, uint8_t *out)
+void image_cmyk_to_rgb(const uint8_t *in, int n_px, bool inverted, uint8_t *out)
 {
 	uint8_t flip = inverted ? 0 : 255;
 	for (int i = 0; i < n_px; i++) {
@@ -186,7 +179,7 @@ static void decode_rows(struct decoder *d, int crop_bottom_px, int min_long_side
 		char text[120];
 		snprintf(text, sizeof text, "%d pixels cannot be cut from a picture of %u rows",
 			crop_bottom_px, j->image_height);
-		fail(&d->failure, BAD_INPUT, text);
+		image_fail(&d->failure, BAD_INPUT, text);
 	}
 	int kept_px = (int)j->image_height - crop_bottom_px;
 	unsigned shrink = choose_shrink((int)j->image_width, kept_px, min_long_side_px);
@@ -200,7 +193,7 @@ static void decode_rows(struct decoder *d, int crop_bottom_px, int min_long_side
 	d->image.pixels = malloc((size_t)width_px * (size_t)height_px * 3);
 	d->row = malloc((size_t)j->output_width * (size_t)j->output_components);
 	if (!d->image.pixels || !d->row)
-		fail(&d->failure, FAULT, "no memory for the picture");
+		image_fail(&d->failure, FAULT, "no memory for the picture");
 	while (j->output_scanline < j->output_height) {
 		int y = (int)j->output_scanline;
 		jpeg_read_scanlines(j, &d->row, 1);
@@ -208,7 +201,7 @@ static void decode_rows(struct decoder *d, int crop_bottom_px, int min_long_side
 			continue;
 		uint8_t *out = d->image.pixels + (size_t)y * (size_t)width_px * 3;
 		if (j->output_components == 4)
-			cmyk_to_rgb(d->row, width_px, j->saw_Adobe_marker, out);
+			image_cmyk_to_rgb(d->row, width_px, j->saw_Adobe_marker, out);
 		else
 			memcpy(out, d->row, (size_t)width_px * 3);
 	}
@@ -279,10 +272,7 @@ static void run_decoder(struct decoder *d, const struct request *request)
 {
 	if (setjmp(d->failure.jump))
 		return;
-	jpeg_create_decompress(&d->jpeg);
-	d->progress.progress_monitor = on_progress;
-	d->jpeg.progress = &d->progress;
-	read_header(d, request->bytes, request->n_bytes, d->failure.info);
+	image_read_header(d, request->bytes, request->n_bytes, d->failure.info);
 	if (!request->header_only)
 		decode_rows(d, request->crop_bottom_px, request->min_long_side_px);
 }
@@ -291,12 +281,9 @@ static enum status decode(
 	const struct request *request, struct image_rgb *out, struct image_info *info, struct err *err)
 {
 	struct decoder d = {0};
-	*info = (struct image_info){.orientation = 1};
-	failure_init(&d.failure, info, err);
-	d.jpeg.err = &d.failure.base;
+	image_decoder_init(&d, info, err);
 	run_decoder(&d, request);
-	jpeg_destroy_decompress(&d.jpeg);
-	free(d.row);
+	image_decoder_release(&d);
 	if (d.failure.status == OK && !request->header_only)
 		d.failure.status = turn_upright(&d.image, info->orientation, err);
 	if (d.failure.status == OK)
@@ -325,81 +312,4 @@ enum status image_decode_rgb(const uint8_t *jpeg, size_t n_bytes,
 		.min_long_side_px = min_long_side_px};
 	*out = (struct image_rgb){0};
 	return decode(&request, out, info ? info : &own, err);
-}
-
-struct encoder {
-	struct jpeg_compress_struct jpeg;
-	struct failure failure;
-	struct jpeg_destination_mgr target;
-	uint8_t *bytes;
-	size_t room_bytes, n_bytes;
-};
-
-/* libjpeg's own memory target loses track of its buffer when memory runs out; this one does not. */
-static boolean grow(j_compress_ptr jpeg)
-{
-	struct encoder *e = (struct encoder *)jpeg;
-	size_t room_bytes = e->room_bytes ? e->room_bytes * 2 : 1 << 16;
-	uint8_t *bytes = realloc(e->bytes, room_bytes);
-	if (!bytes)
-		fail(&e->failure, FAULT, "no memory for the picture");
-	e->target.next_output_byte = bytes + e->room_bytes;
-	e->target.free_in_buffer = room_bytes - e->room_bytes;
-	e->bytes = bytes;
-	e->room_bytes = room_bytes;
-	return TRUE;
-}
-
-static void start_target(j_compress_ptr jpeg)
-{
-	grow(jpeg);
-}
-
-static void end_target(j_compress_ptr jpeg)
-{
-	struct encoder *e = (struct encoder *)jpeg;
-	e->n_bytes = e->room_bytes - e->target.free_in_buffer;
-}
-
-static void run_encoder(struct encoder *e, const struct image_rgb *in, int quality)
-{
-	struct jpeg_compress_struct *j = &e->jpeg;
-	if (setjmp(e->failure.jump))
-		return;
-	jpeg_create_compress(j);
-	e->target = (struct jpeg_destination_mgr){.init_destination = start_target,
-		.empty_output_buffer = grow,
-		.term_destination = end_target};
-	j->dest = &e->target;
-	j->image_width = (JDIMENSION)in->width_px;
-	j->image_height = (JDIMENSION)in->height_px;
-	j->input_components = 3;
-	j->in_color_space = JCS_RGB;
-	jpeg_set_defaults(j); /* YCbCr 4:2:0 with a JFIF header and no other segment */
-	jpeg_set_quality(j, quality, TRUE);
-	j->optimize_coding = TRUE;
-	jpeg_start_compress(j, TRUE);
-	while (j->next_scanline < j->image_height) {
-		JSAMPROW row = in->pixels + (size_t)j->next_scanline * (size_t)in->width_px * 3;
-		jpeg_write_scanlines(j, &row, 1);
-	}
-	jpeg_finish_compress(j);
-}
-
-enum status image_encode_rgb(
-	const struct image_rgb *in, int quality, uint8_t **bytes, size_t *n_bytes, struct err *err)
-{
-	struct encoder e = {0};
-	failure_init(&e.failure, NULL, err);
-	e.jpeg.err = &e.failure.base;
-	run_encoder(&e, in, quality);
-	jpeg_destroy_compress(&e.jpeg);
-	if (e.failure.status != OK) {
-		free(e.bytes);
-		e.bytes = NULL;
-		e.n_bytes = 0;
-	}
-	*bytes = e.bytes;
-	*n_bytes = e.n_bytes;
-	return e.failure.status;
 }

@@ -49,7 +49,7 @@ static void paint(uint8_t *rgb, double heat)
 enum status heat_draw(const void *jpeg, size_t n_bytes, const struct input_spec *spec,
 	const float *map, int h, int w, uint8_t **out, size_t *n_out, struct err *err)
 {
-	struct picture picture = {0};
+	struct image_rgb picture = {0};
 	struct image_info info = {0};
 	double top = 0;
 	*out = NULL;
@@ -66,16 +66,15 @@ enum status heat_draw(const void *jpeg, size_t n_bytes, const struct input_spec 
 				down = axis_of(height, width, spec->fit);
 	for (int i = 0; i < h * w; i++)
 		top = fmax(top, (double)map[i]);
-	for (int y = 0; y < picture.h; y++) {
-		double v = share(&down, (y + 0.5) / picture.h);
-		for (int x = 0; x < picture.w; x++) {
-			double heat = value_at(map, h, w, v, share(&across, (x + 0.5) / picture.w));
-			paint(picture.rgb + ((size_t)y * (size_t)picture.w + (size_t)x) * 3,
+	for (int y = 0; y < picture.height_px; y++) {
+		double v = share(&down, (y + 0.5) / picture.height_px);
+		for (int x = 0; x < picture.width_px; x++) {
+			double heat = value_at(map, h, w, v, share(&across, (x + 0.5) / picture.width_px));
+			paint(picture.pixels + ((size_t)y * (size_t)picture.width_px + (size_t)x) * 3,
 				top > 0 ? fmax(heat, 0) / top : 0);
 		}
 	}
-	struct image_rgb image = {picture.w, picture.h, picture.rgb};
-	status = image_encode_rgb(&image, QUALITY, out, n_out, err);
-	free(picture.rgb);
+	status = image_encode_rgb(&picture, QUALITY, out, n_out, err);
+	free(picture.pixels);
 	return status;
 }

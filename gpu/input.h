@@ -1,19 +1,14 @@
 /*
- * From JPEG bytes to the square of pixels that a net sees. The decoder scales while it decodes (to
- * the smallest of 1, 1/2, 1/4, 1/8 that is large enough), a triangle filter wide enough not to
- * alias does the rest.
+ * From JPEG bytes to the square of pixels that a net sees: the part that it sees is decoded at the smallest of 1, 1/2, 1/4
+ * and 1/8 of its size that is large enough (core/image.h), and resized (resize.h).
  *
  * A picture comes from anywhere: its header is bounded before anything is allocated, a broken file
  * is a status with the decoder's reason.
  */
 #pragma once
 
-#include "status.h"
+#include "image.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#define INPUT_MAX_PIXELS 100000000 /* 100 MP */
 #define INPUT_MAX_FILE_BYTES (128u << 20)
 
 enum input_fit {
@@ -48,12 +43,6 @@ struct input_window {
 		0.229f, 0.224f, 0.225f                                                                     \
 	}
 
-/* A picture of 8-bit RGB rows without gaps. */
-struct picture {
-	int w, h;
-	uint8_t *rgb; /* [h][w][3] */
-};
-
 /*
  * Decodes to the net's input. The picture is taken as stored: EXIF orientation is the importer's
  * matter. window: NULL is none; only a spec with focus looks at it.
@@ -69,20 +58,11 @@ enum status input_load(const char *path, const struct input_spec *spec,
 /*
  * Decodes a picture for training: its window (NULL: none) squashed to px by px, or, with INPUT_CROP, with its short
  * side px (more than 3 : 1 is cut to that, in the middle).
- * Owns:   out->rgb is
- * the caller's, to free().
+ * Owns:   *out is the caller's, to image_rgb_release.
  */
 enum status input_picture(const void *jpeg, size_t n_bytes, int px, enum input_fit fit,
-	const struct input_window *window, struct picture *out, struct err *err) MUST_CHECK;
+	const struct input_window *window, struct image_rgb *out, struct err *err) MUST_CHECK;
 
 /* A whole file, bounded by INPUT_MAX_FILE_BYTES. Owns: *bytes is the caller's, to free(). */
 enum status input_read_file(
 	const char *path, uint8_t **bytes, size_t *n_bytes, struct err *err) MUST_CHECK;
-
-/*
- * The rectangle (x, y, w, h) of src, resized with a triangle filter as wide as the reduction: what
- * Pillow and torchvision call antialiased bilinear.
- * Shapes: dst [dst_h][dst_w][3].
- */
-void input_resize(const struct picture *src, double x, double y, double w, double h, uint8_t *dst,
-	int dst_w, int dst_h);

@@ -4,6 +4,7 @@
  */
 #include "train_part.h"
 
+#include "augment.h"
 #include "train_checkpoint.h"
 #include "train_schedule.h"
 #include "train_set.h"
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { FEED_THREADS = 1 }; /* on few cores more take the time of the net's own */
 
 struct run {
 	const struct train_spec *spec;
@@ -28,8 +31,9 @@ struct run {
 	int *order, *shuffled;     /* [n_order]: of the set's items, those that are trained on */
 	int n_order, order_epoch;  /* shuffled is of this epoch */
 	int *kept_out, n_kept_out; /* of items */
-	int *which;                /* [batch] */
-	uint8_t *rgb, *spare;
+	struct train_feed *feed;
+	int64_t first_step; /* that the feed makes */
+	uint8_t *spare;
 	float *target, *weight, *layer_rate;
 	struct checkpoint at; /* how far it is */
 	char checkpoint[1300];
@@ -51,17 +55,25 @@ static void shuffle(struct run *r, int epoch)
 	r->order_epoch = epoch;
 }
 
-/* The set's items of this rank's batch number n of the run; returns the seed of their changes. */
-static unsigned long long draw_batch(struct run *r, int64_t number, int *which)
+/* Of this rank's batch number n of the run. */
+static unsigned long long batch_seed(const struct run *r, int64_t number)
 {
+	return r->spec->seed * 0x9e3779b97f4a7c15ull +
+		(unsigned long long)(number * r->n_ranks + r->rank) + 1;
+}
+
+/* The set's items of a batch; the feed counts from where the run goes on. */
+static unsigned long long draw_batch(void *arg, int64_t nth, int *which)
+{
+	struct run *r = arg;
+	int64_t number = r->first_step + nth;
 	int epoch = (int)(number / r->n_steps) + 1;
 	int64_t first = number % r->n_steps * r->n_ranks + r->rank;
 	if (epoch != r->order_epoch)
 		shuffle(r, epoch);
 	for (int b = 0; b < r->batch; b++)
 		which[b] = r->shuffled[(first * r->batch + b) % r->n_order];
-	return r->spec->seed * 0x9e3779b97f4a7c15ull +
-		(unsigned long long)(number * r->n_ranks + r->rank) + 1;
+	return batch_seed(r, number);
 }
 
 static enum status run_step(struct run *r, struct backend_step *at, struct err *err)
@@ -69,25 +81,26 @@ static enum status run_step(struct run *r, struct backend_step *at, struct err *
 	const struct train_set *set = r->set;
 	int64_t number = r->at.step, n_steps = (int64_t)r->n_epochs * r->n_steps;
 	const struct recipe *recipe = r->recipe;
-	unsigned long long seed = draw_batch(r, number, r->which);
+	const int *which;
+	uint8_t *rgb;
+	enum status status = train_feed_next(r->feed, &rgb, &which, err);
+	if (status)
+		return status;
 	for (int b = 0; b < r->batch; b++) {
-		const struct train_item *item = &set->items[set->item[r->which[b]]];
+		const struct train_item *item = &set->items[set->item[which[b]]];
 		r->weight[b] = item->weight;
 		train_target_smooth(
 			&r->model->net, item->target, recipe->label_smoothing, r->target + b * r->k);
 	}
-	enum status status = train_set_batch(set, r->which, r->batch, seed, r->rgb, err);
-	if (status)
-		return status;
-	struct train_mix mix = {.rgb = r->rgb,
+	struct train_mix mix = {.rgb = rgb,
 		.spare = r->spare,
 		.target = r->target,
 		.weight = r->weight,
 		.n = r->batch,
 		.k = r->k,
 		.image_bytes = (size_t)set->input.px * (size_t)set->input.px * 3};
-	train_mixup(&mix, recipe->mixup, seed);
-	*at = (struct backend_step){.rgb = r->rgb,
+	train_mixup(&mix, recipe->mixup, batch_seed(r, number));
+	*at = (struct backend_step){.rgb = rgb,
 		.target = r->target,
 		.weight = r->weight,
 		.rule = recipe->rule,
@@ -229,12 +242,24 @@ static bool is_over(const struct run *r)
 			epoch - r->at.best_epoch >= r->recipe->patience);
 }
 
+static enum status open_feed(struct run *r, struct err *err)
+{
+	r->first_step = r->at.step;
+	struct train_plan plan = {.n_batches = (int64_t)r->n_epochs * r->n_steps - r->first_step,
+		.batch = r->batch,
+		.draw = draw_batch,
+		.arg = r};
+	return plan.n_batches > 0 ? train_feed_open(r->set, &plan, FEED_THREADS, &r->feed, err) : OK;
+}
+
 static enum status run_epochs(struct run *r, struct err *err)
 {
 	enum status status = resume(r, err);
 	r->report->first_epoch = (int)(r->at.step / r->n_steps) + 1;
 	r->report->n_epochs = r->report->first_epoch - 1;
 	r->kept_s = train_now_s();
+	if (!status)
+		status = open_feed(r, err);
 	while (!status && !is_over(r)) {
 		double start_s = train_now_s();
 		int n_seen = 0;
@@ -380,8 +405,6 @@ static enum status run_training(struct model *model, const struct train_spec *sp
 	checkpoint_hash(spec, model, r.n_epochs, set->items, set->n_items, r.at.run);
 	train_shift_bias(model, model->params, r.recipe->logit_adjust);
 	size_t batch = (size_t)r.batch;
-	r.which = xmalloc(batch * sizeof *r.which);
-	r.rgb = xmalloc(batch * px * px * 3);
 	r.spare = xmalloc(r.recipe->mixup > 0 ? batch * px * px * 3 : 1);
 	r.target = xmalloc(batch * (size_t)r.k * sizeof *r.target);
 	r.weight = xmalloc(batch * sizeof *r.weight);
@@ -394,6 +417,7 @@ static enum status run_training(struct model *model, const struct train_spec *sp
 		status = run_epochs(&r, err);
 	if (!status)
 		status = finish(&r, err);
+	train_feed_close(r.feed);
 	if (r.handle)
 		r.backend->close(r.handle);
 done:
@@ -401,8 +425,6 @@ done:
 	free(r.order);
 	free(r.shuffled);
 	free(r.kept_out);
-	free(r.which);
-	free(r.rgb);
 	free(r.spare);
 	free(r.target);
 	free(r.weight);

@@ -1,23 +1,11 @@
-/* Decoded frames and augmentation. */
+/* Decoded frames, and batches of them made ahead. */
 #include "train_set.h"
+
+#include "ring.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-double train_uniform(unsigned long long *state)
-{
-	unsigned long long z = *state += 0x9e3779b97f4a7c15ull;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
-static double between(unsigned long long *state, double low, double high)
-{
-	return low + (high - low) * train_uniform(state);
-}
 
 /* A window is kept with what lies around it, so that a crop may look a little wider or to a side. */
 static const double context = 4.0 / 3;
@@ -31,7 +19,7 @@ static struct input_window with_context(const struct input_window *window)
 }
 
 static enum status decode_picture(const struct train_set *set, const struct train_frame *frame,
-	struct picture *out, struct err *err)
+	struct image_rgb *out, struct err *err)
 {
 	uint8_t *bytes = NULL;
 	size_t n_bytes = frame->n_bytes;
@@ -113,8 +101,7 @@ enum status train_set_new(const struct train_spec *spec, const struct train_item
 	for (int f = 0; f < n_all; f++) {
 		struct train_set_frame *frame = &set->frames[f];
 		if (!decode_picture(set, frame->source, &frame->picture, &whys[f]) && !is_kept) {
-			free(frame->picture.rgb);
-			frame->picture.rgb = NULL;
+			image_rgb_release(&frame->picture);
 		}
 	}
 	keep_good(set, spec, n_items, starts, whys, report);
@@ -136,116 +123,111 @@ void train_set_free(struct train_set *set)
 	if (!set)
 		return;
 	for (int f = 0; f < set->first[set->n_items]; f++)
-		free(set->frames[f].picture.rgb);
+		image_rgb_release(&set->frames[f].picture);
 	free(set->frames);
 	free(set->first);
 	free(set->item);
 	free(set);
 }
 
-struct change {
-	double x, y, w, h; /* the rectangle that becomes the picture */
-	int is_flipped;
-	float gain[3], offset; /* of R, G, B */
-	int is_grey;
+enum { AHEAD = 2 }; /* batches: one that the net trains on, one that is being made */
+
+struct train_feed {
+	const struct train_set *set;
+	struct train_plan plan;
+	struct ring *ring;
+	size_t image; /* bytes of a picture */
+	int64_t next; /* batch that the taker is given next */
+	int n_threads, n_held;
+	/* Of batch number % AHEAD: */
+	uint8_t *rgb;                    /* [AHEAD][batch][px][px][3] */
+	int *which;                      /* [AHEAD][batch] */
+	unsigned long long seeds[AHEAD]; /* of its chances */
+	struct err *whys;                /* [AHEAD][batch] */
 };
 
-/* Camera traps: an animal may stand at the border and be small, so a crop keeps at least four fifths
- * of the frame there, and of a window with its context two fifths; light, haze and colour differ by hour
- * and site; at night all is grey. */
-static struct change draw_change(
-	const struct picture *picture, const struct input_spec *input, unsigned long long *state)
+/* Plans are drawn by the taker, in order, before any of the batch's pictures can be begun. */
+static void draw_plan(struct train_feed *f, int64_t number)
 {
-	struct change c;
-	double least_area = input->fit == INPUT_CROP ? 0.3 : input->focus ? 0.4 : 0.8;
-	double area = between(state, least_area, 1);
-	double aspect = exp(between(state, -log(4.0 / 3), log(4.0 / 3)));
-	double side = picture->w < picture->h ? picture->w : picture->h;
-	c.w = fmin(sqrt(area * aspect) * side, picture->w);
-	c.h = fmin(sqrt(area / aspect) * side, picture->h);
-	c.x = between(state, 0, picture->w - c.w);
-	c.y = between(state, 0, picture->h - c.h);
-	c.is_flipped = train_uniform(state) < 0.5;
-	c.is_grey = train_uniform(state) < 0.15;
-	double light = between(state, 0.7, 1.4), contrast = between(state, 0.7, 1.3);
-	for (int i = 0; i < 3; i++)
-		c.gain[i] = (float)(light * contrast * (c.is_grey ? 1 : between(state, 0.9, 1.1)));
-	c.offset = (float)(light * (1 - contrast) * 110); /* contrast turns about a middle grey */
-	return c;
+	int at = (int)(number % AHEAD);
+	if (number < f->plan.n_batches)
+		f->seeds[at] = f->plan.draw(f->plan.arg, number, f->which + at * f->plan.batch);
 }
 
-/* Where output i of n reads: a pixel, its neighbour and the share of the neighbour. */
-struct tap {
-	int a, b;
-	float share;
-};
-
-static void draw_taps(double from, double length, int n_in, int n, int is_flipped, struct tap *taps)
+static void make_picture(void *arg, int thread, int64_t index)
 {
-	for (int i = 0; i < n; i++) {
-		double at = from + (i + 0.5) * length / n - 0.5;
-		at = at < 0 ? 0 : at > n_in - 1 ? n_in - 1 : at;
-		int a = (int)at;
-		taps[is_flipped ? n - 1 - i : i] = (struct tap){
-			a, a + 1 < n_in ? a + 1 : a, (float)(at - a)};
-	}
+	struct train_feed *f = arg;
+	const struct train_set *set = f->set;
+	size_t batch = (size_t)f->plan.batch, at = (size_t)index % (AHEAD * batch);
+	unsigned long long state = f->seeds[at / batch] ^
+		(unsigned long long)(at % batch + 1) * 0xd1342543de82ef95ull;
+	int which = f->which[at], first = set->first[which];
+	int n_frames = set->first[which + 1] - first;
+	const struct train_set_frame *frame =
+		&set->frames[first + (int)(train_uniform(&state) * n_frames)];
+	struct image_rgb decoded = {0};
+	(void)thread;
+	f->whys[at].status = OK;
+	if (!frame->picture.pixels && decode_picture(set, frame->source, &decoded, &f->whys[at]))
+		return;
+	augment_picture(frame->picture.pixels ? &frame->picture : &decoded, &set->input, &state,
+		f->rgb + at * f->image);
+	image_rgb_release(&decoded);
 }
 
-static uint8_t to_byte(float v)
+enum status train_feed_open(const struct train_set *set, const struct train_plan *plan,
+	int n_threads, struct train_feed **out, struct err *err)
 {
-	return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : (int)(v + 0.5f));
+	struct train_feed *f = xcalloc(1, sizeof *f);
+	size_t room = AHEAD * (size_t)plan->batch;
+	f->set = set;
+	f->plan = *plan;
+	f->image = (size_t)set->input.px * (size_t)set->input.px * 3;
+	f->rgb = xmalloc(room * f->image);
+	f->which = xcalloc(room, sizeof *f->which);
+	f->whys = xcalloc(room, sizeof *f->whys);
+	for (int number = 0; number < AHEAD; number++)
+		draw_plan(f, number);
+	struct ring_spec spec = {.n_things = plan->n_batches * plan->batch,
+		.room = (int)room,
+		.n_threads = n_threads,
+		.make = make_picture,
+		.arg = f};
+	enum status status = ring_open(&spec, &f->ring, err);
+	if (status) {
+		train_feed_close(f);
+		return status;
+	}
+	*out = f;
+	return OK;
 }
 
-static void apply(const struct picture *in, const struct change *c, int px, uint8_t *out)
+enum status train_feed_next(struct train_feed *f, uint8_t **rgb, const int **which, struct err *err)
 {
-	struct tap *across = xmalloc(2 * (size_t)px * sizeof *across), *down = across + px;
-	draw_taps(c->x, c->w, in->w, px, c->is_flipped, across);
-	draw_taps(c->y, c->h, in->h, px, 0, down);
-	for (int y = 0; y < px; y++) {
-		const uint8_t *upper = in->rgb + (size_t)down[y].a * (size_t)in->w * 3;
-		const uint8_t *lower = in->rgb + (size_t)down[y].b * (size_t)in->w * 3;
-		float v = down[y].share;
-		for (int x = 0; x < px; x++) {
-			int a = 3 * across[x].a, b = 3 * across[x].b;
-			float u = across[x].share, rgb[3];
-			for (int i = 0; i < 3; i++) {
-				float top = (float)upper[a + i] + u * (float)(upper[b + i] - upper[a + i]);
-				float bottom = (float)lower[a + i] + u * (float)(lower[b + i] - lower[a + i]);
-				rgb[i] = top + v * (bottom - top);
-			}
-			if (c->is_grey)
-				rgb[0] = rgb[1] = rgb[2] = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
-			for (int i = 0; i < 3; i++)
-				*out++ = to_byte(rgb[i] * c->gain[i] + c->offset);
-		}
+	int batch = f->plan.batch, at = (int)(f->next % AHEAD);
+	if (f->n_held) {
+		draw_plan(f, f->next + AHEAD - 1);
+		ring_give_back(f->ring, f->n_held);
 	}
-	free(across);
+	f->n_held = ring_take(f->ring, batch);
+	f->next++;
+	*rgb = f->rgb + (size_t)(at * batch) * f->image;
+	*which = f->which + at * batch;
+	for (int b = 0; b < batch; b++) {
+		const struct err *why = &f->whys[at * batch + b];
+		if (why->status)
+			return err_set(err, why->status, "%s", why->text);
+	}
+	return OK;
 }
 
-enum status train_set_batch(const struct train_set *set, const int *which, int n,
-	unsigned long long seed, uint8_t *rgb, struct err *err)
+void train_feed_close(struct train_feed *f)
 {
-	size_t image = (size_t)set->input.px * (size_t)set->input.px * 3;
-	struct err *whys = xcalloc((size_t)n, sizeof *whys);
-	enum status status = OK;
-#pragma omp parallel for schedule(static)
-	for (int b = 0; b < n; b++) {
-		unsigned long long state = seed ^ (unsigned long long)(b + 1) * 0xd1342543de82ef95ull;
-		int first = set->first[which[b]], n_frames = set->first[which[b] + 1] - first;
-		const struct train_set_frame *frame =
-			&set->frames[first + (int)(train_uniform(&state) * n_frames)];
-		struct picture picture = frame->picture;
-		if (!picture.rgb && decode_picture(set, frame->source, &picture, &whys[b]))
-			continue;
-		struct change change = draw_change(&picture, &set->input, &state);
-		apply(&picture, &change, set->input.px, rgb + (size_t)b * image);
-		if (!frame->picture.rgb)
-			free(picture.rgb);
-	}
-	for (int b = 0; b < n && !status; b++) {
-		if (whys[b].status)
-			status = err_set(err, whys[b].status, "%s", whys[b].text);
-	}
-	free(whys);
-	return status;
+	if (!f)
+		return;
+	ring_close(f->ring);
+	free(f->rgb);
+	free(f->which);
+	free(f->whys);
+	free(f);
 }

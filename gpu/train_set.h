@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "augment.h"
 #include "train.h"
 
 struct train_set {
@@ -13,7 +14,7 @@ struct train_set {
 	int *first;                     /* [n_items + 1]: their frames below */
 	struct train_set_frame {
 		const struct train_frame *source;
-		struct picture picture; /* rgb NULL: decode from source */
+		struct image_rgb picture; /* pixels NULL: decode from source */
 	} * frames;
 	struct input_spec input; /* of the net */
 	int stored_px;
@@ -30,17 +31,37 @@ enum status train_set_new(const struct train_spec *spec, const struct train_item
 void train_set_free(struct train_set *set);
 
 /*
- * One picture for each of n indices into the set: a frame by chance, cropped, flipped, its light and colour changed by
- * chance. What chance gives depends on seed and the place in the batch only.
- * Shapes: which [n]; rgb [n][px][px][3].
- * Errors: as input_picture, when a frame has to be decoded again.
+ * The batches of a run, made ahead by threads while the net trains on the one before: one picture for each of a batch's
+ * items, a frame by chance, changed by chance (augment.h). What chance gives depends on the batch's seed and the place in
+ * the batch only, not on threads.
  */
-enum status train_set_batch(const struct train_set *set, const int *which, int n,
-	unsigned long long seed, uint8_t *rgb, struct err *err) MUST_CHECK;
+struct train_plan {
+	int64_t n_batches;
+	int batch; /* pictures in each */
+	/* Fills which [batch] with indices into the set, returns the batch's seed. Called once for each number 0, 1, 2, … in
+	 * this order, from train_feed_open and train_feed_next. */
+	unsigned long long (*draw)(void *arg, int64_t number, int *which);
+	void *arg;
+};
+
+struct train_feed;
+/*
+ * Owns: borrows set and what the plan points to until train_feed_close. n_threads 0: all is done in train_feed_next.
+ * Errors: FAULT when no thread can be had.
+ */
+enum status train_feed_open(const struct train_set *set, const struct train_plan *plan,
+	int n_threads, struct train_feed **out, struct err *err) MUST_CHECK;
+/*
+ * The next batch; not to be called after the last.
+ * Shapes: *rgb [batch][px][px][3], *which [batch].
+ * Owns: both are the feed's and good until the next call; rgb may be written to.
+ * Errors: as input_picture, when a frame that was decoded again has been damaged meanwhile.
+ */
+enum status train_feed_next(
+	struct train_feed *feed, uint8_t **rgb, const int **which, struct err *err) MUST_CHECK;
+/* NULL is fine. */
+void train_feed_close(struct train_feed *feed);
 
 /* A frame to the net's input. Shapes: rgb [px][px][3]. */
 enum status train_frame_decode(const struct train_frame *frame, const struct input_spec *input,
 	uint8_t *rgb, struct err *err) MUST_CHECK;
-
-/* splitmix64 (Steele, Lea, Flood 2014), in [0, 1). */
-double train_uniform(unsigned long long *state);

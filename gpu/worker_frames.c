@@ -1,25 +1,28 @@
-/* Decoding ahead: one thread reads, fetches and decodes while the engine runs; a bounded ring lies between them. */
+/* Decoding ahead: threads read, fetch and decode while the engine runs (ring.h). */
+#include "ring.h"
 #include "worker_job.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { RING = 32 };
+enum { ROOM = 48, MAX_THREADS = 16 };
+
+/* A frame and whose it is. */
+struct wanted {
+	int item;
+	const json_t *frame;
+};
 
 struct frames {
 	const struct worker_options *options;
-	const json_t *subjects;
-	const bool *skip;
 	struct input_spec input;
-	struct client *client; /* the thread's own */
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	struct frame_picture ring[RING];
-	int first, n;
-	bool ended, stop;
+	struct wanted *wanted;
+	int n_wanted, n_taken, n_threads;
+	struct client *clients[MAX_THREADS + 1]; /* a thread's own; the last is the taker's */
+	struct ring *ring;
+	struct frame_picture places[ROOM]; /* of index % ROOM */
 };
 
 bool worker_rendition(
@@ -59,7 +62,8 @@ enum status worker_frame(const json_t *json, struct worker_frame *out, struct er
 	return OK;
 }
 
-static enum status decode(struct frames *f, const json_t *json, uint8_t *rgb, struct err *err)
+static enum status decode(
+	struct frames *f, int thread, const json_t *json, uint8_t *rgb, struct err *err)
 {
 	struct worker_frame frame;
 	char path[WORKER_PATH];
@@ -72,59 +76,47 @@ static enum status decode(struct frames *f, const json_t *json, uint8_t *rgb, st
 		return input_load(path, &f->input, &frame.window, rgb, err);
 	snprintf(
 		path, sizeof path, "/api/worker/renditions/%s-%lld", frame.sha256, (long long)frame.crop);
-	st = client_get(f->client, path, &bytes, &n_bytes, err);
+	st = client_get(f->clients[thread], path, &bytes, &n_bytes, err);
 	if (st == OK)
 		st = input_decode(bytes, n_bytes, &f->input, &frame.window, rgb, err);
 	free(bytes);
 	return st;
 }
 
-/* False: nobody wants more. */
-static bool push(struct frames *f, const struct frame_picture *picture)
-{
-	pthread_mutex_lock(&f->mutex);
-	while (f->n == RING && !f->stop)
-		pthread_cond_wait(&f->changed, &f->mutex);
-	bool wanted = !f->stop;
-	if (wanted) {
-		f->ring[(f->first + f->n++) % RING] = *picture;
-		pthread_cond_broadcast(&f->changed);
-	}
-	pthread_mutex_unlock(&f->mutex);
-	return wanted;
-}
-
-static bool push_frame(struct frames *f, int item, const json_t *frame)
-{
-	struct err err = {0};
-	struct frame_picture picture = {.item = item};
-	picture.rgb = xmalloc((size_t)f->input.px * (size_t)f->input.px * 3);
-	picture.status = decode(f, frame, picture.rgb, &err);
-	if (picture.status != OK) {
-		free(picture.rgb);
-		picture.rgb = NULL;
-		snprintf(picture.why, sizeof picture.why, "%.119s", err.text);
-	}
-	bool wanted = push(f, &picture);
-	if (!wanted)
-		free(picture.rgb);
-	return wanted;
-}
-
-static void *frames_main(void *arg)
+static void make(void *arg, int thread, int64_t index)
 {
 	struct frames *f = arg;
-	bool wanted = true;
-	for (size_t i = 0; wanted && i < json_array_size(f->subjects); i++) {
-		const json_t *list = json_object_get(json_array_get(f->subjects, i), "frames");
-		for (size_t j = 0; wanted && j < json_array_size(list) && !(f->skip && f->skip[i]); j++)
-			wanted = push_frame(f, (int)i, json_array_get(list, j));
+	struct err err = {0};
+	const struct wanted *wanted = &f->wanted[index];
+	struct frame_picture *picture = &f->places[index % ROOM];
+	*picture = (struct frame_picture){.item = wanted->item};
+	picture->rgb = xmalloc((size_t)f->input.px * (size_t)f->input.px * 3);
+	picture->status = decode(f, thread, wanted->frame, picture->rgb, &err);
+	if (picture->status != OK) {
+		free(picture->rgb);
+		picture->rgb = NULL;
+		snprintf(picture->why, sizeof picture->why, "%.119s", err.text);
 	}
-	pthread_mutex_lock(&f->mutex);
-	f->ended = true;
-	pthread_cond_broadcast(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
-	return NULL;
+}
+
+static void list_wanted(struct frames *f, const json_t *subjects, const bool *skip)
+{
+	size_t n = json_array_size(subjects), n_all = 0;
+	for (size_t i = 0; i < n; i++)
+		n_all += json_array_size(json_object_get(json_array_get(subjects, i), "frames"));
+	f->wanted = xcalloc(n_all + 1, sizeof *f->wanted);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *list = json_object_get(json_array_get(subjects, i), "frames");
+		for (size_t j = 0; j < json_array_size(list) && !(skip && skip[i]); j++)
+			f->wanted[f->n_wanted++] = (struct wanted){(int)i, json_array_get(list, j)};
+	}
+}
+
+/* The engine keeps all cores of a CPU busy itself, and its team waits for its slowest: half of them decode beside it. */
+static int count_threads(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return cores < 4 ? 1 : cores / 2 > MAX_THREADS ? MAX_THREADS : (int)(cores / 2);
 }
 
 enum status frames_open(const struct worker_options *options, const json_t *subjects,
@@ -132,17 +124,18 @@ enum status frames_open(const struct worker_options *options, const json_t *subj
 {
 	struct frames *f = xcalloc(1, sizeof *f);
 	f->options = options;
-	f->subjects = subjects;
-	f->skip = skip;
 	f->input = *input;
-	pthread_mutex_init(&f->mutex, NULL);
-	pthread_cond_init(&f->changed, NULL);
-	enum status st = client_open(options, options->once ? 5 : 60, &f->client, err);
-	if (st == OK && pthread_create(&f->thread, NULL, frames_main, f) != 0)
-		st = err_set(err, FAULT, "no thread to decode with");
+	f->n_threads = count_threads();
+	list_wanted(f, subjects, skip);
+	enum status st = OK;
+	for (int i = 0; i <= f->n_threads && st == OK; i++)
+		st = client_open(options, options->once ? 5 : 60, &f->clients[i], err);
+	struct ring_spec spec = {
+		.n_things = f->n_wanted, .room = ROOM, .n_threads = f->n_threads, .make = make, .arg = f};
+	if (st == OK)
+		st = ring_open(&spec, &f->ring, err);
 	if (st != OK) {
-		client_close(f->client);
-		free(f);
+		frames_close(f);
 		return st;
 	}
 	*out = f;
@@ -151,17 +144,14 @@ enum status frames_open(const struct worker_options *options, const json_t *subj
 
 int frames_next(struct frames *f, struct frame_picture *out, int n_max)
 {
-	int n = 0;
-	pthread_mutex_lock(&f->mutex);
-	while (f->n < n_max && f->n < RING && !f->ended)
-		pthread_cond_wait(&f->changed, &f->mutex);
-	for (; n < n_max && f->n > 0; n++) {
-		out[n] = f->ring[f->first];
-		f->first = (f->first + 1) % RING;
-		f->n--;
+	int n = ring_take(f->ring, n_max);
+	for (int i = 0; i < n; i++) {
+		struct frame_picture *place = &f->places[(f->n_taken + i) % ROOM];
+		out[i] = *place;
+		place->rgb = NULL;
 	}
-	pthread_cond_broadcast(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
+	f->n_taken += n;
+	ring_give_back(f->ring, n);
 	return n;
 }
 
@@ -169,15 +159,11 @@ void frames_close(struct frames *f)
 {
 	if (!f)
 		return;
-	pthread_mutex_lock(&f->mutex);
-	f->stop = true;
-	pthread_cond_broadcast(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
-	pthread_join(f->thread, NULL);
-	for (int i = 0; i < f->n; i++)
-		free(f->ring[(f->first + i) % RING].rgb);
-	client_close(f->client);
-	pthread_mutex_destroy(&f->mutex);
-	pthread_cond_destroy(&f->changed);
+	ring_close(f->ring);
+	for (int i = 0; i < ROOM; i++)
+		free(f->places[i].rgb);
+	for (int i = 0; i <= f->n_threads; i++)
+		client_close(f->clients[i]);
+	free(f->wanted);
 	free(f);
 }

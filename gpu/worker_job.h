@@ -39,7 +39,7 @@ enum status worker_predict(struct worker *w, const json_t *job, struct err *err)
 enum status worker_train(struct worker *w, const json_t *job, struct err *err) MUST_CHECK;
 
 /*
- * Where a subject's frames become pictures: a thread decodes ahead of the engine. frames_next gives up to n_max pictures
+ * Where a subject's frames become pictures: threads decode ahead of the engine. frames_next gives up to n_max pictures
  * in order; `item` says whose they are; a frame that could not be read has px NULL and its reason.
  */
 struct frames;
@@ -57,7 +57,7 @@ enum status frames_open(const struct worker_options *options, const json_t *subj
 	struct err *err) MUST_CHECK;
 /* How many; 0: there are no more. */
 int frames_next(struct frames *frames, struct frame_picture *out, int n_max);
-/* Stops the thread and frees what was not taken. NULL is fine. */
+/* Stops the threads and frees what was not taken. NULL is fine. */
 void frames_close(struct frames *frames);
 
 /* Mean logits (and embeddings) of every subject. Shapes: logits [n][k], embeddings [n][d] or NULL, n_frames [n], why [n][120]. */

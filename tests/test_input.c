@@ -56,12 +56,12 @@ static void a_window_is_seen_alone(void **state)
 	seen(jpeg, n, frame, &there, rgb);
 	assert_memory_equal(rgb, whole, sizeof whole);
 	/* to training, too */
-	struct picture picture;
+	struct image_rgb picture;
 	struct err err;
 	assert_int_equal(input_picture(jpeg, n, PX, INPUT_SQUASH, &there, &picture, &err), OK);
-	assert_int_equal(picture.w, PX);
-	assert_true(mean(picture.rgb, PX * PX * 3) > 240);
-	free(picture.rgb);
+	assert_int_equal(picture.width_px, PX);
+	assert_true(mean(picture.pixels, PX * PX * 3) > 240);
+	free(picture.pixels);
 	free(jpeg);
 }
 
