@@ -21,21 +21,24 @@
 /* A stem of stride 1 without a pool, peaks, and channels that are no power of two. */
 static const struct net_arch peaks = {"peaks", {16, 48, 32, 80}, {1, 2, 1, 1}, 1, 5, 1, 0, 1, 96};
 
-/* Planes of odd sizes (96 px end in 3 x 3), batches of one and such as fill no plan or several. */
+/* Planes of odd sizes (96 px end in 3 x 3), batches of one and such as fill no plan or several. 32 px end in one pixel,
+ * where no mean evens out what bf16 rounds: of pure noise the logits are then off by 1.4 % (docs/model.md). */
 static struct {
-	const char *arch; /* NULL: peaks */
-	int px, n;
+	const char *arch; /* one that the table lacks: peaks */
+	int px, n, is_single;
 	struct net net;
 	float *params, *logits, *embeddings; /* the last two of the reference */
 	uint8_t *rgb;
 } rows[] = {
-	{.arch = "resnet10s", .px = 32, .n = 33},
+	{.arch = "resnet10s", .px = 32, .n = 33, .is_single = 1},
+	{.arch = "resnet10s", .px = 64, .n = 33},
 	{.arch = "resnet10s", .px = 96, .n = 3},
 	{.arch = "peaks", .px = 96, .n = 1},
 	{.arch = "resnet18", .px = 96, .n = 1},
 	{.arch = "resnet18", .px = 64, .n = 5},
 	{.arch = "resnet50", .px = 96, .n = 1},
-	{.arch = "resnet50", .px = 32, .n = 6},
+	{.arch = "resnet50", .px = 32, .n = 6, .is_single = 1},
+	{.arch = "resnet50", .px = 64, .n = 3},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -169,7 +172,8 @@ static void agrees_on(const char *isa, int is_without_half)
 		int has_half = !half_is_refused();
 		for (int p = 0; p < 3; p++)
 			for (int i = 0; i < N_ROWS; i++)
-				if (has_half || precisions[p].precision != BACKEND_HALF)
+				if (precisions[p].precision == BACKEND_SINGLE ||
+					(!rows[i].is_single && (has_half || precisions[p].precision != BACKEND_HALF)))
 					n_faults += check_row(i, p);
 		if (!has_half)
 			printf("skipped: half, which the processor does not have\n");
