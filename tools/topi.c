@@ -104,6 +104,17 @@ static const struct command commands[] = {
 		"taxa, or, without class names or with --backbone, as a backbone to train heads on; with\n"
 		"--focus it looks at the part of a photograph that differs from its camera's "
 		"background.\n"},
+	{"consensus", cmd_consensus,
+		"--answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]\n"
+		"  [--method ours|majority|dawid-skene] [--refit] [--json]",
+		"labels for any crowd's answers, from CSV files",
+		"FILE.csv has the columns task, worker and answer (or label); --prior task, class and\n"
+		"probability (a task's sum to 1); --gold task and truth. Other columns are passed over. A\n"
+		"worker's second answer to a task is dropped. --out gets task,label,probability,\n"
+		"--volunteers worker,answers,right,lambda,accuracy and its 95 % interval; a file that is\n"
+		"there is replaced. Without them only a summary is printed. Gold tasks keep their truth;\n"
+		"20 of them fit how much answers repeat each other. --method ours, the default, always\n"
+		"fits all skills anew (--refit says so); docs/consensus.md has all three.\n"},
 	{"simulate", cmd_simulate, "--stream FILE --tau T [--crowd-only] [--labels OUT] [--json]",
 		"replay a recorded project through the label model",
 		"FILE is a project in the reference's format, T the risk at which a subject retires.\n"
