@@ -170,8 +170,7 @@ static enum status read_file(struct loading *l, const char *path, const char *co
 	const char *fields[MAX_COLUMNS];
 	FILE *in = fopen(path, "r");
 	if (!in)
-		return err_set(
-			err, NOT_FOUND, "%.120s cannot be read: %s", path, strerror(errno));
+		return err_set(err, NOT_FOUND, "%.120s cannot be read: %s", path, strerror(errno));
 	l->path = path;
 	l->reader = csv_reader_new(in, path);
 	enum status status = find_columns(l, wanted, n_wanted, at, err);
