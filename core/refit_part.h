@@ -3,6 +3,8 @@
 
 #include "refit.h"
 
+#include <stdatomic.h>
+
 enum { REFIT_SUBJECTS_A_BLOCK = 8192, REFIT_MAX_LEARN_BLOCKS = 64 };
 
 /* What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. */
@@ -30,9 +32,9 @@ struct refit {
 	double *lambda, *precision;    /* [n_volunteers] */
 	/* [n_columns x k]: log P(answer | truth); while learning, the cells. */
 	double *columns;
-	double *sums;  /* [n_blocks x k] of posteriors, or [n_learn_blocks x k x k] of counts */
-	double *moved; /* [n_blocks] */
-	bool is_full;  /* memory ran out in a thread */
+	double *sums;        /* [n_blocks x k] of posteriors, or [n_learn_blocks x k x k] of counts */
+	double *moved;       /* [n_blocks] */
+	atomic_bool is_full; /* memory ran out in a thread */
 };
 
 /* The entries of a subject in a lesson of its block. */

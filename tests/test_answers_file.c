@@ -58,6 +58,7 @@ static const struct row {
 		"g.csv:1: there is no column \"truth\""},
 	{"task,worker,answer\n1,a,x\n1,b,y\n", NULL, NULL, "--out /nowhere/o.csv", 1,
 		"folder does not exist"},
+	{"task,worker,answer\n1,a,x\n1,b,y\n", NULL, NULL, "--out /dev/null", 1, "is no plain file"},
 	{"task,worker,answer\n1,a,x\n1,b,y\n", NULL, NULL, "--gold /nowhere/g.csv", 1,
 		"cannot be read"},
 	{"task,worker,answer\n1,a,x\n", NULL, NULL, "--method best", 2, "--method is 'best'"},

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum method { OURS, MAJORITY, DAWID_SKENE };
@@ -312,6 +313,10 @@ static enum status write_draft(struct draft *d, const char *const *header, const
 	struct sheet_sum sum;
 	if (!d->path)
 		return OK;
+	/* Moving a file there would put it in the place of a device or a folder. */
+	struct stat there;
+	if (lstat(d->path, &there) == 0 && !S_ISREG(there.st_mode))
+		return err_set(err, BAD_INPUT, "%.120s is no plain file: name another", d->path);
 	const size_t size = strlen(d->path) + 32;
 	char *beside = xmalloc(size);
 	snprintf(beside, size, "%s.%ld.part", d->path, (long)getpid());
