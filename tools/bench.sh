@@ -11,11 +11,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# What is no comparison of single numbers is a script of its own.
+[ -n "${1:-}" ] && [ -f "tools/bench/$1.sh" ] && exec bash "tools/bench/$1.sh" "${@:2}"
+
 rounds=${BENCH_ROUNDS:-5}
 table=tools/bench/${1:-}.tsv
 [ -n "${1:-}" ] && [ -f "$table" ] || {
 	echo "usage: tools/bench.sh NAME [ROW-SUBSTRING], where NAME is one of:" \
-		"$(cd tools/bench && printf '%s ' *.tsv | sed 's/\.tsv//g')" >&2
+		"engine, crowds, refit" >&2
 	exit 2
 }
 

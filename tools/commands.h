@@ -7,6 +7,7 @@ int cmd_init(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_project(int argc, char **argv);
 int cmd_deployment(int argc, char **argv);
+int cmd_consensus(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_infer(int argc, char **argv);

@@ -131,6 +131,17 @@ static const struct command commands[] = {
 		"which\n"
 		"a subject retires. --crowd-only ignores the model's predictions; --labels writes\n"
 		"label,answers,risk a subject to OUT.\n"},
+	{"consensus", cmd_consensus,
+		"--answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]\n"
+		"  [--method ours|majority|dawid-skene] [--refit] [--json]",
+		"labels for any crowd's answers, from CSV files",
+		"FILE.csv has the columns task, worker and answer (or label); --prior task, class and\n"
+		"probability (a task's sum to 1); --gold task and truth. Other columns are passed over. A\n"
+		"worker's second answer to a task is dropped. --out gets task,label,probability,\n"
+		"--volunteers worker,answers,right,lambda,accuracy and its 95 % interval; a file that is\n"
+		"there is replaced. Without them only a summary is printed. Gold tasks keep their truth;\n"
+		"20 of them fit how much answers repeat each other. --method ours, the default, always\n"
+		"fits all skills anew (--refit says so); docs/consensus.md has all three.\n"},
 	{"export", cmd_export,
 		"DIR PROJECT --format csv|classifications|camtrap-dp --out PATH [--json]",
 		"write labels, answers or a Camtrap DP package",

@@ -1,0 +1,203 @@
+/*
+ * The E step: a posterior a subject from the columns' logarithms, and what it teaches. Subjects are judged in blocks of a
+ * fixed size, each by one thread, and the blocks' sums are added in order. Posteriors are not kept: of most subjects one or
+ * two classes have a mass that teaches, and only those are written down.
+ */
+#include "confusion.h"
+#include "crew.h"
+#include "refit_part.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool refit_base(const struct refit *r, size_t subject, double *ev)
+{
+	const struct refit_prior *prior = r->in.prior;
+	const size_t k = (size_t)r->in.answers->k;
+	if (!prior || prior->start[subject] == prior->start[subject + 1]) {
+		for (size_t z = 0; z < k; z++)
+			ev[z] += r->log_votes[z];
+		return false;
+	}
+	const double log_floor = log(label_params.floor);
+	bool listed[ANSWERS_MAX_CLASSES] = {false};
+	double rest = 1.0, share = 1.0;
+	for (uint32_t i = prior->start[subject]; i < prior->start[subject + 1]; i++) {
+		const uint16_t z = prior->class[i];
+		listed[z] = true;
+		ev[z] += log(fmax(prior->p[i], label_params.floor));
+		rest -= prior->p[i];
+		share -= prior->share[z];
+	}
+	const double log_scale = log(fmax(rest, 0.0) / fmax(share, label_params.floor));
+	for (size_t z = 0; z < k; z++)
+		if (!listed[z])
+			ev[z] += fmax(log_scale + r->log_share[z], log_floor);
+	return true;
+}
+
+/* Adds the answers' logarithms to ev. */
+static void add_answers(const struct refit *r, size_t subject, double *restrict ev)
+{
+	const struct answers *answers = r->in.answers;
+	const size_t k = (size_t)answers->k;
+	for (uint32_t i = answers->subject_start[subject]; i < answers->subject_start[subject + 1];
+		 i++) {
+		const double *restrict column = r->columns + answers->subject_column[i] * k;
+		for (size_t z = 0; z < k; z++)
+			ev[z] += column[z];
+	}
+}
+
+static void temper(const struct refit *r, size_t subject, bool has_prior, double *q)
+{
+	const size_t k = (size_t)r->in.answers->k;
+	const double n_sources = (double)answers_of_subject(r->in.answers, subject) + has_prior;
+	const double scale = 1.0 / (1.0 + fmax(n_sources - 1.0, 0.0) * label_params.kem);
+	double highest = q[0], sum = 0.0;
+	for (size_t z = 1; z < k; z++)
+		highest = q[z] > highest ? q[z] : highest;
+	for (size_t z = 0; z < k; z++) {
+		q[z] = exp((q[z] - highest) * scale);
+		sum += q[z];
+	}
+	const double share = 1.0 / sum;
+	for (size_t z = 0; z < k; z++)
+		q[z] *= share;
+}
+
+static bool make_room(struct refit_lesson *lesson, size_t n_more)
+{
+	if (lesson->n + n_more <= lesson->room)
+		return true;
+	const size_t room = lesson->room + lesson->room / 2 + n_more;
+	struct refit_share *shares = realloc(lesson->shares, room * sizeof *shares);
+	if (!shares)
+		return false;
+	lesson->shares = shares;
+	lesson->room = room;
+	return true;
+}
+
+/* consensus_sharpen without the zeros. Returns false when memory is out. */
+static bool write_lesson(
+	struct refit_lesson *lesson, size_t at, const double *q, size_t k, bool cut)
+{
+	double least = 0.0, sum = 0.0;
+	if (!make_room(lesson, k))
+		return false;
+	if (cut) {
+		for (size_t z = 0; z < k; z++)
+			least = q[z] > least ? q[z] : least;
+		least = fmin(least, label_params.trunc);
+	}
+	const size_t first = lesson->n;
+	for (size_t z = 0; z < k; z++) {
+		if (!(q[z] >= least && q[z] > 0.0))
+			continue;
+		lesson->shares[lesson->n++] = (struct refit_share){q[z], (uint32_t)z};
+		sum += q[z];
+	}
+	for (size_t i = first; i < lesson->n; i++)
+		lesson->shares[i].t /= sum;
+	lesson->mass[at] = sum;
+	lesson->end[at] = (uint32_t)lesson->n;
+	return true;
+}
+
+static double moved_since(const struct refit *r, size_t subject, const double *q)
+{
+	uint32_t n;
+	const struct refit_share *old = refit_shares(r, r->current, subject, &n);
+	const double mass = r->lessons[r->current][subject / REFIT_SUBJECTS_A_BLOCK]
+							.mass[subject % REFIT_SUBJECTS_A_BLOCK];
+	double moved = 0.0;
+	for (uint32_t i = 0; i < n; i++)
+		moved = fmax(moved, fabs(q[old[i].class] - old[i].t * mass));
+	return moved;
+}
+
+static bool judge_block(void *arg, size_t block)
+{
+	struct refit *r = arg;
+	const struct answers *answers = r->in.answers;
+	const size_t k = (size_t)answers->k, first = block * REFIT_SUBJECTS_A_BLOCK;
+	const size_t end = first + REFIT_SUBJECTS_A_BLOCK < answers->n_subjects
+		? first + REFIT_SUBJECTS_A_BLOCK
+		: answers->n_subjects;
+	struct refit_lesson *lesson = &r->lessons[!r->current][block];
+	double q[ANSWERS_MAX_CLASSES], *sums = r->sums + block * k;
+	const bool has_former = r->learned >= 0;
+	memset(sums, 0, k * sizeof *sums);
+	lesson->n = 0;
+	r->moved[block] = has_former ? 0.0 : 1.0;
+	for (size_t i = first; i < end; i++) {
+		memset(q, 0, k * sizeof *q);
+		if (r->in.gold && r->in.gold[i] != REFIT_NO_GOLD) {
+			q[r->in.gold[i]] = 1.0;
+		} else {
+			add_answers(r, i, q);
+			temper(r, i, refit_base(r, i, q), q);
+		}
+		for (size_t z = 0; z < k; z++)
+			sums[z] += q[z];
+		if (has_former)
+			r->moved[block] = fmax(r->moved[block], moved_since(r, i, q));
+		if (!write_lesson(lesson, i - first, q, k, answers_of_subject(answers, i) > 1)) {
+			r->is_full = true;
+			return false;
+		}
+	}
+	return true;
+}
+
+enum status refit_judge(struct refit *r, double *moved_out, struct err *err)
+{
+	const struct answers *answers = r->in.answers;
+	const size_t k = (size_t)answers->k;
+	*moved_out = 0.0;
+	if (r->is_judged)
+		return OK;
+	crew_run(r->n_blocks, r->in.n_threads, judge_block, r);
+	if (r->is_full)
+		return err_set(
+			err, FAULT, "the posteriors of %zu subjects do not fit in memory", answers->n_subjects);
+	r->current = !r->current;
+	r->is_judged = true;
+	for (size_t z = 0; z < k; z++) {
+		double sum = 1.0;
+		for (size_t block = 0; block < r->n_blocks; block++)
+			sum += r->sums[block * k + z];
+		r->pi[z] = sum / ((double)answers->n_subjects + (double)k);
+		r->log_pi[z] = log(r->pi[z]);
+	}
+	for (size_t block = 0; block < r->n_blocks; block++)
+		*moved_out = fmax(*moved_out, r->moved[block]);
+	return OK;
+}
+
+int refit_evidence(const struct refit *r, size_t subject, double *evidence_out)
+{
+	const size_t k = (size_t)r->in.answers->k;
+	memset(evidence_out, 0, k * sizeof *evidence_out);
+	const bool has_prior = refit_base(r, subject, evidence_out);
+	/* Without a prediction the crowd's votes stand in for the class prior while learning, and are no evidence. */
+	for (size_t z = 0; z < k; z++)
+		evidence_out[z] = has_prior ? evidence_out[z] - r->log_share[z] : 0.0;
+	add_answers(r, subject, evidence_out);
+	return (int)answers_of_subject(r->in.answers, subject) + has_prior;
+}
+
+enum status refit_decide(const struct refit *r, size_t subject, struct correlation correlation,
+	double *q_out, struct err *err)
+{
+	const int k = r->in.answers->k;
+	if (r->in.gold && r->in.gold[subject] != REFIT_NO_GOLD) {
+		memset(q_out, 0, (size_t)k * sizeof *q_out);
+		q_out[r->in.gold[subject]] = 1.0;
+		return OK;
+	}
+	const int n_sources = refit_evidence(r, subject, q_out);
+	return consensus_decide(r->log_pi, q_out, n_sources, k, correlation, q_out, err);
+}

@@ -1,0 +1,50 @@
+/* What refit.c, refit_judge.c and refit_learn.c share: the state of a refit. */
+#pragma once
+
+#include "refit.h"
+
+#include <stdatomic.h>
+
+enum { REFIT_SUBJECTS_A_BLOCK = 8192, REFIT_MAX_LEARN_BLOCKS = 64 };
+
+/* What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. */
+struct refit_lesson {
+	uint32_t *end; /* [subjects of the block] where a subject's entries end */
+	double *mass;  /* [subjects of the block] share of the posterior that was kept */
+	struct refit_share {
+		double t;
+		uint32_t class;
+	} * shares;
+	size_t n, room;
+};
+
+struct refit {
+	struct refit_input in;
+	size_t n_blocks, n_learn_blocks;
+	/* Two of each: a judgement writes the next while it compares with the one in force. */
+	struct refit_lesson *lessons[2]; /* [n_blocks] */
+	int current;                     /* which lessons the last judgement wrote */
+	int learned;        /* which lessons the skills in force were learned from, -1: none */
+	bool is_judged;     /* nothing was learned since the last judgement */
+	double *m, *counts; /* [k x k] */
+	double *log_votes, *log_share; /* [k] */
+	double *pi, *log_pi;           /* [k] */
+	double *lambda, *precision;    /* [n_volunteers] */
+	/* [n_columns x k]: log P(answer | truth); while learning, the cells. */
+	double *columns;
+	double *sums;        /* [n_blocks x k] of posteriors, or [n_learn_blocks x k x k] of counts */
+	double *moved;       /* [n_blocks] */
+	atomic_bool is_full; /* memory ran out in a thread */
+};
+
+/* The entries of a subject in a lesson of its block. */
+const struct refit_share *refit_shares(
+	const struct refit *r, int lessons, size_t subject, uint32_t *n_out);
+
+/* Row sums, error rates and then log P(answer | truth) of one volunteer's columns, which hold cells. more_rows [k] or NULL is
+ * added to the row sums. steps Newton steps on lambda. */
+void refit_volunteer(
+	struct refit *r, size_t volunteer, int steps, const double *more_rows, double *scratch);
+
+/* Adds a subject's prior to ev: the log of its prediction or of the crowd's votes. True where it is a prediction. */
+bool refit_base(const struct refit *r, size_t subject, double *ev);
