@@ -89,3 +89,16 @@ enum status backend_open(const char *device, const struct backend_config *config
 	}
 	return (*out)->open(&chosen, handle, err);
 }
+
+enum status backend_rank_id(const char *device, void *id, size_t *n, struct err *err)
+{
+	const struct backend *backend = NULL;
+	int number;
+	*n = 0;
+	enum status status = find(device, &backend, &number, err);
+	if (status || !backend || !backend->new_id)
+		return status;
+	status = backend->new_id(id, err);
+	*n = status ? 0 : BACKEND_RANKS_ID_BYTES;
+	return status;
+}

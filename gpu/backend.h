@@ -129,6 +129,13 @@ enum status backend_open(const char *device, const struct backend_config *config
 	const struct backend **out, void **handle, struct err *err) MUST_CHECK;
 
 /*
+ * What ranks on this device must share before they open it (backend_ranks.nccl_id): *n is BACKEND_RANKS_ID_BYTES, or 0
+ * where the device needs none or is "auto". Shapes: id [BACKEND_RANKS_ID_BYTES].
+ * Errors: as backend_open; NOT_FOUND when NCCL is not there.
+ */
+enum status backend_rank_id(const char *device, void *id, size_t *n, struct err *err) MUST_CHECK;
+
+/*
  * The loss of one row, shared by the backends that compute it on the CPU: softmax cross entropy,
  * summed over the net's heads. A head's targets sum to 1, or are all 0: nothing is known, no loss.
  * Shapes: logits, target, gradient [net->n_classes]; gradient of the loss times scale.

@@ -27,6 +27,8 @@ struct run {
 	int rank, n_ranks;
 	double rate;
 	const struct backend *backend;
+	struct backend_ranks ranks;
+	unsigned char rank_id[BACKEND_RANKS_ID_BYTES];
 	void *handle;
 	int *order, *shuffled;     /* [n_order]: of the set's items, those that are trained on */
 	int n_order, order_epoch;  /* shuffled is of this epoch */
@@ -369,14 +371,37 @@ static void set_prior(struct run *r)
 	free(which);
 }
 
+/* Rank 0 makes what cards need to meet; a failure of its own is shared as nothing, so that nobody waits for it. */
+static enum status meet(struct run *r, struct err *err)
+{
+	size_t n = 0;
+	void *id = r->rank_id;
+	r->ranks = *ranks_backend(r->spec->ranks);
+	enum status made = r->rank ? OK : backend_rank_id(r->spec->device, r->rank_id, &n, err);
+	struct err ignored;
+	enum status status = ranks_share(r->spec->ranks, &id, &n, made ? &ignored : err);
+	if (made || status)
+		return made ? made : status;
+	if (n == sizeof r->rank_id)
+		r->ranks.nccl_id = r->rank_id;
+	if (r->rank) {
+		memcpy(r->rank_id, id, n <= sizeof r->rank_id ? n : 0);
+		free(id);
+	}
+	return OK;
+}
+
 static enum status open_backend(struct run *r, struct err *err)
 {
 	struct model *model = r->model;
+	enum status status = r->n_ranks > 1 ? meet(r, err) : OK;
+	if (status)
+		return status;
 	struct backend_config config = {.net = &model->net,
 		.params = model->params,
 		.train_batch = r->batch,
 		.precision = r->recipe->precision,
-		.ranks = r->n_ranks > 1 ? ranks_backend(r->spec->ranks) : NULL};
+		.ranks = r->n_ranks > 1 ? &r->ranks : NULL};
 	memcpy(config.mean, model->input.mean, sizeof config.mean);
 	memcpy(config.std, model->input.std, sizeof config.std);
 	return backend_open(r->spec->device, &config, &r->backend, &r->handle, err);
