@@ -109,10 +109,11 @@ enum status onednn_run(
 /* backend_onednn_ends.c: both ends of an inference, in floats or bf16. */
 uint16_t onednn_to_half(float x);
 float onednn_from_half(uint16_t x);
-/* What a picture in bf16 has less than its bytes. */
+/* What a picture of whole numbers has less than its bytes. */
 float onednn_picture_zero(const struct onednn *o, int c);
-/* Normalised floats, or bf16 as above, in the memory's layout. Shapes: rgb [n][px][px][3]. */
-void onednn_picture(const struct onednn *o, const uint8_t *rgb, int n, dnnl_memory_t out);
+/* Normalised, or (is_whole, bf16 only) whole numbers as above, in the memory's layout. Shapes: rgb [n][px][px][3]. */
+void onednn_picture(
+	const struct onednn *o, const uint8_t *rgb, int n, int is_whole, dnnl_memory_t out);
 /* Each channel's mean or largest value. Shapes: features [n][c][h][w] in the memory's layout;
  * embedding [n][c]. */
 void onednn_embed(

@@ -2,10 +2,11 @@
  * What stands before the first convolution and after the last one, in floats or bf16 (the upper 16
  * bits of a float): written here because the library would want copies between layouts around both.
  *
- * bf16 holds whole numbers up to 256, so a picture in bf16 is its bytes less a whole number near the
+ * bf16 holds whole numbers up to 256, so inference in bf16 sees a picture's bytes less a whole number near the
  * mean: exact, where normalised values would lose as much as all activations after them do. The
  * stem's weights and bias do the rest (onednn_infer.c); only at the border, where the padding is
- * off by that number's fraction, is there a difference, of a hundredth of a deviation at most.
+ * off by that number's fraction, is there a difference, of a hundredth of a deviation at most. A
+ * training step moves the stem's weights and sees normalised values.
  */
 #include "backend_onednn.h"
 
@@ -38,18 +39,20 @@ struct values {
 	uint16_t half[3][256];
 };
 
-static void values_init(struct values *v, const struct onednn *o)
+static void values_init(struct values *v, const struct onednn *o, int is_whole)
 {
 	for (int c = 0; c < 3; c++) {
 		float scale = 1 / (255 * o->std[c]), shift = -o->mean[c] / o->std[c];
 		for (int x = 0; x < 256; x++) {
 			v->single[c][x] = (float)x * scale + shift;
-			v->half[c][x] = onednn_to_half((float)x - onednn_picture_zero(o, c));
+			v->half[c][x] = onednn_to_half(
+				is_whole ? (float)x - onednn_picture_zero(o, c) : v->single[c][x]);
 		}
 	}
 }
 
-void onednn_picture(const struct onednn *o, const uint8_t *rgb, int n, dnnl_memory_t out)
+void onednn_picture(
+	const struct onednn *o, const uint8_t *rgb, int n, int is_whole, dnnl_memory_t out)
 {
 	const dnnl_memory_desc_t *md = onednn_memory_md(out);
 	const dnnl_dim_t *strides = md->format_desc.blocking.strides;
@@ -58,7 +61,7 @@ void onednn_picture(const struct onednn *o, const uint8_t *rgb, int n, dnnl_memo
 	size_t step = (size_t)strides[3];
 	void *at = onednn_memory_data(out);
 	struct values values;
-	values_init(&values, o);
+	values_init(&values, o, is_whole);
 #pragma omp parallel for schedule(static) collapse(2)
 	for (int i = 0; i < n; i++) {
 		for (size_t y = 0; y < px; y++) {

@@ -249,7 +249,7 @@ static enum status run_batch(
 		status = onednn_pool_check(&o->infer->pool, err);
 	if (status)
 		return status;
-	onednn_picture(o, rgb, n, (*slot)->picture);
+	onednn_picture(o, rgb, n, 1, (*slot)->picture);
 	status = onednn_run(o, (*slot)->ops, (*slot)->n_ops, err);
 	if (status)
 		return status;

@@ -171,7 +171,7 @@ enum status onednn_train_step(struct onednn *o, struct backend_step *step, struc
 {
 	struct onednn_trainer *t = o->trainer;
 	enum status status = OK;
-	onednn_picture(o, step->rgb, t->batch, t->act[0]);
+	onednn_picture(o, step->rgb, t->batch, 0, t->act[0]);
 	for (int i = 0; i < t->forward.n && !status; i++)
 		status = run_op(o, &t->forward.ops[i], step->is_norm_frozen, err);
 	if (!status)
