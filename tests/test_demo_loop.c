@@ -156,27 +156,38 @@ static enum status sabotage(struct loop *l, const struct loop_options *o, struct
 	return st == OK ? loop_sabotage_run(l, err) : st;
 }
 
+/*
+ * So small a net earns a certificate in some draws of gold and not in others, and then may be sure of next to nothing: where
+ * the shuffled model labels ten subjects or fewer, there is little to find out, and another world is tried.
+ */
 static void shuffled_classes_are_found_out(void **state)
 {
 	(void)state;
-	char dir[100];
-	snprintf(dir, sizeof dir, "%s/sabotage", folder);
-	const struct loop_options o = {.topi = TOPI,
-		.dir = dir,
-		.project = TOPI_SOURCE_DIR "/tools/demo/project.json",
-		.n_subjects = 200,
-		.n_certify = 100,
-		.n_train = 30,
-		.seed = 5,
-		.first_wave = 1};
-	struct loop loop = {.server = 0};
-	struct err err = {0};
-	if (sabotage(&loop, &o, &err) != OK)
-		fail_msg("%s", err.text);
-	assert_int_equal(loop.result.sabotage, SABOTAGE_REVOKED);
-	assert_true(loop.result.n_sabotage_labels > 10);
-	assert_int_equal(loop.result.n_sabotage_left, 0);
-	loop_release(&loop);
+	enum { TRIES = 4, FEW = 10 };
+	for (int i = 0; i < TRIES; i++) {
+		char dir[100];
+		snprintf(dir, sizeof dir, "%s/sabotage%d", folder, i);
+		const struct loop_options o = {.topi = TOPI,
+			.dir = dir,
+			.project = TOPI_SOURCE_DIR "/tools/demo/project.json",
+			.n_subjects = 200,
+			.n_certify = 100,
+			.n_train = 30,
+			.seed = 5 + (uint64_t)i,
+			.first_wave = 1};
+		struct loop loop = {.server = 0};
+		struct err err = {0};
+		if (sabotage(&loop, &o, &err) != OK)
+			fail_msg("%s", err.text);
+		struct loop_result result = loop.result;
+		loop_release(&loop);
+		if (result.sabotage == SABOTAGE_NONE || result.n_sabotage_labels <= FEW)
+			continue;
+		assert_int_equal(result.sabotage, SABOTAGE_REVOKED);
+		assert_int_equal(result.n_sabotage_left, 0);
+		return;
+	}
+	fail_msg("no certificate to break in %d worlds", TRIES);
 }
 
 int main(void)
