@@ -235,21 +235,6 @@ dnnl_format_tag_t onednn_choose_tag(dnnl_engine_t engine, dnnl_data_type_t type)
 	return dnnl_nchw;
 }
 
-void onednn_normalise(const struct onednn *o, const uint8_t *rgb, int n, float *out)
-{
-	int plane = o->net->input_px * o->net->input_px;
-#pragma omp parallel for schedule(static)
-	for (int i = 0; i < n; i++) {
-		const uint8_t *in = rgb + (size_t)i * (size_t)plane * 3;
-		float *to = out + (size_t)i * (size_t)plane * 3;
-		for (int c = 0; c < 3; c++) {
-			float scale = 1 / (255 * o->std[c]), shift = -o->mean[c] / o->std[c];
-			for (int p = 0; p < plane; p++)
-				to[c * plane + p] = (float)in[3 * p + c] * scale + shift;
-		}
-	}
-}
-
 enum status onednn_run(
 	const struct onednn *o, const struct onednn_op *ops, int n_ops, struct err *err)
 {

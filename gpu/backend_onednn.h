@@ -101,8 +101,6 @@ struct onednn {
 /* The layout in which this processor's convolutions of a type (f32 or bf16) are fast. */
 dnnl_format_tag_t onednn_choose_tag(dnnl_engine_t engine, dnnl_data_type_t type);
 
-/* Pictures to normalised planes. Shapes: rgb [n][px][px][3]; out [n][3][px][px]. */
-void onednn_normalise(const struct onednn *o, const uint8_t *rgb, int n, float *out);
 enum status onednn_run(
 	const struct onednn *o, const struct onednn_op *ops, int n_ops, struct err *err) MUST_CHECK;
 

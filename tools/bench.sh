@@ -12,7 +12,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 # What is no comparison of single numbers is a script of its own.
-[ -n "${1:-}" ] && [ -f "tools/bench/$1.sh" ] && exec bash "tools/bench/$1.sh" "${@:2}"
+case ${1:-} in
+crowds | refit) exec bash "tools/bench/$1.sh" "${@:2}" ;;
+esac
 
 rounds=${BENCH_ROUNDS:-5}
 table=tools/bench/${1:-}.tsv
