@@ -1,6 +1,7 @@
 /* Answers: checked, stored once, and followed by the decision in the same transaction. */
 #include "classification.h"
 
+#include "drift.h"
 #include "label.h"
 #include "plant.h"
 
@@ -152,6 +153,8 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	st = insert(db, p, &s, c, counted, planted, now_ms, &id, err);
 	if (st == OK && planted)
 		return plant_answered(db, p, s.id, c->volunteer_id, id, class, &out->truth_id, err);
+	if (st == OK && counted && !c->expert)
+		st = drift_observe(db, p, &s, c->volunteer_id, class, now_ms, err);
 	if (st != OK || !counted)
 		return st;
 	return c->expert ? label_by_expert(db, p, s.id, class, c->volunteer_id, id, now_ms, err)

@@ -18,6 +18,7 @@ struct field {
 
 static const struct field fields[] = {
 	{AT(alpha), REAL, 0.0001, 0.5},
+	{AT(alpha_blank), REAL, 0.0001, 0.5},
 	{AT(delta), REAL, 0.0001, 0.5},
 	{AT(tau), REAL, 0.0001, 0.5},
 	{AT(audit_tau), REAL, 0.0001, 0.5},
@@ -26,12 +27,19 @@ static const struct field fields[] = {
 	{AT(cant_tell), WHOLE, 1, 1000},
 	{AT(min_answers), WHOLE, 1, 1000},
 	{AT(auto_label), YES_NO, 0, 1},
+	{AT(auto_blank), YES_NO, 0, 1},
+	{AT(common_gold), WHOLE, 1, 100000},
 	{AT(audit_rate), REAL, 0.001, 1},
 	{AT(audits), WHOLE, 10, 100000},
 	{AT(expert_share), REAL, 0, 1},
+	{AT(drift_delta), REAL, 0.0001, 0.5},
+	{AT(drift_rate), REAL, 0.001, 1},
 	{AT(auto_weight), REAL, 0, 0.2},
 	{AT(plant_first), REAL, 0, 0.5},
 	{AT(plant_rate), REAL, 0, 0.5},
+	{AT(plant_blank), REAL, 0, 0.5},
+	{AT(plant_rare), REAL, 0, 0.5},
+	{AT(blank_share), REAL, 0, 0.8},
 	{AT(lease_s), WHOLE, 10, 86400},
 };
 
@@ -41,6 +49,7 @@ struct policy policy_default(void)
 {
 	return (struct policy){
 		.alpha = 0.034,
+		.alpha_blank = 0.01,
 		.delta = 0.05,
 		.tau = 0.034,
 		.audit_tau = 0.02,
@@ -49,12 +58,19 @@ struct policy policy_default(void)
 		.cant_tell = 3,
 		.min_answers = 3,
 		.auto_label = true,
+		.auto_blank = true,
+		.common_gold = 10,
 		.audit_rate = 0.02,
 		.audits = 64,
 		.expert_share = 0.1,
+		.drift_delta = 0.01,
+		.drift_rate = 0.2,
 		.auto_weight = 0.2,
 		.plant_first = 0.2,
 		.plant_rate = 0.04,
+		.plant_blank = 0.2,
+		.plant_rare = 0.4,
+		.blank_share = 0.2,
 		.lease_s = 900,
 	};
 }

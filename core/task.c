@@ -4,6 +4,7 @@
  */
 #include "task.h"
 
+#include "blank_feed.h"
 #include "label.h"
 #include "plant.h"
 
@@ -48,10 +49,11 @@ struct ask {
 	int n_wanted;
 	struct policy policy;
 	struct task_list *list;
+	struct blank_feed blanks;
 };
 
 /* Adds a lease to the list, new or renewed. */
-static enum status lease(const struct ask *a, int64_t subject_id, bool planted, struct err *err)
+static enum status lease(struct ask *a, int64_t subject_id, bool planted, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct task *t = &a->list->tasks[a->list->n];
@@ -66,10 +68,11 @@ static enum status lease(const struct ask *a, int64_t subject_id, bool planted, 
 		st = db_step(row, err);
 	while (st == OK);
 	a->list->n++;
-	return st == NOT_FOUND ? load_frames(a->db, t, err) : st;
+	st = st == NOT_FOUND ? load_frames(a->db, t, err) : st;
+	return st == OK ? blank_feed_gave(a->db, &a->blanks, subject_id, err) : st;
 }
 
-static enum status add_held(const struct ask *a, struct err *err)
+static enum status add_held(struct ask *a, struct err *err)
 {
 	enum status st;
 	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project_id,
@@ -78,8 +81,11 @@ static enum status add_held(const struct ask *a, struct err *err)
 		a->list->tasks[a->list->n++] = (struct task){
 			.id = col_int(row, 0), .subject_id = col_int(row, 1), .expires_ms = col_int(row, 2)};
 	st = st == NOT_FOUND ? OK : st;
-	for (int i = 0; st == OK && i < a->list->n; i++)
+	for (int i = 0; st == OK && i < a->list->n; i++) {
 		st = load_frames(a->db, &a->list->tasks[i], err);
+		if (st == OK)
+			st = blank_feed_gave(a->db, &a->blanks, a->list->tasks[i].subject_id, err);
+	}
 	return st;
 }
 
@@ -123,18 +129,46 @@ static enum status candidates(
 	return st == NOT_FOUND ? OK : st;
 }
 
-/* The subject, or gold in its place: then it waits for the next slot. */
-static enum status give(const struct ask *a, int64_t subject_id, struct err *err)
+static bool is_given(const struct ask *a, int64_t subject_id)
+{
+	for (int i = 0; i < a->list->n; i++)
+		if (a->list->tasks[i].subject_id == subject_id)
+			return true;
+	return false;
+}
+
+/* A blank in the subject's place, where the feed lacks some. p: not NULL while open subjects are to be decided again. */
+static enum status blank_instead(const struct ask *a, const struct project *p, int together,
+	int64_t *subject_id, struct err *err)
+{
+	bool wants = false, open = true;
+	int64_t blank = 0;
+	enum status st = blank_feed_wants(a->db, &a->blanks, a->list->n, &wants, err);
+	if (st == OK && wants)
+		st = blank_feed_pick(a->db, &a->blanks, together, a->now_ms, &blank, err);
+	if (st == OK && blank && p)
+		st = decide_first(a->db, p, blank, a->now_ms, &open, err);
+	if (st == OK && blank && open)
+		*subject_id = blank;
+	return st;
+}
+
+/* The subject, or gold or a blank in its place: then it waits for the next slot. */
+static enum status give(
+	struct ask *a, const struct project *p, int together, int64_t subject_id, struct err *err)
 {
 	int64_t gold = 0;
-	enum status st = a->expert ? OK
-							   : plant_draw(a->db, a->project_id, &a->policy, a->volunteer_id,
-									 a->list->n, a->now_ms, &gold, err);
+	if (a->expert)
+		return lease(a, subject_id, false, err);
+	enum status st = plant_draw(
+		a->db, a->project_id, &a->policy, a->volunteer_id, a->list->n, a->now_ms, &gold, err);
+	if (st == OK && !gold)
+		st = blank_instead(a, p, together, &subject_id, err);
 	return st == OK ? lease(a, gold ? gold : subject_id, gold != 0, err) : st;
 }
 
 /* Where up to `together` people may look at one subject; n at most altogether. */
-static enum status add_new(const struct ask *a, int together, int n_most, struct err *err)
+static enum status add_new(struct ask *a, int together, int n_most, struct err *err)
 {
 	int64_t ids[TASK_MAX];
 	int n = 1;
@@ -146,11 +180,11 @@ static enum status add_new(const struct ask *a, int together, int n_most, struct
 	for (int round = 0; st == OK && n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
 		st = candidates(a, together, n_most - a->list->n, ids, &n, err);
 		for (int i = 0; st == OK && i < n; i++) {
-			bool open = true;
-			if (sweeping && round + 1 < MAX_ROUNDS)
+			bool open = !is_given(a, ids[i]), decide = sweeping && round + 1 < MAX_ROUNDS;
+			if (open && decide)
 				st = decide_first(a->db, &p, ids[i], a->now_ms, &open, err);
 			if (st == OK && open)
-				st = give(a, ids[i], err);
+				st = give(a, decide ? &p : NULL, together, ids[i], err);
 		}
 	}
 	project_release(&p);
@@ -173,6 +207,8 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 		return err_set(
 			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
 	enum status st = policy_get(db, project_id, &a.policy, err);
+	if (st == OK && !expert)
+		st = blank_feed_open(db, project_id, volunteer_id, &a.policy, &a.blanks, err);
 	if (st == OK)
 		st = add_held(&a, err);
 	if (st == OK && out->n < n_wanted)
