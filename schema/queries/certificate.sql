@@ -200,3 +200,53 @@ ORDER BY s.id;
 
 -- name: subject_to_expert
 UPDATE subject SET state = 'expert', reason = COALESCE(?2, reason) WHERE id = ?1;
+
+-- All of one certificate, with the rules of the policy that it was issued under.
+-- name: certificate_stored
+SELECT c.project_id, c.model_id, c.stratum, c.alpha, c.delta, c.delta_share, c.n_strata, c.p_top_min, c.threshold, c.w0, c.w1,
+  c.n_gold, c.n_above, c.n_wrong, c.p_error_upper, c.state, c.active_ms, q.rules,
+  (SELECT p.sweep_id IS NOT NULL FROM project p WHERE p.id = c.project_id)
+FROM certificate c JOIN policy q ON q.id = c.policy_id WHERE c.id = ?1;
+
+-- The gold that a certificate stands on, and what it says today; whether the model says a class of the certificate's, and was
+-- trained on it.
+-- name: certificate_gold_of
+SELECT cg.subject_id, p.p_top, p.top_id, cg.truth_id, COALESCE(g.taxon_id, 0), COALESCE(g.purpose = 'certify', 0),
+  EXISTS (SELECT 1 FROM certificate_taxon t WHERE t.certificate_id = cg.certificate_id AND t.taxon_id = p.top_id),
+  EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = p.model_id AND m.subject_id = cg.subject_id)
+FROM certificate_gold cg JOIN prediction p ON p.id = cg.prediction_id LEFT JOIN gold g ON g.subject_id = cg.subject_id
+WHERE cg.certificate_id = ?1 ORDER BY cg.subject_id;
+
+-- name: certificate_said
+SELECT ct.taxon_id, t.code, t.kind, (SELECT count(*) FROM certificate_gold cg JOIN prediction p ON p.id = cg.prediction_id
+  WHERE cg.certificate_id = ct.certificate_id AND p.top_id = ct.taxon_id)
+FROM certificate_taxon ct JOIN taxon t ON t.id = ct.taxon_id WHERE ct.certificate_id = ?1 ORDER BY t.position, t.id;
+
+-- Its audits, and what its model says of the subject; whether it is done without a truth or the reverse.
+-- name: certificate_audits
+SELECT a.subject_id, a.kind, a.p_draw, a.model_label_id, COALESCE(p.top_id, 0),
+  (a.state = 'done') <> (a.truth_id IS NOT NULL)
+FROM audit a JOIN certificate c ON c.id = a.certificate_id
+LEFT JOIN prediction p ON p.subject_id = a.subject_id AND p.model_id = c.model_id
+WHERE a.certificate_id = ?1 ORDER BY a.subject_id;
+
+-- Shadow audits done, and the errors among them, when the probation ended; as audit_count.
+-- name: certificate_probation_count
+SELECT count(*), COALESCE(sum(a.truth_id <> a.model_label_id), 0)
+FROM audit a JOIN subject s ON s.id = a.subject_id JOIN certificate c ON c.id = a.certificate_id
+WHERE a.certificate_id = ?1 AND a.state = 'done' AND a.kind = 'shadow' AND a.done_ms <= c.active_ms
+  AND NOT EXISTS (SELECT 1 FROM probation b WHERE b.certificate_id = ?1 AND b.deployment_id = s.deployment_id
+                  AND (b.ended_ms IS NULL OR b.ended_ms > c.active_ms));
+
+-- Labels that stand on a certificate, and those among them that it does not cover.
+-- name: certificate_labels
+SELECT count(*), COALESCE(sum(NOT (p.id IS NOT NULL AND p.model_id = c.model_id AND p.p_top >= c.p_top_min
+  AND p.top_id = s.label_id AND EXISTS (SELECT 1 FROM certificate_taxon t WHERE t.certificate_id = c.id AND t.taxon_id = p.top_id))), 0)
+FROM certificate c JOIN subject s ON s.certificate_id = c.id AND s.decided_by = 'model'
+LEFT JOIN prediction p ON p.id = s.prediction_id WHERE c.id = ?1;
+
+-- name: certificate_probations
+SELECT d.name, b.ended_ms FROM probation b JOIN deployment d ON d.id = b.deployment_id WHERE b.certificate_id = ?1 ORDER BY d.name;
+
+-- name: certificate_audit_states
+SELECT kind, state, count(*), min(p_draw), max(p_draw) FROM audit WHERE certificate_id = ?1 GROUP BY kind, state ORDER BY kind, state;
