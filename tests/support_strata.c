@@ -37,18 +37,23 @@ void strata_settle(int64_t now_ms)
 	strata_sweep(now_ms);
 }
 
+static bool is_gold(int i)
+{
+	struct err err = {0};
+	struct stmt *row = NULL;
+	enum status st = db_one(t->db, Q_GOLD_GET, &row, &err, "i", t->first_subject + i);
+	db_done(st == OK ? row : NULL);
+	return st == OK;
+}
+
 static void label_gold(const struct project *p)
 {
 	struct err err = {0};
-	for (int i = 0; i < STRATA_N; i++) {
-		struct stmt *row = NULL;
-		enum status st = db_one(t->db, Q_GOLD_GET, &row, &err, "i", t->first_subject + i);
-		db_done(st == OK ? row : NULL);
-		if (st == OK)
+	for (int i = 0; i < STRATA_N; i++)
+		if (is_gold(i))
 			assert_int_equal(
 				gold_label(t->db, p, t->first_subject + i, p->taxa[i % 2].code, "certify", 2, &err),
 				OK);
-	}
 }
 
 void strata_open(const char *policy, const char *before)
@@ -65,7 +70,8 @@ void strata_open(const char *policy, const char *before)
 	test_model(t, 2);
 	assert_int_equal(db_begin(t->db, &err), OK);
 	for (int i = 0; i < STRATA_N; i++)
-		test_predict(t, t->first_subject + i, i % 2, i % 10 == 1 ? 0.6 : 0.97, 3);
+		if (i % 10 != 1 || is_gold(i))
+			test_predict(t, t->first_subject + i, i % 2, i % 10 == 1 ? 0.6 : 0.97, 3);
 	assert_int_equal(db_commit(t->db, &err), OK);
 	if (before)
 		test_sql(t, "%s", before);

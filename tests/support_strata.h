@@ -1,6 +1,7 @@
 /*
  * A project of two classes, blank and one animal, on four deployments: half of the subjects are certification gold, and the
- * model says the truth (subject i is of class i % 2) with confidence .97, or .6 where it is an animal and i % 10 is 1.
+ * model says the truth (subject i is of class i % 2) with confidence .97. Where i % 10 is 1, an animal, it says .6 of gold, and
+ * has said nothing of the rest.
  */
 #pragma once
 
