@@ -128,7 +128,6 @@ export class LabelScreen {
 		const { isOpen, wantsName } = this.draft;
 		this.taxa.setAdding(isOpen ? this.draft.taxa : null);
 		this.taxa.element.hidden = !wantsName;
-		this.#more.hidden = isOpen;
 		if (byPointer)
 			this.viewer.focus();
 	}

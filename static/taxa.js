@@ -51,10 +51,7 @@ export class Taxa {
 	#cells = [];
 	/** @type {HTMLButtonElement[]} */
 	#buttons = [];
-	/** @type {HTMLButtonElement[]} the answers that go with no other */
-	#alone = [];
-	#isOn = false;
-	#isAdding = false;
+	#always = el('div', { class: 'always', role: 'group', 'aria-label': 'Other answers' });
 	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': 'What do you see?' });
 	#none = el('p', { class: 'hint', hidden: true }, 'No name matches.');
 	#filter = el('input', {
@@ -88,31 +85,28 @@ export class Taxa {
 		this.element = el('div', { class: 'answers' },
 			taxa.length >= FILTER_FROM ? el('div', { class: 'filter' }, this.#filter) : null,
 			this.#grid, this.#none,
-			el('div', { class: 'always', role: 'group', 'aria-label': 'Other answers' },
-				...this.#alone = [...blank ? [this.#button({ taxon: blank }, ' ', 'Nothing here')] : [],
-					this.#button({ taxon: null }, cantTell, 'Can’t tell')], more));
+			this.#always);
+		this.#always.append(...blank ? [this.#button({ taxon: blank }, ' ', 'Nothing here')] : [],
+			this.#button({ taxon: null }, cantTell, 'Can’t tell'), more);
 		this.enable(false);
 	}
 
 	/** An answer of several species is being made: nothing goes with it but names. @param {Set<number>|null} chosen taxa in it */
 	setAdding(chosen) {
-		this.#isAdding = chosen !== null;
+		this.#always.hidden = chosen !== null;
 		for (const { taxon, button } of this.#cells)
 			if (chosen)
 				button.setAttribute('aria-pressed', String(chosen.has(taxon.id)));
 			else
 				button.removeAttribute('aria-pressed');
-		for (const button of this.#alone)
-			button.disabled = !this.#isOn || this.#isAdding;
 	}
 
 	/** @param {boolean} on */
 	enable(on) {
 		if (!on && this.element.contains(document.activeElement) && document.activeElement !== this.#filter)
 			this.#focused = /** @type {HTMLElement} */ (document.activeElement);
-		this.#isOn = on;
 		for (const button of this.#buttons)
-			button.disabled = !on || (this.#isAdding && this.#alone.includes(button));
+			button.disabled = !on;
 		if (on && this.#focused) {
 			if (document.activeElement === document.body || document.activeElement === this.#focused)
 				this.#focused.focus();

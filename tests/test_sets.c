@@ -7,6 +7,7 @@
 #include "project.h"
 #include "set_skill.h"
 #include "skill.h"
+#include "support_command.h"
 #include "support_project.h"
 
 #include <setjmp.h>
@@ -361,6 +362,33 @@ static void a_fault_leaves_no_half_set(void **state)
 	test_project_close(&t);
 }
 
+/* What the command prints of a queue in which every reason stands once. */
+static void the_expert_queue_says_why(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {
+		"cap", "cant_tell", "out_of_reach", "audit", "protected", "gold"};
+	char line[60];
+	test_project_open(&t, 4, 1, 8, NULL);
+	for (int i = 0; i < 6; i++) {
+		const char *stored = strcmp(rows[i], "protected") == 0 ? "expert" : rows[i];
+		test_sql(&t,
+			"UPDATE subject SET state = 'expert', n_answers = %d, reason = NULLIF('%s', 'gold') "
+			"WHERE id = %d",
+			i, stored, (int)t.first_subject + i);
+	}
+	assert_int_equal(command(TOPI " expert list %s test 2>&1", t.dir), 0);
+	for (int i = 0; i < 6; i++) {
+		snprintf(line, sizeof line, "     1 %-12s  ", rows[i]);
+		if (!strstr(command_out, line))
+			fail_msg("'%s' is missing from\n%s", line, command_out);
+		snprintf(line, sizeof line, ": %s, %d answers, 0 cannot tell", rows[i], i);
+		if (!strstr(command_out, line))
+			fail_msg("'%s' is missing from\n%s", line, command_out);
+	}
+	test_project_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +403,7 @@ int main(void)
 		cmocka_unit_test(protected_in_a_set),
 		cmocka_unit_test(a_model_never_labels_a_protected_taxon),
 		cmocka_unit_test(a_fault_leaves_no_half_set),
+		cmocka_unit_test(the_expert_queue_says_why),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

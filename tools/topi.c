@@ -156,8 +156,10 @@ static const struct command commands[] = {
 	{"export", cmd_export,
 		"DIR PROJECT --format csv|classifications|camtrap-dp --out PATH [--json]",
 		"write labels, answers or a Camtrap DP package",
-		"csv: one row a subject: its label, who decided, on what. classifications: one row an\n"
-		"answer, volunteers by number only. Both write PATH.json beside PATH: rows, SHA-256.\n"
+		"csv: one row a subject (or a species where its label names several): its label, who\n"
+		"decided, on what, counts and behaviours. classifications: one row an answer (or a\n"
+		"species of it), volunteers by number only. Both write PATH.json beside PATH: rows, "
+		"SHA-256.\n"
 		"camtrap-dp: a folder that holds to Camtrap DP 1.0.2; what the standard requires and the\n"
 		"project lacks is named.\n"
 		"PATH must not exist; nothing is left behind when an export fails.\n"},
