@@ -34,7 +34,8 @@ enum {
 	SAME_MODEL,
 	POLICY,
 	RULES,
-	EVENT_N_ANSWERS
+	EVENT_N_ANSWERS,
+	EVENT_RISK
 };
 
 /* The rules of the policy that the last subject was decided by: runs of subjects share one. */
@@ -57,7 +58,7 @@ static const char *people_differ(const struct stmt *row, const struct policy *p)
 		return "people decided it for a reason that is none of theirs";
 	if (col_int(row, N_ANSWERS) < n_min)
 		return "people decided it with fewer answers than its policy asks for";
-	if (1 - col_real(row, P_LABEL) > tau + 1e-9)
+	if (col_real(row, EVENT_RISK) > tau + 1e-9)
 		return "people decided it at a higher risk than its policy allows";
 	return NULL;
 }

@@ -107,6 +107,7 @@ void strata_answer_blind(bool wrong, int64_t now_ms)
 
 void strata_activate(int64_t now_ms)
 {
+	strata_settle(now_ms); /* fewer are sure than gold had promised: more are drawn */
 	strata_answer_blind(false, now_ms);
 	strata_sweep(now_ms + 1);
 }

@@ -36,10 +36,7 @@ static void what_does_not_follow_is_found(void **state)
 		{"people", "UPDATE subject SET n_answers = 9 WHERE id = %d", "its counts"},
 		{"people", "UPDATE subject SET n_answers = 0 WHERE id = %d", "its counts"},
 		{"people", "UPDATE subject SET reason = 'certificate' WHERE id = %d", "none of theirs"},
-		{"people",
-			"UPDATE subject SET p_label = .9 WHERE id = %d; UPDATE label_event SET p_label = .9 "
-			"WHERE subject_id = %d",
-			"higher risk"},
+		{"people", "UPDATE label_event SET risk = .2 WHERE subject_id = %d", "higher risk"},
 		{"people",
 			"UPDATE label_event SET n_answers = 1 WHERE subject_id = %d; UPDATE classification SET "
 			"counted = 0 WHERE subject_id = %d; UPDATE subject SET n_answers = 1 WHERE n_answers > "
@@ -66,6 +63,13 @@ static void what_does_not_follow_is_found(void **state)
 				test_project_close(t);
 			strata_open("{\"auto_blank\": false, \"expert_share\": 0}", NULL);
 			strata_activate(10);
+			/* The verdicts on audits came from a file, where there were any. */
+			test_sql(t,
+				"INSERT INTO gold (subject_id, project_id, purpose, taxon_id, drawn_ms, "
+				"labelled_ms, "
+				"plant_u) SELECT id, project_id, 'probe', label_id, 1, 1, .5 FROM subject s WHERE "
+				"decided_by = 'expert' AND NOT EXISTS (SELECT 1 FROM gold g WHERE g.subject_id = "
+				"s.id)");
 			struct replay before = replay();
 			if (before.n_differ)
 				fail_msg("%d differ: %s", (int)before.n_differ, before.told[0]);

@@ -156,6 +156,8 @@ SELECT purpose, p_draw, taxon_id FROM gold WHERE subject_id = ?1;
 -- name: gold_to_plant
 SELECT g.subject_id FROM gold g JOIN taxon t ON t.id = g.taxon_id
 WHERE g.project_id = ?1 AND t.kind NOT IN ('human', 'vehicle') AND t.retired_ms IS NULL
+  AND NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id
+                  WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
@@ -211,7 +213,9 @@ FROM certificate c JOIN policy q ON q.id = c.policy_id WHERE c.id = ?1;
 -- The gold that a certificate stands on, and what it says today; whether the model says a class of the certificate's, and was
 -- trained on it.
 -- name: certificate_gold_of
-SELECT cg.subject_id, p.p_top, p.top_id, cg.truth_id, COALESCE(g.taxon_id, 0), COALESCE(g.purpose = 'certify', 0),
+SELECT cg.subject_id, p.p_top, p.top_id, cg.truth_id, COALESCE((SELECT a.taxon_id FROM label_also a
+    WHERE a.subject_id = g.subject_id AND g.taxon_id = p.top_id ORDER BY a.taxon_id LIMIT 1), g.taxon_id, 0),
+  COALESCE(g.purpose = 'certify', 0),
   EXISTS (SELECT 1 FROM certificate_taxon t WHERE t.certificate_id = cg.certificate_id AND t.taxon_id = p.top_id),
   EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = p.model_id AND m.subject_id = cg.subject_id)
 FROM certificate_gold cg JOIN prediction p ON p.id = cg.prediction_id LEFT JOIN gold g ON g.subject_id = cg.subject_id

@@ -24,9 +24,11 @@ SELECT p.model_id, p.top, COALESCE((SELECT c.state = 'revoked' FROM certificate 
     WHERE c.model_id = p.model_id AND c.group_name = d.group_name ORDER BY c.id DESC LIMIT 1), 0)
 FROM prediction p JOIN subject s ON s.id = p.subject_id JOIN deployment d ON d.id = s.deployment_id WHERE p.id = ?1;
 
--- Certification gold that a model has an opinion of and was not trained on.
+-- Certification gold that a model has an opinion of and was not trained on. Where the truth is several species a label of one
+-- is wrong: the truth is then one that the model did not name.
 -- name: prediction_gold
-SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, p.id, d.group_name
+SELECT g.subject_id, COALESCE((SELECT a.taxon_id FROM label_also a WHERE a.subject_id = g.subject_id AND g.taxon_id = p.top_id
+  ORDER BY a.taxon_id LIMIT 1), g.taxon_id), p.p_top, p.top_id, p.id, d.group_name
 FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2
 JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.deployment_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL

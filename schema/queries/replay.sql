@@ -16,7 +16,7 @@ SELECT s.id, s.state, COALESCE(s.label_id, 0), COALESCE(s.decided_by, ''), COALE
     ORDER BY c.id DESC LIMIT 1), 0),
   COALESCE(g.taxon_id, 0), g.expert_id IS NULL AND g.labelled_ms IS NOT NULL,
   COALESCE(c.state, ''), COALESCE(c.p_top_min, 0), COALESCE(p.top_id, 0), COALESCE(p.p_top, 0), p.model_id IS c.model_id,
-  COALESCE(s.policy_id, 0), COALESCE(q.rules, ''), COALESCE(e.n_answers, 0)
+  COALESCE(s.policy_id, 0), COALESCE(q.rules, ''), COALESCE(e.n_answers, 0), COALESCE(e.risk, 0)
 FROM subject s
 LEFT JOIN label_event e ON e.id = (SELECT max(x.id) FROM label_event x WHERE x.subject_id = s.id)
 LEFT JOIN gold g ON g.subject_id = s.id LEFT JOIN certificate c ON c.id = s.certificate_id
