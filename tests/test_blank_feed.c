@@ -63,7 +63,7 @@ static void the_share_is_kept_by_audits_of_what_the_model_labelled(void **state)
 		char policy[200];
 		snprintf(policy, sizeof policy,
 			"{\"alpha_blank\": 0.03, \"plant_first\": 0, \"plant_rate\": 0, \"blank_share\": %g, "
-			"\"expert_share\": 0, \"tau\": 0.001, \"cap\": 12, \"min_answers\": 12}",
+			"\"expert_share\": 0, \"kappa\": 0, \"cap\": 12, \"min_answers\": 12}",
 			rows[i].share);
 		strata_open(policy, NULL);
 		strata_activate(10);
