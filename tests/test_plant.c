@@ -174,6 +174,17 @@ static void nobody_meets_the_same_twice_nor_people(void **state)
 	test_sql(&t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t.taxa[3]);
 	test_sql(&t, "UPDATE gold SET taxon_id = %d WHERE subject_id = %d", (int)t.taxa[3],
 		(int)t.first_subject + 3);
+	/* Nor a blank or a species that nobody has met, where a person is on the photograph too. */
+	test_sql(&t,
+		"INSERT INTO gold (subject_id, project_id, purpose, taxon_id, drawn_ms, labelled_ms, "
+		"plant_u) "
+		"VALUES (%d, 1, 'probe', %d, 1, 1, 0), (%d, 1, 'probe', %d, 1, 1, 0); INSERT INTO "
+		"label_also "
+		"VALUES (%d, %d), (%d, %d)",
+		(int)t.first_subject + 4, (int)t.taxa[2], (int)t.first_subject + 5, (int)t.taxa[0],
+		(int)t.first_subject + 4, (int)t.taxa[3], (int)t.first_subject + 5, (int)t.taxa[3]);
+	test_sql(&t, "UPDATE subject SET state = 'retired', reason = 'expert' WHERE id IN (%d, %d)",
+		(int)t.first_subject + 4, (int)t.first_subject + 5);
 	for (int i = 0; i < 3; i++) {
 		seen[i] = planted_for(0, &nth);
 		assert_true(seen[i] < t.first_subject + 3);

@@ -167,6 +167,8 @@ ORDER BY g.plant_order LIMIT 1;
 -- name: gold_of_class_to_plant
 SELECT g.subject_id FROM gold g
 WHERE g.project_id = ?1 AND g.taxon_id = ?4
+  AND NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id
+                  WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
@@ -185,6 +187,8 @@ SELECT t.id FROM taxon t LEFT JOIN met m ON m.id = t.id
 LEFT JOIN class_prior p ON p.project_id = t.project_id AND p.taxon_id = t.id
 WHERE t.project_id = ?1 AND t.kind = 'animal' AND t.retired_ms IS NULL
   AND EXISTS (SELECT 1 FROM gold g WHERE g.project_id = ?1 AND g.taxon_id = t.id
+    AND NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id
+                    WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
     AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                     AND c.superseded_by IS NULL AND c.answer <> 'undone')
     AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3))

@@ -12,8 +12,8 @@ SELECT s.id, s.state, COALESCE(s.label_id, 0), COALESCE(s.decided_by, ''), COALE
   (SELECT count(*) FROM classification c WHERE c.subject_id = s.id AND c.answer = 'cant_tell' AND c.expert = 0
     AND c.counted = 1 AND c.superseded_by IS NULL),
   COALESCE((SELECT a.taxon_id FROM classification c JOIN annotation a ON a.classification_id = c.id
-    WHERE c.subject_id = s.id AND c.expert = 1 AND c.counted = 1 AND c.answer = 'taxa' AND c.superseded_by IS NULL
-    ORDER BY c.id DESC LIMIT 1), 0),
+    JOIN subject z ON z.id = c.subject_id WHERE c.subject_id = s.id AND c.expert = 1 AND c.counted = 1 AND c.answer = 'taxa' AND c.superseded_by IS NULL
+    ORDER BY c.id DESC, a.taxon_id = z.label_id DESC LIMIT 1), 0),
   COALESCE(g.taxon_id, 0), g.expert_id IS NULL AND g.labelled_ms IS NOT NULL,
   COALESCE(c.state, ''), COALESCE(c.p_top_min, 0), COALESCE(p.top_id, 0), COALESCE(p.p_top, 0), p.model_id IS c.model_id,
   COALESCE(s.policy_id, 0), COALESCE(q.rules, ''), COALESCE(e.n_answers, 0), COALESCE(e.risk, 0)
