@@ -21,10 +21,13 @@ static const struct command commands[] = {
 		"make, list, print or change a project",
 		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
 		"description,\n"
-		"gap_s and camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod,\n"
-		"licenses, ...) are replaced, taxa are changed by code or join the list; \"retired\": "
-		"true\n"
-		"takes one off the list. No taxon is ever removed, its id stays.\n"},
+		"gap_s, camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod,\n"
+		"licenses, ...) and survey (what is asked about each species: \"count\", \"young\", "
+		"\"sex\",\n"
+		"\"life_stage\": true, \"behaviours\": [words]) are replaced, taxa are changed by code or\n"
+		"join the list; \"retired\": true takes one off the list, \"protected\": true keeps "
+		"models\n"
+		"from labelling with it. No taxon is ever removed, its id stays.\n"},
 	{"deployment", cmd_deployment, "list DIR PROJECT | set DIR PROJECT NAME OPTIONS",
 		"list or correct deployments",
 		"--latitude D, --longitude D   where it stood, in degrees (WGS 84)\n"
@@ -36,7 +39,9 @@ static const struct command commands[] = {
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
 		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
-		"plant_rate, lease_s\n"
+		"plant_rate, lease_s, protected_expert, costs (a list of [truth, decided, cost], each a\n"
+		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
+		"costs 1)\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "
@@ -71,6 +76,12 @@ static const struct command commands[] = {
 		"under which bounds the model labels alone",
 		"Each certificate with its promise, the gold that it stands on, its audits and whether it\n"
 		"was revoked. docs/consensus.md says what the figures promise.\n"},
+	{"expert", cmd_expert, "list DIR PROJECT [--json]", "what waits for an expert, and why",
+		"Reasons: cap (as many answers as the policy allows), cant_tell, out_of_reach (no further\n"
+		"answers could settle it), audit (people and the model differ, or a share of where they "
+		"do\n"
+		"not), protected (the policy's protected_expert), gold. In the order in which they are\n"
+		"handed out. The page does not tell experts why: it would sway them.\n"},
 	{"worker", cmd_worker,
 		"URL --token-file FILE [--device D] [--media DIR] [--name NAME] [--once] [--quiet]",
 		"take predictions and trainings from a server",
@@ -146,8 +157,10 @@ static const struct command commands[] = {
 	{"export", cmd_export,
 		"DIR PROJECT --format csv|classifications|camtrap-dp --out PATH [--json]",
 		"write labels, answers or a Camtrap DP package",
-		"csv: one row a subject: its label, who decided, on what. classifications: one row an\n"
-		"answer, volunteers by number only. Both write PATH.json beside PATH: rows, SHA-256.\n"
+		"csv: one row a subject (or a species where its label names several): its label, who\n"
+		"decided, on what, counts and behaviours. classifications: one row an answer (or a\n"
+		"species of it), volunteers by number only. Both write PATH.json beside PATH: rows, "
+		"SHA-256.\n"
 		"camtrap-dp: a folder that holds to Camtrap DP 1.0.2; what the standard requires and the\n"
 		"project lacks is named.\n"
 		"PATH must not exist; nothing is left behind when an export fails.\n"},
