@@ -141,6 +141,14 @@ static const struct row {
 	{"model import $D p $F/garbage.safetensors", 1, "garbage.safetensors: no safetensors file"},
 	{"model import $D p $F/other.safetensors", 1, "other.safetensors"},
 	{"train $D p --from $F/other.safetensors", 1, "other.safetensors"},
+	{"train $D p --recipe $F/nowhere.json", 1, "nowhere.json: No such file"},
+	{"train $D p --recipe $F", 1, "files: Is a directory"},
+	{"train $D p --recipe $F/text.jpg", 1, "text.jpg: the recipe is no JSON"},
+	{"train $D p --recipe $F/field.json", 1, "field.json: a recipe has no field 'batches'"},
+	{"train $D p --recipe $F/range.json", 1,
+		"range.json: the recipe's batch is 0: wanted 1 to 4096"},
+	{"train $D p --recipe $F/rule.json --queue", 1,
+		"rule.json: the recipe's rule is \"adam\": wanted \"sgd\" or \"adamw\""},
 	{"infer $F/garbage.safetensors $F/bad/good.jpg", 1, "garbage.safetensors"},
 	{"infer $F/other.safetensors $F/bad/good.jpg", 1, "other.safetensors"},
 	{"serve $D --worker none --listen 127.0.0.1:$P", 1, "$P"},
@@ -234,6 +242,9 @@ static int set_up(void **state)
 	text_write(files, "gold.csv", "subject,label\n99,blank\n");
 	text_write(files, "several-gold.csv", "subject,label\n99,blank\nx,blank\n");
 	text_write(files, "policy.json", "{\"alpha\": 3}");
+	text_write(files, "field.json", "{\"batches\": 32}");
+	text_write(files, "range.json", "{\"batch\": 0}");
+	text_write(files, "rule.json", "{\"rule\": \"adam\"}");
 	busy_port();
 	return 0;
 }

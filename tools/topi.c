@@ -83,21 +83,22 @@ static const struct command commands[] = {
 		"not), protected (the policy's protected_expert), gold. In the order in which they are\n"
 		"handed out. The page does not tell experts why: it would sway them.\n"},
 	{"worker", cmd_worker,
-		"URL --token-file FILE [--device auto|cpu|cuda[:N]] [--media DIR] [--name NAME] [--once] "
-		"[--quiet]",
+		"URL --token-file FILE [--device D] [--media DIR] [--name NAME] [--once] [--quiet]",
 		"take predictions and trainings from a server",
-		"FILE holds the token that `topi token add` printed. --media is the server's data "
-		"directory\n"
-		"where it is seen from here; else photographs come over HTTP. --name tells workers apart\n"
-		"(host and process). --once ends when the server has no work left.\n"},
+		"FILE holds the token that `topi token add` printed. D is auto (the first card where it\n"
+		"can be used, else the CPU), cpu, cuda, cuda:N or cuda:all. --media is the server's data\n"
+		"directory where it is seen from here; else photographs come over HTTP. --name tells\n"
+		"workers apart (host and process). --once ends when the server has no work left. SIGTERM\n"
+		"ends it; a training goes on from there when a worker with the same cache takes it.\n"},
 	{"predict", cmd_predict,
-		"DIR PROJECT [--model MODEL[,MODEL...]] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"DIR PROJECT [--model MODEL[,MODEL...]] [--device D] [--queue] [--json]",
 		"predict every subject that a model has not seen",
 		"MODEL is a name or an id (the current one); several predict together, as `topi model\n"
-		"ensemble` makes them. --queue leaves the work to a running server's workers.\n"},
+		"ensemble` makes them. D is as for `topi worker`. --queue leaves the work to a running\n"
+		"server's workers.\n"},
 	{"train", cmd_train,
 		"DIR PROJECT [--arch ARCH] [--from MODEL|FILE] [--mode head|full] [--epochs N] [--seed N]\n"
-		"  [--recipe FILE.json] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"  [--recipe FILE.json] [--device D] [--queue] [--json]",
 		"train a candidate model on the project's labels",
 		"--from names a model of the project or a safetensors file of a ResNet to start from; "
 		"then\n"
@@ -108,15 +109,15 @@ static const struct command commands[] = {
 		"rate, momentum, beta2, weight_decay, schedule, warm_up, step_every, step_factor,\n"
 		"label_smoothing, logit_adjust, mixup, clip, average, patience, norm_frozen, layer_decay,\n"
 		"frozen_stages, precision, l2 (docs/model.md says what each does and what helped).\n"
-		"Started by torchrun, mpirun or srun, every process is a rank of one training.\n"
-		"--queue leaves the work to a running server's workers.\n"},
+		"Started by torchrun, mpirun or srun, every process is a rank of one training. D is as\n"
+		"for `topi worker`. --queue leaves the work to a running server's workers.\n"},
 	{"model", cmd_model,
 		"list DIR PROJECT | show DIR PROJECT MODEL | promote DIR PROJECT MODEL | rollback DIR "
 		"PROJECT |\n"
 		"  import DIR PROJECT FILE [--name NAME] [--backbone] [--focus] | export DIR PROJECT MODEL "
 		"--out "
 		"FILE |\n"
-		"  ensemble DIR PROJECT MODEL,MODEL... [--name NAME]",
+		"  ensemble DIR PROJECT MODEL,MODEL... [--name NAME]; each with [--json]",
 		"the models of a project, and which one is current",
 		"`promote` makes a model the current one and queues its predictions; `rollback` goes back "
 		"to\n"
@@ -171,13 +172,9 @@ static const struct command commands[] = {
 		"or timm; of several with the same classes the mean of the logits counts. --classes\n"
 		"names its classes, one a line. --top N prints the N likeliest (5), of every task where\n"
 		"the model has several, --raw the logits. --cam draws where in one FILE the evidence for\n"
-		"NAME (the likeliest) lies. A model that looks at what differs from a camera's background "
-		"sees "
-		"whole\n"
-		"pictures here: it knows of no camera. D is auto, cpu, cuda, cuda:N or cuda:all. A bad "
-		"file gets a "
-		"line with "
-		"\"error\".\n"},
+		"NAME (the likeliest) lies. A model that looks at what differs from a camera's background\n"
+		"sees whole pictures here: it knows of no camera. D is as for `topi worker`. A bad file\n"
+		"gets a line with \"error\".\n"},
 	{"backup", cmd_backup, "DIR FILE", "a consistent copy of the database while it is served",
 		"FILE must not exist. The database is checked first.\n"},
 	{"user", cmd_user,
