@@ -63,7 +63,7 @@ export class LabelScreen {
 					this.#onDraft(false);
 				},
 			},
-		}, 'More than one species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+		}, 'Several species', el('kbd', { 'aria-hidden': 'true' }, '+'));
 		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
