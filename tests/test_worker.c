@@ -1,7 +1,7 @@
 /* labels: http; timeout: 240 */
 /*
  * Real workers (child processes) against a real server in this process, over a small project of coloured frames: grey
- * is blank, red a zebra, blue a topi. Two subjects have no frame that can be decoded.
+ * is blank, red a zebra, blue a topi. Two subjects have no frame that can be decoded, of a third one is cut short.
  */
 #include "image.h"
 #include "job.h"
@@ -28,7 +28,7 @@
 
 #include <cmocka.h>
 
-enum { N_SUBJECTS = 180, N_BROKEN = 2, N_FRAMES = 2, PX = 64, LEASE_MS = 400 };
+enum { N_SUBJECTS = 180, N_BROKEN = 2, CUT_SUBJECT = 7, N_FRAMES = 2, PX = 64, LEASE_MS = 400 };
 
 extern char **environ;
 static char dir[64], token_file[100], wrong_file[100];
@@ -99,7 +99,7 @@ static void make_frame(int subject, int frame)
 	}
 	if (subject <= N_SUBJECTS - N_BROKEN) {
 		check_status(image_encode_rgb(&image, 90, &bytes, &n, &err), &err);
-		write_file(path, bytes, n);
+		write_file(path, bytes, subject == CUT_SUBJECT && frame == 1 ? n / 2 : n);
 	} else {
 		write_file(path, "no JPEG", 7);
 	}
@@ -224,8 +224,15 @@ static void check_predictions(void)
 	assert_int_equal(sql("SELECT count(*) FROM prediction"), N_SUBJECTS - N_BROKEN);
 	assert_int_equal(
 		sql("SELECT count(DISTINCT subject_id) FROM prediction"), N_SUBJECTS - N_BROKEN);
-	assert_int_equal(sql("SELECT min(n_frames) + max(n_frames) FROM prediction"), 2 * N_FRAMES);
+	assert_int_equal(sql("SELECT count(*) FROM prediction WHERE n_frames = %d", N_FRAMES),
+		N_SUBJECTS - N_BROKEN - 1);
+	assert_int_equal(
+		sql("SELECT n_frames FROM prediction WHERE subject_id = %d", CUT_SUBJECT), N_FRAMES - 1);
 	assert_int_equal(sql("SELECT count(*) FROM prediction_problem"), N_BROKEN);
+	assert_int_equal(sql("SELECT count(*) FROM prediction_problem WHERE subject_id > %d AND "
+						 "reason LIKE '%%JPEG%%'",
+						 N_SUBJECTS - N_BROKEN),
+		N_BROKEN);
 	assert_int_equal(sql("ATTACHSELECT count(*) FROM emb.embedding"), N_SUBJECTS - N_BROKEN);
 }
 
@@ -326,7 +333,7 @@ static void trainings_make_candidates(void **state)
 	json_decref(reply);
 	assert_int_equal(sql("SELECT count(*) FROM training_item"), 0);
 	assert_int_equal(sql("SELECT count(*) FROM token WHERE revoked_ms IS NULL"), 1);
-	/* the new head scores without a look at the photographs: they are gone */
+	/* the new head scores without a look at the photographs: they are gone; only an embedding that lacks a frame is not used */
 	char command[200];
 	snprintf(command, sizeof command, "rm -rf %s/renditions/448", dir);
 	assert_int_equal(system(command), 0); /* a test's own folder under /tmp */
@@ -336,8 +343,9 @@ static void trainings_make_candidates(void **state)
 	check_status(registry_promote(db, project_id, id, 2, &err), &err);
 	db_close(db);
 	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "w", true)), 0);
-	assert_int_equal(
-		sql("SELECT count(*) FROM prediction WHERE model_id = %d", (int)id), N_SUBJECTS - N_BROKEN);
+	assert_int_equal(sql("SELECT count(*) FROM prediction WHERE model_id = %d AND subject_id <> %d",
+						 (int)id, CUT_SUBJECT),
+		N_SUBJECTS - N_BROKEN - 1);
 }
 
 /* A model of the same classes in another order, from a file. */
