@@ -1,6 +1,7 @@
 /*
  * bench_files DIR N net|files|beside [single|half|fastest]: N pictures from DIR's JPEGs (again and again) to the logits of a
- * ResNet-18 at 224 px with random parameters, in batches of 32 on all cores; prints pictures a second.
+ * ResNet-18 at 224 px with random parameters, in batches of 32 on all cores; prints pictures a second (and on stderr which
+ * share of the time the net ran: the ratio to the net alone, on a machine whose speed changes from second to second).
  *   net     the net alone, on pictures that were decoded before
  *   files   read ahead and decoded by the net's team, as a worker with a CPU does (gpu/feed.h)
  *   beside  decoded ahead by threads beside it, as a worker with a card does
@@ -22,6 +23,7 @@ struct bench {
 	const struct backend *backend;
 	void *handle;
 	float logits[BATCH * N_CLASSES];
+	double net_s; /* in the net */
 };
 
 static enum status read_one(
@@ -67,8 +69,10 @@ static enum status run(struct bench *b, const char *what, int n, struct err *err
 		for (int i = 0; i < got && !status; i++)
 			if (whys[i].status)
 				status = err_set(err, whys[i].status, "%s", whys[i].text);
+		double start = measure_now_s();
 		if (!status)
 			status = b->backend->infer(b->handle, rgb, got, b->logits, NULL, err);
+		b->net_s += measure_now_s() - start;
 	}
 	feed_close(feed);
 	return status;
@@ -110,12 +114,16 @@ int main(int argc, char **argv)
 	if (!status) /* warms up */
 		status = run(&b, "net", BATCH * 4, &err);
 	double start = measure_now_s();
+	b.net_s = 0;
 	if (!status)
 		status = run(&b, argv[3], n, &err);
-	if (status)
+	double took = measure_now_s() - start;
+	if (status) {
 		fprintf(stderr, "bench_files: %s\n", err.text);
-	else
-		printf("%.1f\n", n / (measure_now_s() - start));
+	} else {
+		fprintf(stderr, "%.3f in the net\n", b.net_s / took);
+		printf("%.1f\n", n / took);
+	}
 	if (b.handle)
 		b.backend->close(b.handle);
 	for (int i = 0; i < b.n_files; i++)

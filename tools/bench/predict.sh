@@ -17,13 +17,11 @@ if [ ! -f "$world/done" ]; then
 			$(for code in "${codes[@]:1}"; do echo "$code $code $code"; done)
 		printf ']}\n'
 	} >"$world/project.json"
-	{
-		echo file,deployment,timestamp
-		for ((i = 0; i < n; i++)); do
-			printf 'd/%04d.jpg,d,%s\n' "$i" "$(printf '2024-%02d-%02dT%02d:%02d:00+00:00' \
-				$((1 + i / 12000)) $((1 + i / 480 % 25)) $((i / 20 % 24)) $((i * 3 % 60)))"
-		done
-	} >"$world/manifest.csv"
+	awk -v n="$n" 'BEGIN {
+		print "file,deployment,timestamp"
+		for (i = 0; i < n; i++) # three minutes apart
+			printf "d/%04d.jpg,d,2024-%02d-%02dT%02d:%02d:00+00:00\n", i, 1 + i / 12000, 1 + i / 480 % 25, i / 20 % 24, i * 3 % 60
+	}' >"$world/manifest.csv"
 	build/topi init "$world/data" >/dev/null
 	build/topi project add "$world/data" "$world/project.json" >/dev/null
 	build/topi import "$world/data" p "$world/photos" --manifest "$world/manifest.csv" --gap 1 --link >&2
@@ -32,7 +30,7 @@ fi
 
 # Single precision is what a processor without bf16 runs.
 [ "$precision" = half ] || export DNNL_MAX_CPU_ISA=AVX512_CORE_VNNI
-name=m$(date +%s%N)
+name=again$(date +%s%N)
 build/bench_model "$world/$name.safetensors" "$(date +%N)" "${codes[@]}"
 build/topi model import "$world/data" p "$world/$name.safetensors" --name "$name" >/dev/null
 rm "$world/$name.safetensors"
