@@ -2,9 +2,9 @@
  * JPEGs to batches of a net's input. Threads read ahead (ring.h), so that the net waits for neither a disk nor a server. Who
  * decodes depends on where the net runs:
  *   on a card, the same threads, a batch or two ahead: the CPU has nothing else to do;
- *   on a CPU, the net's own OpenMP team, between two batches. The net keeps every core busy, and its team waits for its
- *   slowest member after each layer: a thread that decodes beside it holds up all of them, for more than its own time
- *   (docs/benchmarks.md).
+ *   on a CPU, the net's own OpenMP team, between two batches: the net keeps every core busy, and what decodes beside it
+ *   holds up a team that waits for its slowest member after each layer. That this is the faster way is not shown for small
+ *   pictures (docs/benchmarks.md).
  */
 #pragma once
 

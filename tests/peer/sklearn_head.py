@@ -57,9 +57,9 @@ for is_scaled in (False, True):
     kept = f"{path}.iterations.{int(is_scaled)}"
     ready = prepare(is_scaled)
     if not os.path.exists(kept) or os.path.getmtime(kept) < os.path.getmtime(sys.argv[0]):
-        at = 16
+        at = 24
         while at < 2000 and loss(fit(ready, scale, at), ready, scale) > wanted:
-            at = at * 5 // 4
+            at = at * 7 // 6
         with open(kept, "w") as f:
             f.write(str(at))
     with open(kept) as f:
