@@ -5,6 +5,7 @@
 #include "train_part.h"
 
 #include "augment.h"
+#include "feed.h"
 #include "train_checkpoint.h"
 #include "train_schedule.h"
 #include "train_set.h"
@@ -15,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { FEED_THREADS = 1 }; /* on few cores more take the time of the net's own */
 
 struct run {
 	const struct train_spec *spec;
@@ -251,7 +250,8 @@ static enum status open_feed(struct run *r, struct err *err)
 		.batch = r->batch,
 		.draw = draw_batch,
 		.arg = r};
-	return plan.n_batches > 0 ? train_feed_open(r->set, &plan, FEED_THREADS, &r->feed, err) : OK;
+	int n_threads = backend_is_cpu(r->backend) ? 0 : feed_card_threads();
+	return plan.n_batches > 0 ? train_feed_open(r->set, &plan, n_threads, &r->feed, err) : OK;
 }
 
 static enum status run_epochs(struct run *r, struct err *err)
