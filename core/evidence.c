@@ -1,6 +1,7 @@
 /* Gathers a subject's sources from the database; the formulas are in consensus.h. */
 #include "evidence.h"
 
+#include "confirm.h"
 #include "confusion.h"
 #include "consensus.h"
 #include "prediction.h"
@@ -33,9 +34,22 @@ static enum status load_votes(
 			.volunteer_id = col_int(row, 1),
 			.answer = answer,
 			.credited = col_int(row, 3) != 0,
+			.guess = col_null(row, 4) ? -1 : project_class(p, col_int(row, 4)),
 		};
 	}
 	return st == NOT_FOUND ? OK : st;
+}
+
+/* What one vote says: a survey's column, or a yes; after a no, the no and the column of the class that was then answered. */
+static enum status read_vote(struct db *db, const struct project *p,
+	const struct confirm_rates *rates, struct vote *v, struct err *err)
+{
+	bool yes = v->guess >= 0 && v->answer == v->guess;
+	v->log_theta = xcalloc((size_t)p->k, sizeof *v->log_theta);
+	enum status st = yes ? OK : skill_column(db, p, v->volunteer_id, v->answer, v->log_theta, err);
+	if (st == OK && v->guess >= 0)
+		confirm_add(*rates, v->guess, yes, p->k, v->log_theta);
+	return st;
 }
 
 enum status evidence_load(struct db *db, const struct project *p, int64_t subject_id,
@@ -51,11 +65,17 @@ enum status evidence_load(struct db *db, const struct project *p, int64_t subjec
 		st = prediction_evidence(db, p, prediction_id, e->model, &e->has_model, err);
 	for (int z = 0; z < p->k; z++)
 		e->sum[z] = e->model[z];
+	struct confirm_rates rates = {0};
+	bool has_rates = false;
 	for (int i = 0; st == OK && i < e->n_votes; i++) {
 		struct vote *v = &e->votes[i];
-		v->log_theta = xcalloc(k, sizeof *v->log_theta);
-		st = skill_column(db, p, v->volunteer_id, v->answer, v->log_theta, err);
-		for (int z = 0; z < p->k; z++)
+		if (v->guess >= 0 && !has_rates) {
+			st = confirm_load(db, p->id, &rates, NULL, err);
+			has_rates = true;
+		}
+		if (st == OK)
+			st = read_vote(db, p, &rates, v, err);
+		for (int z = 0; st == OK && z < p->k; z++)
 			e->sum[z] += v->log_theta[z];
 	}
 	if (st == OK)

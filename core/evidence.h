@@ -9,6 +9,7 @@
 struct vote {
 	int64_t classification_id, volunteer_id;
 	int answer; /* class */
+	int guess;  /* the class on the card that was shown; -1: a blind survey */
 	bool credited;
 	double *log_theta; /* [k] nats */
 };

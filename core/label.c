@@ -93,7 +93,7 @@ static enum status teach(struct db *db, const struct project *p, const struct su
 	for (int i = 0; st == OK && i < e->n_votes; i++) {
 		const struct vote *v = &e->votes[i];
 		bool any = truth >= 0;
-		if (v->credited)
+		if (v->credited || v->guess >= 0) /* an answer to a card is not what the skill is about */
 			continue;
 		if (truth >= 0)
 			for (int z = 0; z < p->k; z++)

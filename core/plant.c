@@ -64,7 +64,8 @@ static enum status teach(struct db *db, const struct project *p, int64_t volunte
 }
 
 enum status plant_answered(struct db *db, const struct project *p, int64_t subject_id,
-	int64_t volunteer_id, int64_t classification_id, int class, int64_t *told, struct err *err)
+	int64_t volunteer_id, int64_t classification_id, int class, bool guessed, int64_t *told,
+	struct err *err)
 {
 	struct stmt *row = NULL;
 	*told = 0;
@@ -86,7 +87,7 @@ enum status plant_answered(struct db *db, const struct project *p, int64_t subje
 	st = st == NOT_FOUND ? OK : st;
 	if (st == OK && !again)
 		st = db_run(db, Q_GOLD_PLANTED, err, "i", subject_id);
-	if (st == OK && class >= 0 && !certify && !again)
+	if (st == OK && class >= 0 && !certify && !again && !guessed)
 		st = teach(db, p, volunteer_id, classification_id, class, truth, err);
 	*told = st == OK && tell ? truth_id : 0;
 	return st;

@@ -19,9 +19,10 @@ enum status plant_draw(struct db *db, int64_t project_id, const struct policy *p
 	struct err *err) MUST_CHECK;
 
 /*
- * An answer to planted gold has been stored (class -1: "can't tell"). *told is the truth's taxon where the volunteer is to
+ * An answer to planted gold has been stored (class -1: "can't tell"). One to a card (`guessed`) teaches no skill.
+ * *told is the truth's taxon where the volunteer is to
  * hear it, else 0.
  */
 enum status plant_answered(struct db *db, const struct project *project, int64_t subject_id,
-	int64_t volunteer_id, int64_t classification_id, int class, int64_t *told,
+	int64_t volunteer_id, int64_t classification_id, int class, bool guessed, int64_t *told,
 	struct err *err) MUST_CHECK;

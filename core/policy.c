@@ -32,6 +32,10 @@ static const struct field fields[] = {
 	{AT(auto_weight), REAL, 0, 0.2},
 	{AT(plant_first), REAL, 0, 0.5},
 	{AT(plant_rate), REAL, 0, 0.5},
+	{AT(confirm_above), REAL, 0, 1},
+	{AT(confirm_blind), REAL, 0, 1},
+	{AT(confirm_wrong), REAL, 0, 0.5},
+	{AT(reveal), YES_NO, 0, 1},
 	{AT(lease_s), WHOLE, 10, 86400},
 };
 
@@ -55,6 +59,10 @@ struct policy policy_default(void)
 		.auto_weight = 0.2,
 		.plant_first = 0.2,
 		.plant_rate = 0.04,
+		.confirm_above = 0.8,
+		.confirm_blind = 0.25,
+		.confirm_wrong = 0.3,
+		.reveal = false,
 		.lease_s = 900,
 	};
 }

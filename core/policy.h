@@ -27,7 +27,12 @@ struct policy {
 	double auto_weight; /* weight of an auto-label in training, against 1 for people's */
 	double plant_first; /* share of a volunteer's first answers that is gold (plant.h), */
 	double plant_rate;  /* and what it falls to */
-	int lease_s;        /* how long a volunteer holds a subject */
+	double
+		confirm_above; /* calibrated probability above which a guess is shown to be confirmed; 1: never */
+	double confirm_blind; /* share of such subjects asked blind all the same */
+	double confirm_wrong; /* share of the guesses on gold to learn from that are wrong on purpose */
+	bool reveal;          /* after an answer the volunteer hears what the model thinks */
+	int lease_s;          /* how long a volunteer holds a subject */
 };
 
 /* The defaults, and an object's fields over `base`. Errors: BAD_INPUT names the field and its range. */

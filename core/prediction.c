@@ -252,6 +252,25 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 	return st;
 }
 
+enum status prediction_second(
+	struct db *db, int64_t prediction_id, int64_t *taxon_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct entry top[2];
+	size_t n_bytes = 0;
+	enum status st = db_one(db, Q_PREDICTION_GET, &row, err, "i", prediction_id);
+	if (st != OK)
+		return st;
+	const void *blob = col_blob(row, 1, &n_bytes);
+	*taxon_id = 0;
+	if (n_bytes >= sizeof top) {
+		memcpy(top, blob, sizeof top);
+		*taxon_id = (int64_t)top[1].taxon_id;
+	}
+	db_done(row);
+	return OK;
+}
+
 /* The log-probability of the truth under one prediction; false where the model does not know it. */
 static bool log_score(struct head *h, const double *probs, int64_t truth_id, double *scratch,
 	double *score, double *prior_score)

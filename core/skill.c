@@ -1,6 +1,7 @@
 /* Reads O(k) rows an answer: one column of the pooled matrix, its diagonal, and the volunteer's own cells. */
 #include "skill.h"
 
+#include "confirm.h"
 #include "confusion.h"
 
 #include <math.h>
@@ -165,6 +166,8 @@ enum status skill_remix(struct db *db, int64_t project_id, struct err *err)
 	for (int z = 0; st == OK && z < p.k; z++)
 		st = db_run(db, Q_CLASS_PRIOR_PUT, err, "iid", project_id, p.taxa[z].id,
 			((double)p.n_labelled[z] + 1) / (n + p.k));
+	if (st == OK)
+		st = confirm_recount(db, project_id, err);
 	project_release(&p);
 	return st;
 }

@@ -4,6 +4,7 @@
  */
 #include "task.h"
 
+#include "card.h"
 #include "label.h"
 #include "plant.h"
 
@@ -46,22 +47,25 @@ struct ask {
 	int64_t project_id, volunteer_id, now_ms;
 	bool expert;
 	int n_wanted;
-	struct policy policy;
+	struct project project;
 	struct task_list *list;
 };
 
 /* Adds a lease to the list, new or renewed. */
-static enum status lease(const struct ask *a, int64_t subject_id, bool planted, struct err *err)
+static enum status lease(
+	const struct ask *a, int64_t subject_id, bool planted, struct card card, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct task *t = &a->list->tasks[a->list->n];
-	*t = (struct task){
-		.subject_id = subject_id, .expires_ms = a->now_ms + (int64_t)a->policy.lease_s * 1000};
-	enum status st = db_one(a->db, Q_TASK_PUT, &row, err, "iiiiiii", a->project_id, subject_id,
-		a->volunteer_id, (int64_t)a->expert, a->now_ms, t->expires_ms, (int64_t)planted);
+	*t = (struct task){.subject_id = subject_id,
+		.expires_ms = a->now_ms + (int64_t)a->project.policy.lease_s * 1000};
+	enum status st = db_one(a->db, Q_TASK_PUT, &row, err, "iiiiiiiII", a->project.id, subject_id,
+		a->volunteer_id, (int64_t)a->expert, a->now_ms, t->expires_ms, (int64_t)planted,
+		card.guess_id ? &card.guess_id : NULL, card.guess_id ? &card.model_id : NULL);
 	if (st != OK)
 		return st;
 	t->id = col_int(row, 0);
+	t->guess_id = col_int(row, 1);
 	do
 		st = db_step(row, err);
 	while (st == OK);
@@ -72,11 +76,13 @@ static enum status lease(const struct ask *a, int64_t subject_id, bool planted, 
 static enum status add_held(const struct ask *a, struct err *err)
 {
 	enum status st;
-	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project_id,
+	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project.id,
 		(int64_t)a->expert, a->now_ms, (int64_t)a->n_wanted, a->expert ? "expert" : "open");
 	while ((st = db_step(row, err)) == OK)
-		a->list->tasks[a->list->n++] = (struct task){
-			.id = col_int(row, 0), .subject_id = col_int(row, 1), .expires_ms = col_int(row, 2)};
+		a->list->tasks[a->list->n++] = (struct task){.id = col_int(row, 0),
+			.subject_id = col_int(row, 1),
+			.expires_ms = col_int(row, 2),
+			.guess_id = col_int(row, 3)};
 	st = st == NOT_FOUND ? OK : st;
 	for (int i = 0; st == OK && i < a->list->n; i++)
 		st = load_frames(a->db, &a->list->tasks[i], err);
@@ -85,17 +91,15 @@ static enum status add_held(const struct ask *a, struct err *err)
 
 /*
  * While open subjects are to be decided again (a certificate is in force since, say), one is decided before it is handed out:
- * people are not asked what is known already. NOT_FOUND: there is no sweep, and out is empty.
+ * people are not asked what is known already.
  */
-static enum status load_if_sweeping(
-	struct db *db, int64_t project_id, struct project *out, struct err *err)
+static enum status is_sweeping(struct db *db, int64_t project_id, bool *out, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_TASK_SWEEPING, &row, err, "i", project_id);
-	if (st != OK)
-		return st;
-	db_done(row);
-	return project_load(db, project_id, out, err);
+	*out = st == OK;
+	db_done(st == OK ? row : NULL);
+	return st == NOT_FOUND ? OK : st;
 }
 
 static enum status decide_first(struct db *db, const struct project *p, int64_t subject_id,
@@ -114,7 +118,7 @@ static enum status candidates(
 	const struct ask *a, int together, int n_wanted, int64_t *ids, int *n, struct err *err)
 {
 	enum status st;
-	struct stmt *row = db_query(a->db, Q_TASK_CANDIDATE, "isiiiii", a->project_id,
+	struct stmt *row = db_query(a->db, Q_TASK_CANDIDATE, "isiiiii", a->project.id,
 		a->expert ? "expert" : "open", a->volunteer_id, (int64_t)a->expert, a->now_ms,
 		(int64_t)together, (int64_t)n_wanted);
 	*n = 0;
@@ -127,10 +131,15 @@ static enum status candidates(
 static enum status give(const struct ask *a, int64_t subject_id, struct err *err)
 {
 	int64_t gold = 0;
-	enum status st = a->expert ? OK
-							   : plant_draw(a->db, a->project_id, &a->policy, a->volunteer_id,
-									 a->list->n, a->now_ms, &gold, err);
-	return st == OK ? lease(a, gold ? gold : subject_id, gold != 0, err) : st;
+	struct card card = {0};
+	if (a->expert)
+		return lease(a, subject_id, false, card, err);
+	enum status st = plant_draw(a->db, a->project.id, &a->project.policy, a->volunteer_id,
+		a->list->n, a->now_ms, &gold, err);
+	if (st == OK)
+		st = card_draw(
+			a->db, &a->project, gold ? gold : subject_id, a->volunteer_id, gold != 0, &card, err);
+	return st == OK ? lease(a, gold ? gold : subject_id, gold != 0, card, err) : st;
 }
 
 /* Where up to `together` people may look at one subject; n at most altogether. */
@@ -138,22 +147,19 @@ static enum status add_new(const struct ask *a, int together, int n_most, struct
 {
 	int64_t ids[TASK_MAX];
 	int n = 1;
-	struct project p = {0};
-	enum status st = a->expert ? NOT_FOUND : load_if_sweeping(a->db, a->project_id, &p, err);
-	bool sweeping = st == OK;
-	st = st == NOT_FOUND ? OK : st;
+	bool sweeping = false;
+	enum status st = a->expert ? OK : is_sweeping(a->db, a->project.id, &sweeping, err);
 	/* Decided ones leave the queue. After some rounds of nothing else the sweep is left to its own thread. */
 	for (int round = 0; st == OK && n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
 		st = candidates(a, together, n_most - a->list->n, ids, &n, err);
 		for (int i = 0; st == OK && i < n; i++) {
 			bool open = true;
 			if (sweeping && round + 1 < MAX_ROUNDS)
-				st = decide_first(a->db, &p, ids[i], a->now_ms, &open, err);
+				st = decide_first(a->db, &a->project, ids[i], a->now_ms, &open, err);
 			if (st == OK && open)
 				st = give(a, ids[i], err);
 		}
 	}
-	project_release(&p);
 	return st;
 }
 
@@ -161,7 +167,6 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	int n_wanted, int64_t now_ms, struct task_list *out, struct err *err)
 {
 	struct ask a = {.db = db,
-		.project_id = project_id,
 		.volunteer_id = volunteer_id,
 		.now_ms = now_ms,
 		.expert = expert,
@@ -172,13 +177,14 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	if (n_wanted < 1 || n_wanted > TASK_MAX)
 		return err_set(
 			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
-	enum status st = policy_get(db, project_id, &a.policy, err);
+	enum status st = project_load(db, project_id, &a.project, err);
 	if (st == OK)
 		st = add_held(&a, err);
 	if (st == OK && out->n < n_wanted)
 		st = add_new(&a, 1, n_wanted, err);
 	if (st == OK && out->n == 0)
 		st = add_new(&a, MAX_TOGETHER, 1, err);
+	project_release(&a.project);
 	if (st != OK || out->n > 0)
 		return st;
 	st = db_one(db, Q_TASK_ANY_OPEN, &row, err, "is", project_id, expert ? "expert" : "open");
@@ -203,8 +209,12 @@ enum status task_again(struct db *db, int64_t volunteer_id,
 		return err_set(err, NOT_FOUND, "there is no subject %lld", (long long)undone->subject_id);
 	if (st != OK)
 		return st;
-	a.project_id = col_int(row, 0);
+	int64_t project_id = col_int(row, 0);
 	db_done(row);
-	st = policy_get(db, a.project_id, &a.policy, err);
-	return st == OK ? lease(&a, undone->subject_id, undone->planted, err) : st;
+	st = project_load(db, project_id, &a.project, err);
+	if (st == OK)
+		st = lease(&a, undone->subject_id, undone->planted,
+			(struct card){undone->guess_id, undone->guess_model_id}, err);
+	project_release(&a.project);
+	return st;
 }

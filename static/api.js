@@ -10,7 +10,7 @@
  *            scientific_name: string, hotkey: string}} Taxon
  * @typedef {ProjectSummary & {taxa: Taxon[]}} Project
  * @typedef {{id: number, url: string, thumb: string, width: number, height: number}} Frame
- * @typedef {{task: number, subject: number, expires: string, frames: Frame[]}} Task
+ * @typedef {{task: number, subject: number, expires: string, guess: number|null, frames: Frame[]}} Task
  * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell',
  *            taxa: {taxon: number, count: number|null}[], duration_ms: number, queue?: 'expert'}} Classification
  */
@@ -120,9 +120,10 @@ export const nextTasks = (slug, n, expert) =>
 
 /**
  * Throws with status 0 when the reply does not acknowledge this very answer.
- * `truth` is there after some subjects whose answer is known: the taxon that an expert named.
+ * `truth` is there after some subjects whose answer is known: the taxon that an expert named. `model` is there where the
+ * project tells what the model thinks: its taxon, or null.
  * @param {string} slug @param {Classification} body
- * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number}>}
+ * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number, model?: number|null}>}
  */
 export const classify = (slug, body) => acknowledged(`${project_path(slug)}/classifications`, body);
 

@@ -6,6 +6,7 @@
  * @typedef {{uuid: string, task: import('./api.js').Task, label: string}} Given
  */
 import * as api from './api.js';
+import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
 import { el, isTyping, plural } from './dom.js';
 import { emptyText } from './empty.js';
 import { setShortcuts } from './help.js';
@@ -27,6 +28,9 @@ export class LabelScreen {
 	#isExpert = false;
 	/** @type {import('./item.js').Item|null} on screen */
 	#item = null;
+	/** The whole survey was asked for instead of the card. */
+	#wantsSurvey = false;
+	#ask = el('h2', { class: 'ask' });
 	/** @type {number|undefined} whose leases and answers these are */
 	#volunteer;
 	#listening = new AbortController();
@@ -50,9 +54,10 @@ export class LabelScreen {
 		this.account = account;
 		this.outbox = outbox;
 		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer));
+		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
-			el('div', { class: 'side' }, el('h2', { class: 'ask' }, 'What do you see?'), this.taxa.element));
+			el('div', { class: 'side' }, this.#ask, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
 			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
 				el('div', { class: 'given' }, this.#last, this.#undo)),
@@ -67,8 +72,8 @@ export class LabelScreen {
 		}, { signal });
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
-			if (entry.project === project.slug && reply.truth)
-				this.#tell(entry.body.taxa[0]?.taxon === reply.truth, reply.truth);
+			if (entry.project === project.slug)
+				this.#tell(entry.body.taxa?.[0]?.taxon, reply);
 		}, { signal });
 		setShortcuts(() => this.#shortcuts());
 		this.#recall();
@@ -89,7 +94,7 @@ export class LabelScreen {
 		if (this.#shown_ms === null || !item)
 			return;
 		const duration_ms = Math.round(performance.now() - this.#shown_ms);
-		const label = choice.taxon ? (choice.taxon.kind === 'blank' ? 'Nothing here' : choice.taxon.common_name) : 'Can’t tell';
+		const label = choice.taxon ? nameOf(choice.taxon) : 'Can’t tell';
 		/** @type {api.Classification} */
 		const body = {
 			uuid: newUuid(), subject: item.task.subject, answer: choice.taxon ? 'taxa' : 'cant_tell',
@@ -102,8 +107,7 @@ export class LabelScreen {
 			await this.outbox.answer(this.project.slug, body, label);
 		} catch (cause) {
 			showError(cause, 'This browser could not keep your answer, so it was not given');
-			this.#shown_ms = performance.now();
-			this.taxa.enable(true);
+			this.#enable(true);
 			return;
 		}
 		this.#given.push({ uuid: body.uuid, task: item.task, label });
@@ -115,10 +119,43 @@ export class LabelScreen {
 			this.viewer.focus();
 	}
 
-	/** What an expert had said of a subject that is there to learn from. @param {boolean} isRight @param {number} taxon */
-	#tell(isRight, taxon) {
-		const name = this.project.taxa.find((t) => t.id === taxon)?.common_name ?? 'something else';
-		showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
+	/**
+	 * What an expert had said of a subject that is there to learn from, or else what the model thinks, where that is told.
+	 * @param {number|undefined} given @param {{truth?: number, model?: number|null}} reply
+	 */
+	#tell(given, { truth, model }) {
+		const taxon = this.project.taxa.find((t) => t.id === (truth ?? model));
+		const name = taxon ? nameOf(taxon) : 'something else';
+		if (truth)
+			showNote(given === truth ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
+		else if (model)
+			showNote(given === model ? `The computer thinks so too: ${name}.` : `The computer thinks: ${name}. It may be wrong.`);
+	}
+
+	/** @param {boolean} isYes @param {boolean} byPointer */
+	#onConfirm(isYes, byPointer) {
+		if (this.#shown_ms === null)
+			return;
+		if (isYes) {
+			this.answer({ taxon: this.confirm.guess }, byPointer);
+			return;
+		}
+		const hadFocus = this.confirm.element.contains(document.activeElement);
+		this.#wantsSurvey = true;
+		this.#pose();
+		this.taxa.enable(true);
+		say('What do you see?');
+		if (hadFocus && !byPointer)
+			/** @type {HTMLElement|null} */ (this.taxa.element.querySelector('.taxa .choice:not([hidden])'))?.focus();
+	}
+
+	/** Puts the question of the subject on screen: a card where there is a guess, else the survey. */
+	#pose() {
+		const id = this.#wantsSurvey ? null : this.#item?.task.guess;
+		const guess = this.project.taxa.find((taxon) => taxon.id === id) ?? null;
+		this.confirm.show(guess);
+		this.taxa.element.hidden = Boolean(guess);
+		this.#ask.textContent = guess ? 'Is this right?' : 'What do you see?';
 	}
 
 	/** Takes the last answer back and shows its subject again. */
@@ -193,7 +230,9 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
+		this.#wantsSurvey = false;
 		this.#enable(false);
+		this.#pose();
 		this.viewer.show(item);
 	}
 
@@ -201,17 +240,18 @@ export class LabelScreen {
 	#onShown(item) {
 		if (item !== this.#queue.current)
 			return;
-		this.#shown_ms = performance.now();
-		this.taxa.enable(true);
+		this.#enable(true);
 		const n = item.task.frames.length;
+		const { guess } = this.confirm;
 		this.#work.dataset.subject = String(item.task.subject);
-		say(n > 1 ? `${plural(n, 'picture')}.` : 'One picture.');
+		say((n > 1 ? `${plural(n, 'picture')}.` : 'One picture.') + (guess ? ` The computer’s guess: ${nameOf(guess)}. Is this right?` : ''));
 	}
 
 	/** @param {boolean} on */
 	#enable(on) {
 		this.#shown_ms = on ? performance.now() : null;
-		this.taxa.enable(on);
+		this.taxa.enable(on && !this.confirm.guess);
+		this.confirm.enable(on);
 	}
 
 	/** @param {KeyboardEvent} event */
@@ -223,12 +263,16 @@ export class LabelScreen {
 		const isOnButton = target.matches('button, a, input') && (event.key === ' ' || event.key === 'Enter');
 		if (isOnButton)
 			return;
-		const choice = this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
-		if (choice && !event.repeat)
+		const isCard = this.confirm.guess !== null;
+		const confirmed = isCard ? this.confirm.answerOf(event.key) : undefined;
+		const choice = isCard ? undefined : this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
+		if (confirmed !== undefined && !event.repeat)
+			this.#onConfirm(confirmed, false);
+		else if (choice && !event.repeat)
 			this.answer(choice);
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === '/')
+		else if (event.key === '/' && !isCard)
 			this.taxa.focusFilter();
 		else if (!choice && !this.viewer.onKey(event))
 			return;
@@ -241,6 +285,7 @@ export class LabelScreen {
 		return [
 			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon?.common_name ?? ''])),
 			['space', 'nothing here'],
+			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, 'yes, something else: where the computer’s guess is shown'],
 			[this.taxa.cantTellKey, 'can’t tell'],
 			['← →', 'previous, next picture'],
 			['.', 'play or pause the burst'],

@@ -32,11 +32,13 @@ static const struct command commands[] = {
 		"--clock-shift-s S             seconds to add to what the clock showed\n"
 		"--holdout on|off              models are judged there, never trained\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
-	{"policy", cmd_policy, "show DIR PROJECT | set DIR PROJECT FILE.json [--dry-run [--json]]",
+	{"policy", cmd_policy,
+		"show DIR PROJECT | cards DIR PROJECT [--json] | set DIR PROJECT FILE.json [--dry-run "
+		"[--json]]",
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
 		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
-		"plant_rate, lease_s\n"
+		"plant_rate, confirm_above, confirm_blind, confirm_wrong, reveal, lease_s\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "

@@ -1,14 +1,16 @@
 -- Answers and the leases that they end.
 
 -- name: classification_by_uuid
-SELECT id, volunteer_id, subject_id, counted, answer, superseded_by IS NOT NULL, created_ms, expert, planted
+SELECT id, volunteer_id, subject_id, counted, answer, superseded_by IS NOT NULL, created_ms, expert, planted,
+  guess_id, guess_model_id, stained
 FROM classification WHERE uuid = ?1;
 
 -- name: classification_add
 INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, expert, blind, policy_id,
-  model_id, duration_ms, created_ms, planted)
+  model_id, duration_ms, created_ms, planted, guess_id, guess_model_id, told, stained)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-  (SELECT m.id FROM prediction p JOIN model m ON m.id = p.model_id WHERE p.id = ?10 AND m.w0 IS NOT NULL), ?11, ?12, ?13);
+  (SELECT m.id FROM prediction p JOIN model m ON m.id = p.model_id WHERE p.id = ?10 AND m.w0 IS NOT NULL), ?11, ?12, ?13,
+  ?14, ?15, ?16, ?17);
 
 -- name: classification_supersede
 UPDATE classification SET superseded_by = ?2 WHERE id = ?1 AND superseded_by IS NULL;
@@ -31,7 +33,7 @@ SELECT 1 FROM classification WHERE subject_id = ?1 AND volunteer_id = ?2 AND sup
 INSERT INTO annotation (classification_id, taxon_id, count) VALUES (?1, ?2, ?3);
 
 -- name: task_held
-SELECT t.id, t.subject_id, t.expires_ms FROM task t JOIN subject s ON s.id = t.subject_id
+SELECT t.id, t.subject_id, t.expires_ms, t.guess_id FROM task t JOIN subject s ON s.id = t.subject_id
 WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_ms > ?4
   AND (s.state = ?6 OR t.planted = 1)
 ORDER BY t.issued_ms, t.id LIMIT ?5;
@@ -54,15 +56,19 @@ SELECT 1 FROM project WHERE id = ?1 AND sweep_id IS NOT NULL;
 -- name: task_any_open
 SELECT 1 FROM subject WHERE project_id = ?1 AND state = ?2 LIMIT 1;
 
+-- A guess that was shown once stays: it cannot be unseen.
 -- name: task_put
-INSERT INTO task (project_id, subject_id, volunteer_id, expert, issued_ms, expires_ms, planted)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO task (project_id, subject_id, volunteer_id, expert, issued_ms, expires_ms, planted, guess_id,
+  guess_model_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (subject_id, volunteer_id)
-DO UPDATE SET expert = excluded.expert, planted = excluded.planted, issued_ms = excluded.issued_ms, expires_ms = excluded.expires_ms
-RETURNING id;
+DO UPDATE SET expert = excluded.expert, planted = excluded.planted, issued_ms = excluded.issued_ms, expires_ms = excluded.expires_ms,
+  guess_id = COALESCE(task.guess_id, excluded.guess_id),
+  guess_model_id = CASE WHEN task.guess_id IS NULL THEN excluded.guess_model_id ELSE task.guess_model_id END
+RETURNING id, guess_id;
 
 -- name: task_given
-SELECT planted FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
+SELECT planted, guess_id, guess_model_id FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
 
 -- A dead lease stays for a day: an answer given off line may still come.
 -- name: task_clean

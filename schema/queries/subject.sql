@@ -48,7 +48,7 @@ INSERT INTO label_event (subject_id, at_ms, what, label_id, p_label, risk, decid
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 
 -- name: vote_list
-SELECT c.id, c.volunteer_id, a.taxon_id, c.credited
+SELECT c.id, c.volunteer_id, a.taxon_id, c.credited, c.guess_id
 FROM classification c JOIN annotation a ON a.classification_id = c.id
 WHERE c.subject_id = ?1 AND c.answer = 'taxa' AND c.expert = 0 AND c.counted = 1 AND c.superseded_by IS NULL
 ORDER BY c.id;
