@@ -2,6 +2,7 @@
 #include "card.h"
 
 #include "draw.h"
+#include "evidence.h"
 #include "prediction.h"
 
 #include <string.h>
@@ -64,6 +65,20 @@ static enum status labels_alone(struct db *db, const struct project *p,
 	return st == NOT_FOUND ? OK : st;
 }
 
+/* Whether a yes would be the last answer that is needed. Where it would not, a survey must follow, and would have been enough. */
+static enum status would_end(struct db *db, const struct project *p, int64_t prediction_id,
+	const struct prediction_top *top, bool *out, struct err *err)
+{
+	double risk = 0;
+	*out = true;
+	if (!p->policy.confirm_ends)
+		return OK;
+	enum status st = evidence_after_yes(
+		db, p, prediction_id, project_class(p, top->taxon_id), &risk, err);
+	*out = st == OK && risk <= p->policy.tau;
+	return st;
+}
+
 static enum status live(struct db *db, const struct project *p, int64_t subject_id,
 	struct prediction_top *top, bool *eligible, struct err *err)
 {
@@ -78,8 +93,7 @@ static enum status live(struct db *db, const struct project *p, int64_t subject_
 	if (st != OK || !is_sure(p, top))
 		return st;
 	st = labels_alone(db, p, top, &alone, err);
-	*eligible = !alone;
-	return st;
+	return st == OK && !alone ? would_end(db, p, s.prediction_id, top, eligible, err) : st;
 }
 
 /* Gold to learn from. Where the model is right about it, *confuser_id is what it would have said else. */
@@ -101,8 +115,8 @@ static enum status gold(struct db *db, const struct project *p, int64_t subject_
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
 	st = prediction_read_top(db, p, prediction_id, top, err);
-	if (st == OK)
-		*eligible = is_sure(p, top);
+	if (st == OK && is_sure(p, top)) /* as if it were live: gold must not be what has cards */
+		st = would_end(db, p, prediction_id, top, eligible, err);
 	if (st == OK && *eligible && top->taxon_id == truth_id)
 		st = prediction_second(db, prediction_id, confuser_id, err);
 	return st;

@@ -111,6 +111,25 @@ enum status evidence_others(const struct evidence *e, const struct project *p, i
 	return consensus_credit(p->log_prior, t_out, n_others, e->k, correlation_of(p), t_out, err);
 }
 
+enum status evidence_after_yes(struct db *db, const struct project *p, int64_t prediction_id,
+	int guess, double *risk_out, struct err *err)
+{
+	struct confirm_rates rates;
+	double *q = xcalloc((size_t)p->k, sizeof *q);
+	bool heard = false;
+	*risk_out = 1;
+	enum status st = confirm_load(db, p->id, &rates, NULL, err);
+	if (st == OK)
+		st = prediction_evidence(db, p, prediction_id, q, &heard, err);
+	if (st == OK && heard) {
+		confirm_add(rates, guess, true, p->k, q);
+		st = consensus_decide(p->log_prior, q, 2, p->k, correlation_of(p), q, err);
+		*risk_out = 1 - q[guess];
+	}
+	free(q);
+	return st;
+}
+
 enum status evidence_reach(struct db *db, const struct evidence *e, const struct project *p,
 	int n_more, double *risk_out, struct err *err)
 {

@@ -38,6 +38,10 @@ void evidence_release(struct evidence *evidence);
 enum status evidence_others(const struct evidence *evidence, const struct project *project, int i,
 	double *t_out, bool *any, struct err *err) MUST_CHECK;
 
+/* The risk that one yes to a card with this guess (a class) would leave, where nobody has answered yet; 1 without a model's evidence. */
+enum status evidence_after_yes(struct db *db, const struct project *project, int64_t prediction_id,
+	int guess, double *risk_out, struct err *err) MUST_CHECK;
+
 /*
  * The least risk that n_more further answers could leave, if people of average skill all gave the same one: about a class
  * that is still in question (label_params.trunc).

@@ -29,6 +29,7 @@ struct policy {
 	double plant_rate;  /* and what it falls to */
 	double
 		confirm_above; /* calibrated probability above which a guess is shown to be confirmed; 1: never */
+	bool confirm_ends;    /* ... and only where a yes would be the last answer needed */
 	double confirm_blind; /* share of such subjects asked blind all the same */
 	double confirm_wrong; /* share of the guesses on gold to learn from that are wrong on purpose */
 	bool reveal;          /* after an answer the volunteer hears what the model thinks */

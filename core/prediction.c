@@ -5,6 +5,7 @@
 #include "certificate.h"
 #include "consensus.h"
 #include "label.h"
+#include "project_shared.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,14 +25,54 @@ struct head {
 	bool calibrated;
 	struct calibration calibration;
 	double rest; /* calibration_soften's */
+	int64_t model_id;
+	bool kept;         /* with the project: not this one's to free */
+	struct head *next; /* of the kept ones */
 };
 
-static void head_release(struct head *h)
+static void head_free(struct head *h)
 {
 	free(h->class_of);
 	free(h->taxon_id);
 	free(h->prior);
+}
+
+static void head_release(struct head *h)
+{
+	if (!h->kept)
+		head_free(h);
 	*h = (struct head){0};
+}
+
+static void heads_release(void *heads)
+{
+	for (struct head *h = heads, *next; h; h = next) {
+		next = h->next;
+		head_free(h);
+		free(h);
+	}
+}
+
+/* Keeps a head that was just read with its project, for as long as the rules stand. */
+static void keep(struct project_shared *s, struct rules_version version, struct head *h)
+{
+	struct head *kept = xcalloc(1, sizeof *kept);
+	h->kept = true;
+	*kept = *h;
+	kept->next = s->heads;
+	s->heads = kept;
+	s->heads_release = heads_release;
+	s->heads_version = version;
+}
+
+static bool find_kept(const struct project_shared *s, int64_t model_id, struct head *out)
+{
+	for (const struct head *h = s->heads; h; h = h->next)
+		if (h->model_id == model_id) {
+			*out = *h;
+			return true;
+		}
+	return false;
 }
 
 static enum status parse_classes(
@@ -66,8 +107,19 @@ static enum status load_head(
 	struct db *db, const struct project *p, int64_t model_id, struct head *h, struct err *err)
 {
 	struct stmt *row = NULL;
-	*h = (struct head){0};
-	enum status st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
+	struct project_shared *s = p->shared;
+	struct rules_version version;
+	*h = (struct head){.model_id = model_id};
+	enum status st = db_rules_version(db, &version, err);
+	if (st != OK)
+		return st;
+	if (!rules_same(s->heads_version, version)) { /* nobody holds one between two calls */
+		heads_release(s->heads);
+		s->heads = NULL;
+	}
+	if (find_kept(s, model_id, h))
+		return OK;
+	st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
 	if (st == NOT_FOUND)
 		return err_set(err, NOT_FOUND, "there is no model %lld", (long long)model_id);
 	if (st != OK)
@@ -80,6 +132,8 @@ static enum status load_head(
 	else
 		st = parse_classes(col_text(row, 0), p, h, err);
 	db_done(row);
+	if (st == OK)
+		keep(s, version, h);
 	return st;
 }
 

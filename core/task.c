@@ -8,9 +8,12 @@
 #include "label.h"
 #include "plant.h"
 
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { RENDITION_PX = 1280, MAX_TOGETHER = 3, MAX_ROUNDS = 20 };
+enum { LOOK = 50, FORGET_MS = 5 * 60 * 1000 };
 
 void task_list_release(struct task_list *list)
 {
@@ -113,18 +116,99 @@ static enum status decide_first(struct db *db, const struct project *p, int64_t 
 	return st;
 }
 
-/* The next in the queue, n at most. Shapes: ids [TASK_MAX]. */
+/* A place in the queue: after this subject. */
+struct place {
+	double priority;
+	int64_t subject_id;
+};
+
+struct search {
+	int together;         /* this many may look at one subject */
+	int n_wanted, n_most; /* subjects to find, and to look at */
+	int64_t *ids;
+	int n;
+	int n_seen, n_passed;      /* looked at, and of those before the first that was free */
+	struct place last, passed; /* the last of each */
+};
+
+/* Goes through the queue from a place on until enough are found. */
+static enum status search(const struct ask *a, struct place from, struct search *s, struct err *err)
+{
+	enum status st = OK;
+	const int n_before = s->n;
+	s->n_seen = s->n_passed = 0;
+	s->last = s->passed = from;
+	struct stmt *row = db_query(a->db, Q_TASK_QUEUE, "isdi", a->project.id,
+		a->expert ? "expert" : "open", from.priority, from.subject_id);
+	while (s->n < s->n_wanted && s->n_seen < s->n_most && (st = db_step(row, err)) == OK) {
+		struct stmt *free_row = NULL;
+		s->n_seen++;
+		s->last = (struct place){col_real(row, 1), col_int(row, 0)};
+		st = db_one(a->db, Q_TASK_IS_FREE, &free_row, err, "iiiii", s->last.subject_id,
+			a->volunteer_id, (int64_t)a->expert, a->now_ms, (int64_t)s->together);
+		if (st == OK) {
+			db_done(free_row);
+			s->ids[s->n++] = s->last.subject_id;
+		} else if (st != NOT_FOUND) {
+			db_done(row);
+			return st;
+		} else if (s->n == n_before) {
+			s->n_passed++;
+			s->passed = s->last;
+		}
+	}
+	if (st != NOT_FOUND) /* at NOT_FOUND it is done */
+		db_done(row);
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* Where a search from the top has come to in the last minutes, if that is below `from`: *at_ms says when, else it is now. */
+static enum status go_on(const struct ask *a, struct place *from, int64_t *at_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	*at_ms = a->now_ms;
+	enum status st = db_one(a->db, Q_TASK_CURSOR_GET, &row, err, "iii", a->project.id,
+		a->volunteer_id, (int64_t)a->expert);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	struct place kept = {col_real(row, 0), col_int(row, 1)};
+	if (kept.priority < from->priority && a->now_ms - col_int(row, 2) < FORGET_MS) {
+		*at_ms = col_int(row, 2);
+		*from = kept;
+	}
+	db_done(row);
+	return OK;
+}
+
+/*
+ * The next in the queue, n at most. Whoever has answered thousands that are still open would pass over them at the top again and
+ * again: after the first few, the search goes on from where the last one came to. What has risen above that place since is found
+ * among those first few, or when the place is forgotten, or when nothing is found below it.
+ * Shapes: ids [TASK_MAX].
+ */
 static enum status candidates(
 	const struct ask *a, int together, int n_wanted, int64_t *ids, int *n, struct err *err)
 {
-	enum status st;
-	struct stmt *row = db_query(a->db, Q_TASK_CANDIDATE, "isiiiii", a->project.id,
-		a->expert ? "expert" : "open", a->volunteer_id, (int64_t)a->expert, a->now_ms,
-		(int64_t)together, (int64_t)n_wanted);
-	*n = 0;
-	while ((st = db_step(row, err)) == OK)
-		ids[(*n)++] = col_int(row, 0);
-	return st == NOT_FOUND ? OK : st;
+	struct search s = {.together = together, .n_wanted = n_wanted, .n_most = LOOK, .ids = ids};
+	int64_t at_ms = a->now_ms;
+	enum status st = search(a, (struct place){INFINITY, 0}, &s, err);
+	if (st == OK && s.n < n_wanted && s.n_seen == LOOK) {
+		struct place top = s.last, from = top;
+		s.n_most = INT_MAX;
+		if (together == 1)
+			st = go_on(a, &from, &at_ms, err);
+		if (st == OK)
+			st = search(a, from, &s, err);
+		if (st == OK && s.n == 0 && at_ms != a->now_ms) {
+			at_ms = a->now_ms;
+			st = search(a, top, &s, err);
+		}
+		if (st == OK && together == 1 && s.n_passed >= LOOK)
+			st = db_run(a->db, Q_TASK_CURSOR_PUT, err, "iiidii", a->project.id, a->volunteer_id,
+				(int64_t)a->expert, s.passed.priority, s.passed.subject_id, at_ms);
+	}
+	*n = s.n;
+	return st;
 }
 
 /* The subject, or gold in its place: then it waits for the next slot. */

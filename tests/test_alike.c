@@ -244,13 +244,13 @@ static void compare_all(const char *policy)
 static void all_kinds_are_alike(void **state)
 {
 	(void)state;
-	compare_all("{" PLANTED ", \"confirm_blind\": 0.5}");
+	compare_all("{" PLANTED ", \"confirm_ends\": false, \"confirm_blind\": 0.5}");
 }
 
 static void and_where_the_model_is_revealed(void **state)
 {
 	(void)state;
-	compare_all("{" PLANTED ", \"confirm_blind\": 0.5, \"reveal\": true}");
+	compare_all("{" PLANTED ", \"confirm_ends\": false, \"confirm_blind\": 0.5, \"reveal\": true}");
 }
 
 int main(void)

@@ -68,8 +68,8 @@ static void set_policy(const char *rules)
 	test_sql(&t, "UPDATE policy SET rules = json_patch(rules, '%s')", rules);
 }
 
-static const char cards_only[] =
-	"{\"confirm_blind\": 0, \"plant_first\": 0, \"plant_rate\": 0, \"tau\": 0.01, \"cap\": 1000}";
+static const char cards_only[] = "{\"confirm_ends\": false, \"confirm_blind\": 0, \"plant_first\": "
+								 "0, \"plant_rate\": 0, \"tau\": 0.01, \"cap\": 1000}";
 
 /* A model that says what it means: calibrated by nothing. */
 static void open_with_model(int n_subjects, const char *policy)
@@ -150,6 +150,9 @@ static void a_sure_and_untouched_subject_carries_a_card(void **state)
 		{2, 0.95, 0, "{\"confirm_above\": 0.96}", NULL, -1},
 		{2, 0.95, 0, "{\"confirm_blind\": 1}", NULL, -1},
 		{2, 0.95, 0, NULL, "UPDATE subject SET blind = 1", -1},
+		/* A yes would leave (.01 * .3)^(1/1.3) of each other class: .0354 in all, and .0307 from .975. */
+		{2, 0.970, 0, "{\"confirm_ends\": true, \"tau\": 0.034}", NULL, -1},
+		{2, 0.975, 0, "{\"confirm_ends\": true, \"tau\": 0.034}", NULL, 2},
 		{2, 0.95, 0, NULL, "UPDATE model SET w0 = NULL", -1},
 		{2, 0.95, 0, NULL, "UPDATE taxon SET retired_ms = 1 WHERE code = 'animal2'", -1},
 		{2, 0.95, 0, NULL, "UPDATE subject SET n_cant_tell = 1", -1},
@@ -229,8 +232,9 @@ static void a_card_teaches_no_skill(void **state)
 {
 	(void)state;
 	int guess;
-	open_with_model(
-		1, "{\"confirm_blind\": 0, \"plant_first\": 0, \"plant_rate\": 0, \"tau\": 0.2}");
+	open_with_model(1,
+		"{\"confirm_ends\": false, \"confirm_blind\": 0, \"plant_first\": 0, \"plant_rate\": 0, "
+		"\"tau\": 0.2}");
 	test_predict(&t, t.first_subject, 2, 0.95, 5);
 	next(0, 10, &guess);
 	assert_int_equal(guess, 2);
@@ -318,7 +322,8 @@ static void some_guesses_on_gold_are_wrong_on_purpose(void **state)
 		int n[4] = {0}, n_blind = 0, yes_wrong = 0, yes_right = 0;
 		int64_t nth = 0;
 		open_with_model(120,
-			"{\"confirm_blind\": 0.2, \"plant_first\": 0.5, \"plant_rate\": 0.5, \"tau\": 0.0001, "
+			"{\"confirm_ends\": false, \"confirm_blind\": 0.2, \"plant_first\": 0.5, "
+			"\"plant_rate\": 0.5, \"tau\": 0.0001, "
 			"\"kappa\": 0, \"cap\": 1000, \"cant_tell\": 1000}");
 		make_gold(40, rows[i].purpose);
 		for (int v = 0; v < 20; v++)
@@ -412,8 +417,9 @@ static void both_questions_are_compared(void **state)
 	struct card_report r;
 	int64_t nth = 0;
 	int guess;
-	open_with_model(
-		40, "{\"confirm_blind\": 0.5, \"plant_first\": 0, \"plant_rate\": 0, \"tau\": 0.0001}");
+	open_with_model(40,
+		"{\"confirm_ends\": false, \"confirm_blind\": 0.5, \"plant_first\": 0, \"plant_rate\": 0, "
+		"\"tau\": 0.0001}");
 	for (int i = 0; i < 40; i++)
 		test_predict(&t, t.first_subject + i, 2, 0.9, 5);
 	int n_cards = 0;

@@ -38,12 +38,16 @@ static const struct command commands[] = {
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
 		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
-		"plant_rate, confirm_above, confirm_blind, confirm_wrong, reveal, lease_s\n"
+		"plant_rate, confirm_above, confirm_ends, confirm_blind, confirm_wrong, reveal, lease_s\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "
 		"TMPDIR,\n"
-		"how many subjects would be decided otherwise.\n"},
+		"how many subjects would be decided otherwise. cards sets confirm cards beside blind "
+		"surveys: how\n"
+		"often a right and a wrong guess is confirmed, and what an answer to each question is "
+		"worth, in\n"
+		"bits and bits a second.\n"},
 	{"import", cmd_import,
 		"DIR PROJECT PATH... [--manifest CSV] [--gap SECONDS] [--crop-bottom PX] [--utc-offset "
 		"+HH:MM] [--link] [--json]",

@@ -21,3 +21,15 @@ CREATE TABLE confirm (
   n_wrong     INTEGER NOT NULL,
   n_yes_wrong INTEGER NOT NULL
 ) STRICT;
+
+-- How far down the queue a volunteer has seen everything (derived): a search goes on from here instead of from the top, where
+-- it would pass over all that they have answered and others have not decided yet.
+CREATE TABLE task_cursor (
+  project_id   INTEGER NOT NULL REFERENCES project(id),
+  volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
+  expert       INTEGER NOT NULL CHECK (expert IN (0, 1)),
+  priority     REAL NOT NULL,                     -- the last subject passed over, by its place in the queue
+  subject_id   INTEGER NOT NULL,
+  at_ms        INTEGER NOT NULL,                  -- when a search from the top came there
+  PRIMARY KEY (project_id, volunteer_id, expert)
+) STRICT, WITHOUT ROWID;

@@ -38,16 +38,26 @@ WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_
   AND (s.state = ?6 OR t.planted = 1)
 ORDER BY t.issued_ms, t.id LIMIT ?5;
 
--- The queue: high priority first, nothing that the volunteer has answered or held, nothing that n others look at.
--- name: task_candidate
-SELECT s.id FROM subject s
-WHERE s.project_id = ?1 AND s.state = ?2
-  AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?5 AND t.volunteer_id <> ?3) < ?6
-  AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?3 AND c.subject_id = s.id AND c.expert = ?4
-                  AND c.superseded_by IS NULL AND c.answer <> 'undone')
-  AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id AND t.volunteer_id = ?3 AND t.expires_ms > ?5
-                  AND t.expert = ?4)
-ORDER BY s.priority DESC, s.id LIMIT ?7;
+-- The queue from a place on: high priority first.
+-- name: task_queue
+SELECT id, priority FROM subject
+WHERE project_id = ?1 AND state = ?2 AND priority <= ?3 AND (priority < ?3 OR id > ?4)
+ORDER BY priority DESC, id;
+
+-- A row where the volunteer has neither answered nor holds the subject, and fewer than ?5 others look at it.
+-- name: task_is_free
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
+                           AND c.superseded_by IS NULL AND c.answer <> 'undone')
+  AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = ?1 AND t.volunteer_id = ?2 AND t.expires_ms > ?4 AND t.expert = ?3)
+  AND (SELECT count(*) FROM task t WHERE t.subject_id = ?1 AND t.expires_ms > ?4 AND t.volunteer_id <> ?2) < ?5;
+
+-- name: task_cursor_get
+SELECT priority, subject_id, at_ms FROM task_cursor WHERE project_id = ?1 AND volunteer_id = ?2 AND expert = ?3;
+
+-- name: task_cursor_put
+INSERT INTO task_cursor (project_id, volunteer_id, expert, priority, subject_id, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (project_id, volunteer_id, expert)
+DO UPDATE SET priority = excluded.priority, subject_id = excluded.subject_id, at_ms = excluded.at_ms;
 
 -- A row while open subjects wait to be decided again.
 -- name: task_sweeping
