@@ -13,6 +13,7 @@ import { setShortcuts } from './help.js';
 import { say, showError, showNote, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
 import { Queue } from './queue.js';
+import { Draft } from './survey.js';
 import { Taxa } from './taxa.js';
 import { Viewer } from './viewer.js';
 
@@ -34,6 +35,8 @@ export class LabelScreen {
 	/** @type {number|undefined} whose leases and answers these are */
 	#volunteer;
 	#listening = new AbortController();
+	/** @type {HTMLButtonElement} */
+	#more;
 	#last = el('span', { class: 'last' });
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
@@ -53,11 +56,23 @@ export class LabelScreen {
 		this.project = project;
 		this.account = account;
 		this.outbox = outbox;
-		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer));
+		this.draft = new Draft(project.survey ?? {}, {
+			change: (byPointer) => this.#onDraft(byPointer), done: (byPointer) => this.#finish(byPointer),
+		});
+		this.#more = el('button', {
+			type: 'button', class: 'more', disabled: true, 'aria-keyshortcuts': '+',
+			on: {
+				click: () => {
+					this.draft.another();
+					this.#onDraft(false);
+				},
+			},
+		}, 'More than one species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
-			el('div', { class: 'side' }, this.#ask, this.taxa.element, this.confirm.element));
+			el('div', { class: 'side' }, this.#ask, this.draft.element, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
 			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
 				el('div', { class: 'given' }, this.#last, this.#undo)),
@@ -73,7 +88,7 @@ export class LabelScreen {
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
 			if (entry.project === project.slug)
-				this.#tell(entry.body.taxa?.[0]?.taxon, reply);
+				this.#tell((entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon), reply);
 		}, { signal });
 		setShortcuts(() => this.#shortcuts());
 		this.#recall();
@@ -88,18 +103,51 @@ export class LabelScreen {
 		this.viewer.show(null);
 	}
 
-	/** @param {Choice} choice @param {boolean} [byPointer] */
+	/** A choice is an answer, unless more is asked about it or it joins others. @param {Choice} choice @param {boolean} [byPointer] */
 	async answer(choice, byPointer = false) {
+		const { taxon } = choice;
+		if (this.#shown_ms === null)
+			return;
+		if (taxon && this.draft.takes(taxon)) {
+			this.draft.add(taxon);
+			this.taxa.clearFilter();
+			this.#onDraft(byPointer);
+		} else if (!this.draft.isOpen) {
+			const label = taxon ? nameOf(taxon) : 'Can’t tell';
+			await this.#give({
+				answer: taxon ? 'taxa' : 'cant_tell', taxa: taxon ? [{ taxon: taxon.id, count: null }] : [],
+			}, label, byPointer);
+		}
+	}
+
+	/** The draft is whole. @param {boolean} byPointer */
+	async #finish(byPointer) {
+		if (this.#shown_ms === null || this.draft.n === 0)
+			return;
+		const { taxa, several, label } = this.draft.answer();
+		await this.#give({ answer: 'taxa', taxa, ...(several && { several }) }, label, byPointer);
+	}
+
+	/** @param {boolean} byPointer */
+	#onDraft(byPointer) {
+		const { isOpen, wantsName } = this.draft;
+		this.taxa.setAdding(isOpen ? this.draft.taxa : null);
+		this.taxa.element.hidden = !wantsName || Boolean(this.confirm.guess);
+		if (byPointer)
+			this.viewer.focus();
+	}
+
+	/**
+	 * @param {Pick<api.Classification, 'answer'|'taxa'|'several'>} given @param {string} label in words
+	 * @param {boolean} byPointer
+	 */
+	async #give(given, label, byPointer) {
 		const item = this.#queue.current;
 		if (this.#shown_ms === null || !item)
 			return;
 		const duration_ms = Math.round(performance.now() - this.#shown_ms);
-		const label = choice.taxon ? nameOf(choice.taxon) : 'Can’t tell';
 		/** @type {api.Classification} */
-		const body = {
-			uuid: newUuid(), subject: item.task.subject, answer: choice.taxon ? 'taxa' : 'cant_tell',
-			taxa: choice.taxon ? [{ taxon: choice.taxon.id, count: null }] : [], duration_ms,
-		};
+		const body = { uuid: newUuid(), subject: item.task.subject, ...given, duration_ms };
 		if (this.#isExpert)
 			body.queue = 'expert';
 		this.#enable(false);
@@ -121,29 +169,40 @@ export class LabelScreen {
 
 	/**
 	 * What an expert had said of a subject that is there to learn from, or else what the model thinks, where that is told.
-	 * @param {number|undefined} given @param {{truth?: number, model?: number|null}} reply
+	 * @param {number[]} given taxa @param {{truth?: number, truth_also?: number[], model?: number|null}} reply
 	 */
-	#tell(given, { truth, model }) {
-		const taxon = this.project.taxa.find((t) => t.id === (truth ?? model));
-		const name = taxon ? nameOf(taxon) : 'something else';
-		if (truth)
-			showNote(given === truth ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
-		else if (model)
-			showNote(given === model ? `The computer thinks so too: ${name}.` : `The computer thinks: ${name}. It may be wrong.`);
+	#tell(given, reply) {
+		const nameById = (/** @type {number} */ id) => {
+			const taxon = this.project.taxa.find((t) => t.id === id);
+			return taxon ? nameOf(taxon) : 'something else';
+		};
+		if (reply.truth) {
+			const truth = [reply.truth, ...reply.truth_also ?? []];
+			const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
+			const name = truth.map(nameById).join(' and ');
+			showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
+		} else if (reply.model) {
+			const name = nameById(reply.model);
+			const isSame = given.length === 1 && given[0] === reply.model;
+			showNote(isSame ? `The computer thinks so too: ${name}.` : `The computer thinks: ${name}. It may be wrong.`);
+		}
 	}
 
 	/** @param {boolean} isYes @param {boolean} byPointer */
 	#onConfirm(isYes, byPointer) {
 		if (this.#shown_ms === null)
 			return;
+		const { guess } = this.confirm;
+		const hadFocus = this.confirm.element.contains(document.activeElement);
+		if (!isYes || this.draft.takes(guess)) { // more is asked: of something else, or of the guess that is right
+			this.#wantsSurvey = true;
+			this.#pose();
+			this.#allow(true);
+		}
 		if (isYes) {
-			this.answer({ taxon: this.confirm.guess }, byPointer);
+			this.answer({ taxon: guess }, byPointer);
 			return;
 		}
-		const hadFocus = this.confirm.element.contains(document.activeElement);
-		this.#wantsSurvey = true;
-		this.#pose();
-		this.taxa.enable(true);
 		say('What do you see?');
 		if (hadFocus && !byPointer)
 			/** @type {HTMLElement|null} */ (this.taxa.element.querySelector('.taxa .choice:not([hidden])'))?.focus();
@@ -154,7 +213,7 @@ export class LabelScreen {
 		const id = this.#wantsSurvey ? null : this.#item?.task.guess;
 		const guess = this.project.taxa.find((taxon) => taxon.id === id) ?? null;
 		this.confirm.show(guess);
-		this.taxa.element.hidden = Boolean(guess);
+		this.#onDraft(false);
 		this.#ask.textContent = guess ? 'Is this right?' : 'What do you see?';
 	}
 
@@ -231,6 +290,7 @@ export class LabelScreen {
 	#showItem(item) {
 		this.#item = item;
 		this.#wantsSurvey = false;
+		this.draft.close();
 		this.#enable(false);
 		this.#pose();
 		this.viewer.show(item);
@@ -250,6 +310,13 @@ export class LabelScreen {
 	/** @param {boolean} on */
 	#enable(on) {
 		this.#shown_ms = on ? performance.now() : null;
+		this.#allow(on);
+	}
+
+	/** @param {boolean} on */
+	#allow(on) {
+		this.#more.disabled = !on || Boolean(this.confirm.guess);
+		this.draft.element.inert = !on;
 		this.taxa.enable(on && !this.confirm.guess);
 		this.confirm.enable(on);
 	}
@@ -264,6 +331,10 @@ export class LabelScreen {
 		if (isOnButton)
 			return;
 		const isCard = this.confirm.guess !== null;
+		if (this.#shown_ms !== null && !isCard && !event.repeat && this.draft.onKey(event)) {
+			event.preventDefault();
+			return;
+		}
 		const confirmed = isCard ? this.confirm.answerOf(event.key) : undefined;
 		const choice = isCard ? undefined : this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
 		if (confirmed !== undefined && !event.repeat)
@@ -287,6 +358,8 @@ export class LabelScreen {
 			['space', 'nothing here'],
 			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, 'yes, something else: where the computer’s guess is shown'],
 			[this.taxa.cantTellKey, 'can’t tell'],
+			['+', 'more than one species'],
+			...this.draft.shortcuts(),
 			['← →', 'previous, next picture'],
 			['.', 'play or pause the burst'],
 			['backspace', 'take back the last answer'],

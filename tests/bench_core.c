@@ -292,7 +292,7 @@ static void bare(struct db *db, int64_t volunteer, int64_t subject, int n, struc
 			 subject, volunteer, "taxa", (int64_t)1, (int64_t)0, (int64_t)0, (int64_t)1, &ms,
 			 (int64_t)5, (int64_t)0, (int64_t)0, (int64_t)0),
 		&err);
-	must(db_run(db, Q_ANNOTATION_ADD, &err, "iin", db_last_id(db), (int64_t)2), &err);
+	must(db_run(db, Q_ANNOTATION_ADD, &err, "iins", db_last_id(db), (int64_t)2, "{}"), &err);
 	must(db_run(db, Q_TASK_END, &err, "ii", subject, volunteer), &err);
 	must(db_run(db, Q_SUBJECT_SET_EVIDENCE, &err, "iiidd", subject, (int64_t)2, (int64_t)0, 0.2,
 			 0.2 / 3 + n * 1e-7),
