@@ -79,7 +79,9 @@ static void add_project(const char *dir)
 			json_pack("{ss ss ss ss}", "code", code, "kind", i ? "animal" : "blank", "common_name",
 				code, "scientific_name", i ? "Genus species" : ""));
 	}
-	json_t *file = json_pack("{ss ss so}", "slug", "test", "title", "Test", "taxa", taxa);
+	json_t *file = json_pack("{ss ss so s{s[{ss ss}] ss s[s]}}", "slug", "test", "title", "Test",
+		"taxa", taxa, "camtrap", "contributors", "title", "Nobody", "role", "contact",
+		"samplingDesign", "systematicRandom", "captureMethod", "activityDetection");
 	must(db_open(dir, DB_CREATE, &db, &err), &err);
 	must(db_run(db, Q_SETTING_PUT, &err, "ss", "secret",
 			 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
@@ -146,8 +148,9 @@ static void fill_rows(sqlite3 *db, struct size size)
 	raw(db, "BEGIN");
 	raw(db, ROWS "INSERT INTO volunteer (created_ms) SELECT 0 FROM n", (long long)CROWD + 1);
 	raw(db,
-		ROWS "INSERT INTO deployment (project_id, name, utc_offset_s, created_ms) SELECT 1, 'D' || "
-			 "i, 0, 0 FROM n",
+		ROWS "INSERT INTO deployment (project_id, name, latitude_deg, longitude_deg, utc_offset_s, "
+			 "created_ms) SELECT 1, 'D' || "
+			 "i, -2 - i / 1000.0, 34.5, 0, 0 FROM n",
 		225LL);
 	raw(db,
 		ROWS
@@ -155,18 +158,19 @@ static void fill_rows(sqlite3 *db, struct size size)
 		"risk, priority, state, "
 		"label_id, p_label, decided_by, reason, decided_ms, policy_id) SELECT 1, 1 + i %% 225, i * "
 		"60000, i * 60000 + 1000, 0, "
-		"%d, 0.3, (i * 7919 %% 1000003) / 2000006.0, iif(i %% %lld, 'retired', 'open'), iif(i %% "
+		"iif(i %% %lld, %d, 1), 0.3, (i * 7919 %% 1000003) / 2000006.0, iif(i %% %lld, 'retired', "
+		"'open'), iif(i %% "
 		"%lld, 1 + i %% %d, NULL), "
 		"iif(i %% %lld, 0.99, NULL), iif(i %% %lld, 'people', NULL), iif(i %% %lld, 'risk', NULL), "
 		"iif(i %% %lld, 5, NULL), iif(i %% %lld, 1, NULL) FROM n",
-		n, size.answers_each, every, every, K, every, every, every, every, every);
+		n, every, size.answers_each, every, every, K, every, every, every, every, every);
 	raw(db,
 		ROWS "INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, "
 			 "counted, expert, blind, credited, "
 			 "policy_id, created_ms, duration_ms) SELECT CAST(printf('b%%015d', s.id * 100 + n.i) "
 			 "AS BLOB), 1, s.id, "
 			 "1 + (s.id * 7919 + n.i * 3083) %% %d, 'taxa', 1, 0, 0, s.state = 'retired', 1, s.id, "
-			 "3000 FROM subject s, n "
+			 "3000 FROM subject s, n WHERE n.i = 0 OR s.state <> 'open' "
 			 "ORDER BY s.id",
 		(long long)size.answers_each, CROWD);
 	raw(db, "%s", again);

@@ -28,18 +28,18 @@ timed() { # NAME COMMAND...: seconds and peak MiB into $seconds and $peak
 	peak=$((peak / 1024))
 }
 size() { du -sk "$@" | awk '{ sum += $1 } END { printf "%.2f", sum / 1e6 }'; }
-per_s() { awk "BEGIN { printf \"%.0f\", ($2) > 0 ? ($1) / ($2) : 0 }"; }
+per_s() { awk "BEGIN { s = $2; printf \"%.0f\", (s > 0) ? ($1) / s : 0 }"; }
 line() { printf '%-22s %9s s %7s MiB %8s GB   %s\n' "$@"; }
 
-timed load build/tests/bench_core fill "$data" "$n" 9
-n_answers=$((n * 9))
+timed load build/tests/bench_core fill "$data" "$n" 10
+n_answers=$(sqlite3 "$data/topi.db" "SELECT max(id) FROM classification")
 load_s=$seconds
 load_mib=$peak
 timed peer sqlite3 "$work/peer.db" "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE a (id INTEGER PRIMARY KEY,
 	uuid BLOB, project INTEGER, subject INTEGER, volunteer INTEGER, answer TEXT, taxon INTEGER, at INTEGER, ms INTEGER);
 	WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $n_answers - 1)
 	INSERT INTO a (uuid, project, subject, volunteer, answer, taxon, at, ms)
-	SELECT CAST(printf('b%015d', i) AS BLOB), 1, i / 9, i * 7919 % 28000, 'taxa', i % 48, i, 3000 FROM n;"
+	SELECT CAST(printf('b%015d', i) AS BLOB), 1, i / 10, i * 7919 % 28000, 'taxa', i % 48, i, 3000 FROM n;"
 echo "$n subjects, $((n * 8 / 3)) photographs, $n_answers answers, 48 taxa (scale $scale)"
 line load "$load_s" "$load_mib" "$(size "$data")" \
 	"$(per_s "$n_answers" "$load_s") answers/s with all that belongs to them; bare SQLite, answers alone: $(per_s "$n_answers" "$seconds")/s"
