@@ -1,6 +1,6 @@
 /*
  * What confirm cards are worth beside blind surveys: how long people take over each, and how much an average volunteer's answer
- * to each is expected to lower the entropy, on the subjects that carried the newest cards (docs/consensus.md, equation 26).
+ * to each is expected to lower the entropy, on the subjects that carried the newest cards (docs/consensus.md, equation 30).
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * What an answer to a confirm card says: two numbers a project, P(yes | the guess is right) and P(yes | it is wrong), for a
- * volunteer who is shown a guess agrees more often than one who is not (docs/consensus.md, equations 24 and 25).
+ * volunteer who is shown a guess agrees more often than one who is not (docs/consensus.md, equations 28 and 29).
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* labels: unit; timeout: 60 */
-/* Confirm cards in the full refit: evidence as in the tables (equation 25), a source each, and nobody's skill learns from them. */
+/* Confirm cards in the full refit: evidence as in the tables (equation 29), a source each, and nobody's skill learns from them. */
 #include "confusion.h"
 #include "refit.h"
 
