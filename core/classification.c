@@ -1,6 +1,7 @@
 /* Answers: checked, stored once, and followed by the decision in the same transaction. */
 #include "classification.h"
 
+#include "card.h"
 #include "drift.h"
 #include "label.h"
 #include "survey.h"
@@ -41,7 +42,8 @@ void uuid_format(const uint8_t u[16], char out[37])
 
 struct stored {
 	int64_t id, volunteer_id, subject_id, created_ms;
-	bool counted, superseded, undone, expert, planted;
+	bool counted, superseded, undone, expert, planted, stained;
+	int64_t guess_id, guess_model_id;
 };
 
 static enum status find_stored(
@@ -61,6 +63,9 @@ static enum status find_stored(
 		.created_ms = col_int(row, 6),
 		.expert = col_int(row, 7) != 0,
 		.planted = col_int(row, 8) != 0,
+		.guess_id = col_int(row, 9),
+		.guess_model_id = col_int(row, 10),
+		.stained = col_int(row, 11) != 0,
 	};
 	db_done(row);
 	return OK;
@@ -125,8 +130,17 @@ static enum status check_answer(const struct project *p, const struct classifica
 	return st;
 }
 
+/* What the server makes of an answer besides what it says. */
+struct circumstances {
+	bool planted;
+	int64_t guess_id, guess_model_id; /* of the card; 0: a blind survey */
+	bool stained; /* the volunteer knew what the model thinks, and should not have */
+	bool counted;
+	bool told;
+};
+
 static enum status check_given(
-	struct db *db, const struct classification *c, bool *planted, struct err *err)
+	struct db *db, const struct classification *c, struct circumstances *out, struct err *err)
 {
 	bool there = false;
 	struct stmt *row = NULL;
@@ -142,11 +156,28 @@ static enum status check_given(
 	if (st == NOT_FOUND)
 		return err_set(err, DENIED, "subject %lld was not given to you: ask for the next one",
 			(long long)c->subject_id);
-	if (st == OK) {
-		*planted = col_int(row, 0) != 0 && !c->expert;
-		db_done(row);
-	}
-	return st;
+	if (st != OK)
+		return st;
+	if (!c->expert)
+		*out = (struct circumstances){
+			.planted = col_int(row, 0) != 0,
+			.guess_id = col_int(row, 1),
+			.guess_model_id = col_int(row, 2),
+		};
+	db_done(row);
+	return OK;
+}
+
+/* A guess on what has become an audit since, or a model's opinion heard after an answer that was then taken back. */
+static enum status check_stain(struct db *db, const struct subject *s,
+	const struct classification *c, struct circumstances *how, struct err *err)
+{
+	struct stmt *row = NULL;
+	how->stained = s->blind && how->guess_id;
+	if (how->stained || c->expert)
+		return OK;
+	enum status st = db_one(db, Q_CARD_TOLD, &row, err, "ii", s->id, c->volunteer_id);
+	return exists(row, st, &how->stained);
 }
 
 static enum status add_annotation(
@@ -161,14 +192,15 @@ static enum status add_annotation(
 }
 
 static enum status insert(struct db *db, const struct project *p, const struct subject *s,
-	const struct classification *c, bool counted, bool planted, int64_t now_ms, int64_t *id,
+	const struct classification *c, const struct circumstances *how, int64_t now_ms, int64_t *id,
 	struct err *err)
 {
 	const int64_t *heard = s->prediction_id && !s->blind ? &s->prediction_id : NULL;
-	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIii", c->uuid, (size_t)16,
+	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIiiIIii", c->uuid, (size_t)16,
 		p->id, s->id, c->volunteer_id, c->answer == ANSWER_TAXA ? "taxa" : "cant_tell",
-		(int64_t)counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, heard,
-		c->duration_ms, now_ms, (int64_t)planted);
+		(int64_t)how->counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, heard,
+		c->duration_ms, now_ms, (int64_t)how->planted, how->guess_id ? &how->guess_id : NULL,
+		how->guess_id ? &how->guess_model_id : NULL, (int64_t)how->told, (int64_t)how->stained);
 	*id = db_last_id(db);
 	for (int i = 0; st == OK && c->answer == ANSWER_TAXA && i <= c->n_more; i++)
 		st = add_annotation(db, p, *id, named_at(c, i), err);
@@ -179,32 +211,48 @@ static enum status insert(struct db *db, const struct project *p, const struct s
 	return st;
 }
 
+/* The same for every kind of subject, so that what is told, and what is not, says nothing of the kind. */
+static enum status reveal(struct db *db, const struct project *p, const struct classification *c,
+	struct classification_result *out, struct err *err)
+{
+	out->reveals = p->policy.reveal && !c->expert;
+	return out->reveals ? card_opinion(db, p, c->subject_id, &out->opinion_id, err) : OK;
+}
+
 static enum status add(struct db *db, const struct project *p, const struct classification *c,
 	int64_t now_ms, struct classification_result *out, struct err *err)
 {
 	struct subject s;
+	struct circumstances how = {0};
 	struct answer_classes a;
 	int64_t id = 0;
-	bool planted = false;
 	enum status st = subject_load(db, c->subject_id, &s, err);
 	if (st == OK && s.project_id != p->id)
 		return err_set(err, NOT_FOUND, "the project has no subject %lld", (long long)c->subject_id);
 	if (st == OK)
 		st = check_answer(p, c, &a, err);
 	if (st == OK)
-		st = check_given(db, c, &planted, err);
+		st = check_given(db, c, &how, err);
+	if (st == OK)
+		st = check_stain(db, &s, c, &how, err);
+	if (st == OK)
+		st = reveal(db, p, c, out, err);
 	if (st != OK)
 		return st;
-	bool counted = c->expert ? s.state == SUBJECT_EXPERT : s.state == SUBJECT_OPEN && !planted;
-	out->counted = counted || planted;
-	st = insert(db, p, &s, c, counted, planted, now_ms, &id, err);
-	if (st == OK && planted)
+	how.told = out->opinion_id != 0;
+	how.counted = c->expert ? s.state == SUBJECT_EXPERT
+							: s.state == SUBJECT_OPEN && !how.planted && !how.stained;
+	out->counted = how.counted || how.planted || how.stained;
+	st = insert(db, p, &s, c, &how, now_ms, &id, err);
+	if (st == OK && how.planted)
 		return plant_answered(db, p, s.id,
-			(struct planted_answer){c->volunteer_id, id, a.n, a.classes}, &out->truth, err);
-	if (st == OK && counted && !c->expert)
-		st = drift_observe(
-			db, p, &s, c->volunteer_id, a.n == 1 && !c->several ? a.classes[0] : -1, now_ms, err);
-	if (st != OK || !counted)
+			(struct planted_answer){c->volunteer_id, id, how.guess_id != 0, a.n, a.classes},
+			&out->truth, err);
+	/* One species, named without a guess in view, can be told from the model's. */
+	if (st == OK && how.counted && !c->expert)
+		st = drift_observe(db, p, &s, c->volunteer_id,
+			a.n == 1 && !a.several && !how.guess_id ? a.classes[0] : -1, now_ms, err);
+	if (st != OK || !how.counted)
 		return st;
 	if (!c->expert)
 		return label_decide(db, p, s.id, id, now_ms, err);
@@ -225,7 +273,7 @@ enum status classification_add(struct db *db, const struct classification *c, in
 			stored.undone)
 			return err_set(err, DENIED, "this UUID names another answer: make a new one");
 		*out = (struct classification_result){
-			.counted = stored.counted || stored.planted, .replay = true};
+			.counted = stored.counted || stored.planted || stored.stained, .replay = true};
 		return OK;
 	}
 	if (st == NOT_FOUND)
@@ -262,9 +310,9 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 static enum status undo(struct db *db, const struct project *p, const struct subject *s,
 	const struct stored *old, const uint8_t uuid[16], int64_t now_ms, struct err *err)
 {
-	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiiIIii", uuid, (size_t)16, p->id,
-		s->id, old->volunteer_id, "undone", (int64_t)0, (int64_t)old->expert, (int64_t)s->blind,
-		p->policy.id, NULL, NULL, now_ms, (int64_t)old->planted);
+	enum status st = db_run(db, Q_CLASSIFICATION_ADD, err, "biiisiiiinniinnii", uuid, (size_t)16,
+		p->id, s->id, old->volunteer_id, "undone", (int64_t)0, (int64_t)old->expert,
+		(int64_t)s->blind, p->policy.id, now_ms, (int64_t)old->planted, (int64_t)0, (int64_t)0);
 	if (st == OK)
 		st = db_run(db, Q_CLASSIFICATION_SUPERSEDE, err, "ii", old->id, db_last_id(db));
 	if (st != OK || !old->counted)
@@ -286,7 +334,8 @@ enum status classification_undo(struct db *db, const uint8_t uuid[16], const uin
 		return err_set(err, NOT_FOUND, "there is no answer of yours under this UUID");
 	if (st != OK)
 		return st;
-	*out = (struct classification_undone){old.subject_id, old.expert, old.planted};
+	*out = (struct classification_undone){
+		old.subject_id, old.expert, old.planted, old.guess_id, old.guess_model_id};
 	st = find_stored(db, uuid, &again, err);
 	if (st == OK)
 		return again.undone && again.volunteer_id == volunteer_id &&

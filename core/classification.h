@@ -34,9 +34,12 @@ struct classification {
 
 struct classification_result {
 	bool
-		counted; /* false: the subject had retired. Gold that was planted looks as if it counted. */
-	bool replay; /* this UUID was stored before; nothing changed */
+		counted; /* false: the subject had retired. Gold that was planted, and an answer that is no evidence
+				  * because of what the volunteer had heard, look as if they counted. */
+	bool replay;                /* this UUID was stored before; nothing changed */
 	struct planted_truth truth; /* the expert's answer, where the volunteer is to hear it */
+	bool reveals;       /* the volunteer is to hear what the model thinks (policy.reveal): */
+	int64_t opinion_id; /* a taxon; 0: it has said nothing */
 };
 
 /*
@@ -51,8 +54,9 @@ enum status classification_add(struct db *db, const struct classification *c, in
 
 struct classification_undone {
 	int64_t subject_id;
-	bool expert;  /* from the expert queue */
-	bool planted; /* gold */
+	bool expert;                      /* from the expert queue */
+	bool planted;                     /* gold */
+	int64_t guess_id, guess_model_id; /* of the card that was shown; 0: a blind survey */
 };
 
 /*

@@ -20,12 +20,18 @@ struct stmt {
 	struct db *db;
 	enum query query;
 	int bind_error;
+	bool changes_rules; /* it writes what decisions are read from */
 };
 
 struct db {
 	sqlite3 *handle;
 	char *dir;
 	int savepoints;
+	int64_t
+		n_rule_changes; /* by this connection: statements that may have made one, and everything taken back */
+	bool preparing_change; /* the statement being prepared is one */
+	void *slot;
+	void (*slot_release)(void *);
 	struct stmt stmts[N_QUERIES + 1];
 };
 
@@ -44,6 +50,42 @@ void db_fail_step(long nth, enum status as)
 long db_n_steps(void)
 {
 	return n_steps;
+}
+
+/* Tables that a project's decisions are read from and that seldom change: what project.c keeps in memory. */
+static bool is_rule(const char *table)
+{
+	static const char *const tables[] = {
+		"project", "policy", "taxon", "class_prior", "pool_cell", "model", "confirm"};
+	for (size_t i = 0; table && i < sizeof tables / sizeof *tables; i++)
+		if (strcmp(tables[i], table) == 0)
+			return true;
+	return false;
+}
+
+/* Counts beside the rules, which change with every answer and which nobody keeps in memory. */
+static bool is_count(const char *table, const char *column)
+{
+	static const char *const columns[][2] = {{"project", "n_taught"}, {"project", "sweep_id"},
+		{"class_prior", "n"}, {"pool_cell", "weight"}};
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+		if (strcmp(columns[i][0], table) == 0 && strcmp(columns[i][1], column) == 0)
+			return true;
+	return false;
+}
+
+/* SQLite asks, while it prepares a statement, about everything that the statement or a trigger of its own will do. */
+static int on_action(
+	void *arg, int action, const char *a, const char *b, const char *schema, const char *trigger)
+{
+	struct db *db = arg;
+	(void)schema;
+	(void)trigger;
+	if ((action == SQLITE_INSERT || action == SQLITE_DELETE) && is_rule(a))
+		db->preparing_change = true;
+	if (action == SQLITE_UPDATE && is_rule(a) && !is_count(a, b))
+		db->preparing_change = true;
+	return SQLITE_OK;
 }
 
 /* Whether an "I/O error" is a full disk: the shared-memory index, which every connection needs, cannot grow there. */
@@ -208,6 +250,7 @@ static enum status set_up(struct db *db, enum db_mode mode, struct err *err)
 	enum status st = OK;
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
 	sqlite3_extended_result_codes(db->handle, 1);
+	sqlite3_set_authorizer(db->handle, on_action, db);
 	for (size_t i = 0; st == OK && i < sizeof always / sizeof *always; i++)
 		st = run_text(db, always[i], err);
 	if (st == OK && mode == DB_CREATE) {
@@ -263,6 +306,8 @@ void db_close(struct db *db)
 {
 	if (!db)
 		return;
+	if (db->slot)
+		db->slot_release(db->slot);
 	for (int i = 0; i < N_QUERIES; i++)
 		sqlite3_finalize(db->stmts[i].handle);
 	sqlite3_close(db->handle);
@@ -310,11 +355,15 @@ static struct stmt *start(struct db *db, enum query query, const char *types, va
 	int code = SQLITE_OK;
 	stmt->db = db;
 	stmt->query = query;
-	if (!stmt->handle)
+	if (!stmt->handle) {
+		db->preparing_change = false;
 		code = sqlite3_prepare_v3(
 			db->handle, query_sql[query], -1, SQLITE_PREPARE_PERSISTENT, &stmt->handle, NULL);
-	else
+		stmt->changes_rules = db->preparing_change;
+	} else {
 		sqlite3_reset(stmt->handle);
+	}
+	db->n_rule_changes += stmt->changes_rules;
 	for (int i = 0; code == SQLITE_OK && types[i]; i++)
 		code = bind_one(stmt->handle, i + 1, types[i], args);
 	if (code == SQLITE_OK && sqlite3_bind_parameter_count(stmt->handle) != (int)strlen(types))
@@ -436,6 +485,7 @@ enum status db_commit(struct db *db, struct err *err)
 
 void db_rollback(struct db *db)
 {
+	db->n_rule_changes++;
 	if (db_in_transaction(db))
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -461,12 +511,35 @@ enum status db_undo(struct db *db, struct err *err)
 	 * undo. */
 	if (!db_in_transaction(db))
 		return err_set(err, FAULT, "the transaction is gone");
+	db->n_rule_changes++;
 	return run_text(db, "ROLLBACK TO one; RELEASE one", err);
 }
 
 enum status db_data_version(struct db *db, int64_t *out, struct err *err)
 {
 	return pragma_int(db, "PRAGMA data_version", out, err);
+}
+
+enum status db_rules_version(struct db *db, struct rules_version *out, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CHECK_DATA_VERSION, &row, err, "");
+	if (st != OK)
+		return st;
+	*out = (struct rules_version){col_int(row, 0), db->n_rule_changes};
+	db_done(row);
+	return OK;
+}
+
+bool rules_same(struct rules_version a, struct rules_version b)
+{
+	return a.others == b.others && a.own == b.own;
+}
+
+void **db_slot(struct db *db, void (*release)(void *))
+{
+	db->slot_release = release;
+	return &db->slot;
 }
 
 enum status db_backup(struct db *db, const char *file, struct err *err)

@@ -1,6 +1,7 @@
 /* Gathers a subject's sources from the database; the formulas are in consensus.h. */
 #include "evidence.h"
 
+#include "confirm.h"
 #include "confusion.h"
 #include "consensus.h"
 #include "cost.h"
@@ -45,10 +46,23 @@ static enum status load_votes(
 			.volunteer_id = col_int(row, 1),
 			.answer = answer,
 			.credited = col_int(row, 3) != 0,
+			.guess = col_null(row, 5) ? -1 : project_class(p, col_int(row, 5)),
 		};
 		add_class(&e->votes[e->n_votes - 1], answer);
 	}
 	return st == NOT_FOUND ? OK : st;
+}
+
+/* What one vote says: a survey's column, or a yes; after a no, the no and the column of the class that was then answered. */
+static enum status read_vote(struct db *db, const struct project *p,
+	const struct confirm_rates *rates, struct vote *v, struct err *err)
+{
+	bool yes = v->guess >= 0 && v->answer == v->guess;
+	v->log_theta = xcalloc((size_t)p->k, sizeof *v->log_theta);
+	enum status st = yes ? OK : skill_column(db, p, v->volunteer_id, v->answer, v->log_theta, err);
+	if (st == OK && v->guess >= 0)
+		confirm_add(*rates, v->guess, yes, p->k, v->log_theta);
+	return st;
 }
 
 enum status evidence_load(struct db *db, const struct project *p, int64_t subject_id,
@@ -66,11 +80,17 @@ enum status evidence_load(struct db *db, const struct project *p, int64_t subjec
 		return evidence_set_load(db, p, e, err);
 	for (int z = 0; z < p->k; z++)
 		e->sum[z] = e->model[z];
+	struct confirm_rates rates = {0};
+	bool has_rates = false;
 	for (int i = 0; st == OK && i < e->n_votes; i++) {
 		struct vote *v = &e->votes[i];
-		v->log_theta = xcalloc(k, sizeof *v->log_theta);
-		st = skill_column(db, p, v->volunteer_id, v->answer, v->log_theta, err);
-		for (int z = 0; z < p->k; z++)
+		if (v->guess >= 0 && !has_rates) {
+			st = confirm_load(db, p->id, &rates, NULL, err);
+			has_rates = true;
+		}
+		if (st == OK)
+			st = read_vote(db, p, &rates, v, err);
+		for (int z = 0; st == OK && z < p->k; z++)
 			e->sum[z] += v->log_theta[z];
 	}
 	if (st == OK)
@@ -110,6 +130,27 @@ enum status evidence_others(const struct evidence *e, const struct project *p, i
 	for (int z = 0; z < e->k; z++)
 		t_out[z] = e->sum[z] - e->votes[i].log_theta[z];
 	return consensus_credit(p->log_prior, t_out, n_others, e->k, correlation_of(p), t_out, err);
+}
+
+enum status evidence_after_yes(struct db *db, const struct project *p, int64_t prediction_id,
+	int guess, double *risk_out, struct err *err)
+{
+	struct confirm_rates rates;
+	double *q = xcalloc((size_t)p->k, sizeof *q), risk = 1;
+	bool heard = false;
+	int decided = -1;
+	enum status st = confirm_load(db, p->id, &rates, NULL, err);
+	if (st == OK)
+		st = prediction_evidence(db, p, prediction_id, q, &heard, err);
+	if (st == OK && heard) {
+		confirm_add(rates, guess, true, p->k, q);
+		st = consensus_decide(p->log_prior, q, 2, p->k, correlation_of(p), q, err);
+		if (st == OK)
+			cost_decide(p->cost, q, p->k, &decided, &risk);
+	}
+	*risk_out = decided == guess ? risk : 1;
+	free(q);
+	return st;
 }
 
 /* With costs the label that n_more answers of one mind lead to need not be the class that they name. */

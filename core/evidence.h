@@ -10,6 +10,7 @@ struct vote {
 	int64_t classification_id, volunteer_id;
 	int answer;              /* class; of several the first */
 	int n_classes, *classes; /* all that it names */
+	int guess;               /* the class on the card that was shown; -1: a blind survey */
 	bool credited;
 	double *log_theta; /* [k] nats; set mode: log-odds that the species is there (set_evidence) */
 };
@@ -46,6 +47,10 @@ void evidence_release(struct evidence *evidence);
  */
 enum status evidence_others(const struct evidence *evidence, const struct project *project, int i,
 	double *t_out, bool *any, struct err *err) MUST_CHECK;
+
+/* The risk that one yes to a card with this guess (a class) would leave, where nobody has answered yet; 1 without a model's evidence. */
+enum status evidence_after_yes(struct db *db, const struct project *project, int64_t prediction_id,
+	int guess, double *risk_out, struct err *err) MUST_CHECK;
 
 /*
  * The least risk that n_more further answers could leave, if people of average skill all gave the same one: about a class

@@ -200,9 +200,9 @@ enum status export_answers(const struct export_job *job, const char *path, struc
 {
 	static const char *const header[] = {"classification", "uuid", "subject", "deployment",
 		"volunteer", "answer", "label", "scientific_name", "count", "details", "counted", "expert",
-		"blind", "credited", "superseded_by", "shown", "policy", "model", "duration_ms", "created",
-		"subject_label", "gold", "gold_label", "several", NULL};
-	enum { CREATED = 19 };
+		"blind", "credited", "superseded_by", "shown", "guess", "guess_model", "told", "policy",
+		"model", "duration_ms", "created", "subject_label", "gold", "gold_label", "several", NULL};
+	enum { CREATED = 22 };
 	struct sheet *s = NULL;
 	enum status st = sheet_open(path, header, &s, err);
 	if (st != OK)

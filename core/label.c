@@ -127,7 +127,7 @@ static enum status teach(struct db *db, const struct project *p, const struct su
 	for (int i = 0; st == OK && i < e->n_votes; i++) {
 		const struct vote *v = &e->votes[i];
 		bool any = truth.n > 0;
-		if (v->credited)
+		if (v->credited || v->guess >= 0) /* an answer to a card is not what the skill is about */
 			continue;
 		for (int z = 0; z < p->k; z++)
 			t[z] = 0;

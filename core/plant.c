@@ -143,7 +143,7 @@ enum status plant_answered(struct db *db, const struct project *p, int64_t subje
 	st = st == NOT_FOUND ? OK : st;
 	if (st == OK && !again)
 		st = db_run(db, Q_GOLD_PLANTED, err, "i", subject_id);
-	if (st == OK && a.n > 0 && !certify && !again)
+	if (st == OK && a.n > 0 && !certify && !again && !a.guessed)
 		st = teach(db, p, a, &truth, err);
 	if (st == OK && tell)
 		*told = truth;

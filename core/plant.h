@@ -23,6 +23,7 @@ enum status plant_draw(struct db *db, int64_t project_id, const struct policy *p
 /* An answer to planted gold that has been stored: the classes that it names; none: "can't tell". */
 struct planted_answer {
 	int64_t volunteer_id, classification_id;
+	bool guessed; /* a confirm card was shown */
 	int n;
 	const int *classes; /* [n] */
 };
@@ -37,7 +38,7 @@ struct planted_truth {
 
 /*
  * Learns from such an answer. Where it and the truth are one species, their confusion (skill_teach); else whether each
- * species was named (set_teach).
+ * species was named (set_teach). One to a card teaches no skill.
  */
 enum status plant_answered(struct db *db, const struct project *project, int64_t subject_id,
 	struct planted_answer answer, struct planted_truth *told, struct err *err) MUST_CHECK;

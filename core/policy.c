@@ -44,6 +44,11 @@ static const struct field fields[] = {
 	{AT(plant_blank), REAL, 0, 0.5},
 	{AT(plant_rare), REAL, 0, 0.5},
 	{AT(blank_share), REAL, 0, 0.8},
+	{AT(confirm_above), REAL, 0, 1},
+	{AT(confirm_ends), YES_NO, 0, 1},
+	{AT(confirm_blind), REAL, 0, 1},
+	{AT(confirm_wrong), REAL, 0, 0.5},
+	{AT(reveal), YES_NO, 0, 1},
 	{AT(lease_s), WHOLE, 10, 86400},
 	{AT(costs), COSTS, 0, 100},
 };
@@ -76,6 +81,11 @@ struct policy policy_default(void)
 		.plant_blank = 0.2,
 		.plant_rare = 0.4,
 		.blank_share = 0.2,
+		.confirm_above = 0.8,
+		.confirm_ends = true,
+		.confirm_blind = 0.25,
+		.confirm_wrong = 0.3,
+		.reveal = false,
 		.lease_s = 900,
 	};
 }

@@ -46,7 +46,13 @@ struct policy {
 	double plant_blank; /* share of planted gold that is blank, */
 	double plant_rare;  /* and that is of the class met least */
 	double blank_share; /* of what a volunteer is given, aimed at (blank_feed.h) */
-	int lease_s;        /* how long a volunteer holds a subject */
+	double
+		confirm_above; /* calibrated probability above which a guess is shown to be confirmed; 1: never */
+	bool confirm_ends;    /* ... and only where a yes would be the last answer needed */
+	double confirm_blind; /* share of such subjects asked blind all the same */
+	double confirm_wrong; /* share of the guesses on gold to learn from that are wrong on purpose */
+	bool reveal;          /* after an answer the volunteer hears what the model thinks */
+	int lease_s;          /* how long a volunteer holds a subject */
 	int n_costs;
 	struct policy_cost costs[POLICY_MAX_COSTS]; /* cost.h */
 };

@@ -6,6 +6,7 @@
 #include "consensus.h"
 #include "drift.h"
 #include "label.h"
+#include "project_shared.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,14 +26,54 @@ struct head {
 	bool calibrated;
 	struct calibration calibration;
 	double rest; /* calibration_soften's */
+	int64_t model_id;
+	bool kept;         /* with the project: not this one's to free */
+	struct head *next; /* of the kept ones */
 };
 
-static void head_release(struct head *h)
+static void head_free(struct head *h)
 {
 	free(h->class_of);
 	free(h->taxon_id);
 	free(h->prior);
+}
+
+static void head_release(struct head *h)
+{
+	if (!h->kept)
+		head_free(h);
 	*h = (struct head){0};
+}
+
+static void heads_release(void *heads)
+{
+	for (struct head *h = heads, *next; h; h = next) {
+		next = h->next;
+		head_free(h);
+		free(h);
+	}
+}
+
+/* Keeps a head that was just read with its project, for as long as the rules stand. */
+static void keep(struct project_shared *s, struct rules_version version, struct head *h)
+{
+	struct head *kept = xcalloc(1, sizeof *kept);
+	h->kept = true;
+	*kept = *h;
+	kept->next = s->heads;
+	s->heads = kept;
+	s->heads_release = heads_release;
+	s->heads_version = version;
+}
+
+static bool find_kept(const struct project_shared *s, int64_t model_id, struct head *out)
+{
+	for (const struct head *h = s->heads; h; h = h->next)
+		if (h->model_id == model_id) {
+			*out = *h;
+			return true;
+		}
+	return false;
 }
 
 static enum status parse_classes(
@@ -67,8 +108,19 @@ static enum status load_head(
 	struct db *db, const struct project *p, int64_t model_id, struct head *h, struct err *err)
 {
 	struct stmt *row = NULL;
-	*h = (struct head){0};
-	enum status st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
+	struct project_shared *s = p->shared;
+	struct rules_version version;
+	*h = (struct head){.model_id = model_id};
+	enum status st = db_rules_version(db, &version, err);
+	if (st != OK)
+		return st;
+	if (!rules_same(s->heads_version, version)) { /* nobody holds one between two calls */
+		heads_release(s->heads);
+		s->heads = NULL;
+	}
+	if (find_kept(s, model_id, h))
+		return OK;
+	st = db_one(db, Q_PREDICTION_MODEL, &row, err, "i", model_id);
 	if (st == NOT_FOUND)
 		return err_set(err, NOT_FOUND, "there is no model %lld", (long long)model_id);
 	if (st != OK)
@@ -81,6 +133,8 @@ static enum status load_head(
 	else
 		st = parse_classes(col_text(row, 0), p, h, err);
 	db_done(row);
+	if (st == OK)
+		keep(s, version, h);
 	return st;
 }
 
@@ -254,6 +308,25 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 	free(probs);
 	head_release(&h);
 	return st;
+}
+
+enum status prediction_second(
+	struct db *db, int64_t prediction_id, int64_t *taxon_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	struct entry top[2];
+	size_t n_bytes = 0;
+	enum status st = db_one(db, Q_PREDICTION_GET, &row, err, "i", prediction_id);
+	if (st != OK)
+		return st;
+	const void *blob = col_blob(row, 1, &n_bytes);
+	*taxon_id = 0;
+	if (n_bytes >= sizeof top) {
+		memcpy(top, blob, sizeof top);
+		*taxon_id = (int64_t)top[1].taxon_id;
+	}
+	db_done(row);
+	return OK;
 }
 
 /* The log-probability of the truth under one prediction; false where the model does not know it. */

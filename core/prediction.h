@@ -59,6 +59,10 @@ struct prediction_top {
 enum status prediction_read_top(struct db *db, const struct project *project, int64_t prediction_id,
 	struct prediction_top *out, struct err *err) MUST_CHECK;
 
+/* The second largest class that was stored, a taxon. Errors: NOT_FOUND no such prediction. */
+enum status prediction_second(
+	struct db *db, int64_t prediction_id, int64_t *taxon_id, struct err *err) MUST_CHECK;
+
 /*
  * A prediction as evidence: calibrated log-odds against the model's own class prior; 0 for a class that the model does
  * not know. *has is false, and evidence_out all 0, where the model has no calibration: then it is not heard.

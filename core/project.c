@@ -2,6 +2,7 @@
 #include "project.h"
 
 #include "cost.h"
+#include "project_shared.h"
 #include "skill.h"
 #include "survey.h"
 
@@ -200,7 +201,6 @@ static enum status load_taxa(struct db *db, struct project *p, struct err *err)
 			room = room ? room * 2 : 64;
 			p->taxa = xrealloc(p->taxa, (size_t)room * sizeof *p->taxa);
 			p->log_prior = xrealloc(p->log_prior, (size_t)room * sizeof *p->log_prior);
-			p->n_labelled = xrealloc(p->n_labelled, (size_t)room * sizeof *p->n_labelled);
 		}
 		p->taxa[p->k] = (struct taxon){
 			.id = col_int(row, 0),
@@ -213,16 +213,15 @@ static enum status load_taxa(struct db *db, struct project *p, struct err *err)
 			.protected = col_int(row, 7) != 0,
 			.retired = col_int(row, 8) != 0,
 		};
-		p->log_prior[p->k] = col_null(row, 9) ? 0 : log(col_real(row, 9));
-		p->n_labelled[p->k++] = col_int(row, 10);
+		p->log_prior[p->k++] = col_null(row, 9) ? 0 : log(col_real(row, 9));
 	}
 	return st == NOT_FOUND ? OK : st;
 }
 
-enum status project_load(struct db *db, int64_t id, struct project *out, struct err *err)
+static enum status load(struct db *db, int64_t id, struct project *out, struct err *err)
 {
 	struct stmt *row = NULL;
-	*out = (struct project){.id = id};
+	out->id = id;
 	enum status st = db_one(db, Q_PROJECT_GET, &row, err, "i", id);
 	if (st == NOT_FOUND)
 		return err_set(err, NOT_FOUND, "there is no project %lld", (long long)id);
@@ -242,8 +241,12 @@ enum status project_load(struct db *db, int64_t id, struct project *out, struct 
 	return st == OK ? cost_matrix(out, &out->cost, err) : st;
 }
 
-void project_release(struct project *p)
+/* One user less; the last one takes it away. */
+static void leave(struct project_shared *s)
 {
+	struct project *p = &s->project;
+	if (--s->n_users > 0)
+		return;
 	for (int i = 0; i < p->k; i++) {
 		struct taxon *t = &p->taxa[i];
 		free(t->code);
@@ -254,13 +257,71 @@ void project_release(struct project *p)
 	}
 	free(p->taxa);
 	free(p->log_prior);
-	free(p->n_labelled);
 	free(p->slug);
 	free(p->title);
 	free(p->description);
 	free(p->camtrap);
 	free(p->survey);
 	free(p->cost);
+	free(s->pool);
+	if (s->heads)
+		s->heads_release(s->heads);
+	free(s);
+}
+
+static void leave_all(void *slot)
+{
+	for (struct project_shared *s = slot, *next; s; s = next) {
+		next = s->next;
+		leave(s);
+	}
+}
+
+/* The project as the connection has it; one of other rules is given up. NULL: there is none. */
+static struct project_shared *find_shared(struct db *db, int64_t id, struct rules_version version)
+{
+	struct project_shared **at = (struct project_shared **)db_slot(db, leave_all);
+	while (*at && (*at)->project.id != id)
+		at = &(*at)->next;
+	struct project_shared *s = *at;
+	if (!s || rules_same(s->version, version))
+		return s;
+	*at = s->next;
+	leave(s);
+	return NULL;
+}
+
+enum status project_load(struct db *db, int64_t id, struct project *out, struct err *err)
+{
+	struct rules_version version;
+	*out = (struct project){.id = id};
+	enum status st = db_rules_version(db, &version, err);
+	if (st != OK)
+		return st;
+	struct project_shared *s = find_shared(db, id, version);
+	if (!s) {
+		s = xcalloc(1, sizeof *s);
+		s->n_users = 1;
+		s->version = version;
+		st = load(db, id, &s->project, err);
+		if (st != OK) {
+			leave(s);
+			return st;
+		}
+		void **slot = db_slot(db, leave_all);
+		s->next = *slot;
+		*slot = s;
+	}
+	s->n_users++;
+	*out = s->project;
+	out->shared = s;
+	return OK;
+}
+
+void project_release(struct project *p)
+{
+	if (p->shared)
+		leave(p->shared);
 	*p = (struct project){0};
 }
 

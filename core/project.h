@@ -28,10 +28,10 @@ struct project {
 	int64_t model_id; /* the promoted model; 0: none */
 	struct policy policy;
 	int k; /* taxa, retired ones included, in the order of their ids: the label model's classes */
-	struct taxon *taxa;  /* [k] */
-	double *log_prior;   /* [k] log of the class prior as of the last remix, nats */
-	int64_t *n_labelled; /* [k] subjects that carry the label */
-	double *cost;        /* [k x k] what a wrong label costs (cost.h), or NULL: 1 */
+	struct taxon *taxa;            /* [k] */
+	double *log_prior;             /* [k] log of the class prior as of the last remix, nats */
+	double *cost;                  /* [k x k] what a wrong label costs (cost.h), or NULL: 1 */
+	struct project_shared *shared; /* who else has it (project_shared.h) */
 };
 
 /*
@@ -51,7 +51,8 @@ enum status taxon_add(struct db *db, int64_t project_id, const json_t *object, i
 enum status project_find(struct db *db, const char *slug, int64_t *id, struct err *err) MUST_CHECK;
 
 /*
- * Everything about a project that a decision needs.
+ * Everything about a project that a decision needs. It is kept with the connection for as long as the rules have not changed
+ * (db_rules_version), and then costs next to nothing; what its pointers point to is shared and must not be written.
  * Owns:   the caller releases *out with project_release, also after a failure. Errors: NOT_FOUND.
  */
 enum status project_load(

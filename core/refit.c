@@ -71,6 +71,23 @@ static enum status check_gold(const struct refit_input *in, struct err *err)
 	return OK;
 }
 
+static enum status check_cards(const struct refit_input *in, struct err *err)
+{
+	const struct refit_cards *cards = in->cards;
+	const size_t n = cards ? cards->start[in->answers->n_subjects] : 0;
+	if (cards &&
+		!(cards->yes_right > 0.0 && cards->yes_right < 1.0 && cards->yes_wrong > 0.0 &&
+			cards->yes_wrong < 1.0))
+		return err_set(err, BAD_INPUT, "a yes has probability %g or %g: inside 0..1",
+			cards->yes_right, cards->yes_wrong);
+	for (size_t i = 0; i < n; i++)
+		if (cards->card[i].guess >= in->answers->k || cards->card[i].answer >= in->answers->k ||
+			cards->card[i].volunteer >= in->answers->n_volunteers)
+			return err_set(err, BAD_INPUT, "card %zu is (volunteer %u, guess %u, answer %u)", i,
+				cards->card[i].volunteer, cards->card[i].guess, cards->card[i].answer);
+	return OK;
+}
+
 static bool allocate(struct refit *r)
 {
 	const struct answers *answers = r->in.answers;
@@ -140,8 +157,7 @@ static void begin_cold(struct refit *r)
 	}
 }
 
-/* The column of a volunteer's answer, or n_columns. */
-static size_t find_column(const struct answers *answers, uint32_t volunteer, int class)
+size_t refit_find_column(const struct answers *answers, uint32_t volunteer, int class)
 {
 	for (uint32_t c = answers->volunteer_start[volunteer];
 		 c < answers->volunteer_start[volunteer + 1]; c++)
@@ -195,7 +211,7 @@ static enum status begin(struct refit *r, const struct refit_start *start, struc
 		memset(more_rows, 0, k * sizeof *more_rows);
 		for (; start && next < start->n_cells && start->cells[next].volunteer == v; next++) {
 			const struct refit_cell *cell = &start->cells[next];
-			const size_t column = find_column(answers, (uint32_t)v, cell->answer);
+			const size_t column = refit_find_column(answers, (uint32_t)v, cell->answer);
 			*(column < answers->n_columns ? &r->columns[column * k + (size_t)cell->truth]
 										  : &more_rows[cell->truth]) += cell->mass;
 		}
@@ -209,6 +225,8 @@ enum status refit_new(const struct refit_input *input, struct refit **out, struc
 	enum status status = check_prior(input, err);
 	if (status == OK)
 		status = check_gold(input, err);
+	if (status == OK)
+		status = check_cards(input, err);
 	if (status != OK)
 		return status;
 	struct refit *r = xcalloc(1, sizeof *r);

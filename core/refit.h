@@ -29,6 +29,22 @@ struct refit_prior {
 	const double *share;
 };
 
+/*
+ * Answers to confirm cards (confirm.h), which are none of `answers`: they teach nobody's skill, for who says yes to a guess has
+ * not been asked what they see. answer == guess is a yes, another class what followed a no.
+ * Shapes: start [n_subjects + 1]; card [start[n_subjects]].
+ */
+struct refit_card {
+	uint32_t volunteer;
+	uint16_t guess, answer;
+};
+struct refit_cards {
+	const uint32_t *start;
+	const struct refit_card *card;
+	double yes_right,
+		yes_wrong; /* P(yes | the guess is right), P(yes | it is wrong), inside (0, 1) */
+};
+
 enum { REFIT_NO_GOLD = -1 };
 
 /* One volunteer's credited mass, as a former refit left it. */
@@ -48,6 +64,7 @@ struct refit_start {
 struct refit_input {
 	const struct answers *answers;   /* borrowed until refit_free */
 	const struct refit_prior *prior; /* or NULL; borrowed until refit_free */
+	const struct refit_cards *cards; /* or NULL; borrowed until refit_free */
 	const int16_t *gold;             /* [n_subjects] class or REFIT_NO_GOLD, or NULL; borrowed */
 	const struct refit_start *start; /* or NULL; borrowed for refit_new only */
 	int n_threads;
@@ -57,7 +74,8 @@ struct refit;
 
 /*
  * Owns:   on OK the caller ends *out with refit_free.
- * Errors: BAD_INPUT for a prediction with a probability outside 0..1 or a sum over 1, a gold class that is none, a start
+ * Errors: BAD_INPUT for a prediction with a probability outside 0..1 or a sum over 1, a gold class that is none, a card of a class or
+ *         volunteer that is none, a start
  *         that is not finite; FAULT when memory is out.
  */
 enum status refit_new(
@@ -92,7 +110,8 @@ double refit_precision(const struct refit *refit, size_t volunteer);
 /* The mass by truth of the answers in a column, as the skills in force were learned from; 0 before the first refit_learn. */
 void refit_cells(const struct refit *refit, size_t column, double *cells_out);
 
-/* A subject's evidence besides the class prior, and how many sources it has (the prediction is one). */
+/* A subject's evidence besides the class prior, and how many sources it has (the prediction and each card are
+ * one). */
 int refit_evidence(const struct refit *refit, size_t subject, double *evidence_out);
 
 /* A subject's posterior for a decision (consensus_decide); gold is certain. Errors: as consensus_decide. */

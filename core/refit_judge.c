@@ -50,10 +50,40 @@ static void add_answers(const struct refit *r, size_t subject, double *restrict 
 	}
 }
 
-static void temper(const struct refit *r, size_t subject, bool has_prior, double *q)
+/*
+ * Adds the cards' logarithms to ev and returns their number. A no is followed by the column of what was answered then; where
+ * the volunteer has none (they never gave that answer blind), by what their lambda says without cells of their own.
+ */
+static double add_cards(const struct refit *r, size_t subject, double *ev)
+{
+	const struct refit_cards *cards = r->in.cards;
+	const size_t k = (size_t)r->in.answers->k;
+	if (!cards)
+		return 0.0;
+	for (uint32_t i = cards->start[subject]; i < cards->start[subject + 1]; i++) {
+		const struct refit_card *card = &cards->card[i];
+		const bool yes = card->answer == card->guess;
+		ev[card->guess] += yes ? log(cards->yes_right / cards->yes_wrong)
+							   : log((1.0 - cards->yes_right) / (1.0 - cards->yes_wrong));
+		if (yes)
+			continue;
+		const size_t column = refit_find_column(r->in.answers, card->volunteer, card->answer);
+		double theta[ANSWERS_MAX_CLASSES];
+		if (column == r->in.answers->n_columns)
+			confusion_column(r->m, (int)k, r->lambda[card->volunteer], (struct own_counts){0},
+				card->answer, theta);
+		for (size_t z = 0; z < k; z++)
+			ev[z] += column == r->in.answers->n_columns ? log(theta[z])
+														: r->columns[column * k + z];
+	}
+	return cards->start[subject + 1] - cards->start[subject];
+}
+
+static void temper(const struct refit *r, size_t subject, double n_cards, bool has_prior, double *q)
 {
 	const size_t k = (size_t)r->in.answers->k;
-	const double n_sources = (double)answers_of_subject(r->in.answers, subject) + has_prior;
+	const double n_sources = (double)answers_of_subject(r->in.answers, subject) + n_cards +
+		has_prior;
 	const double scale = 1.0 / (1.0 + fmax(n_sources - 1.0, 0.0) * label_params.kem);
 	double highest = q[0], sum = 0.0;
 	for (size_t z = 1; z < k; z++)
@@ -138,7 +168,8 @@ static bool judge_block(void *arg, size_t block)
 			q[r->in.gold[i]] = 1.0;
 		} else {
 			add_answers(r, i, q);
-			temper(r, i, refit_base(r, i, q), q);
+			const double n_cards = add_cards(r, i, q);
+			temper(r, i, n_cards, refit_base(r, i, q), q);
 		}
 		for (size_t z = 0; z < k; z++)
 			sums[z] += q[z];
@@ -186,7 +217,8 @@ int refit_evidence(const struct refit *r, size_t subject, double *evidence_out)
 	for (size_t z = 0; z < k; z++)
 		evidence_out[z] = has_prior ? evidence_out[z] - r->log_share[z] : 0.0;
 	add_answers(r, subject, evidence_out);
-	return (int)answers_of_subject(r->in.answers, subject) + has_prior;
+	return (int)add_cards(r, subject, evidence_out) +
+		(int)answers_of_subject(r->in.answers, subject) + has_prior;
 }
 
 enum status refit_decide(const struct refit *r, size_t subject, struct correlation correlation,

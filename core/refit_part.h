@@ -48,3 +48,6 @@ void refit_volunteer(
 
 /* Adds a subject's prior to ev: the log of its prediction or of the crowd's votes. True where it is a prediction. */
 bool refit_base(const struct refit *r, size_t subject, double *ev);
+
+/* The column of a volunteer's answer, or n_columns. */
+size_t refit_find_column(const struct answers *answers, uint32_t volunteer, int class);

@@ -1,7 +1,9 @@
-/* Reads O(k) rows an answer: one column of the pooled matrix, its diagonal, and the volunteer's own cells. */
+/* The pooled matrix is in memory; of a volunteer a row of skill and their own cells are read an answer. */
 #include "skill.h"
 
+#include "confirm.h"
 #include "confusion.h"
+#include "project_shared.h"
 #include "set_skill.h"
 
 #include <math.h>
@@ -41,44 +43,47 @@ static enum status load_own(struct db *db, const struct project *p, int64_t volu
 	return st == NOT_FOUND ? OK : st;
 }
 
-/* The parts of the pooled matrix that one answer needs, in their places in a k x k matrix. */
+/* Everybody's matrix, read once for as long as the rules stand. */
 static enum status load_pool(
-	struct db *db, const struct project *p, int answer, double *m, struct err *err)
+	struct db *db, const struct project *p, const double **m, struct err *err)
 {
-	struct stmt *row = db_query(db, Q_POOL_DIAGONAL, "i", p->id);
-	enum status st;
+	struct project_shared *s = p->shared;
+	struct rules_version version;
+	const size_t k = (size_t)p->k;
+	enum status st = db_rules_version(db, &version, err);
+	*m = s->pool;
+	if (st != OK || (s->pool && rules_same(s->pool_version, version)))
+		return st;
+	if (!s->pool)
+		s->pool = calloc(k * k, sizeof *s->pool);
+	if (!s->pool)
+		return err_set(err, FAULT, "no memory for a matrix of %d taxa", p->k);
+	struct stmt *row = db_query(db, Q_POOL_MATRIX, "i", p->id);
 	while ((st = db_step(row, err)) == OK) {
 		int z = project_class(p, col_int(row, 0));
-		if (z >= 0)
-			m[z * p->k + z] = col_real(row, 1);
+		int a = project_class(p, col_int(row, 1));
+		if (z >= 0 && a >= 0)
+			s->pool[(size_t)z * k + (size_t)a] = col_real(row, 2);
 	}
 	if (st != NOT_FOUND)
 		return st;
-	row = db_query(db, Q_POOL_COLUMN, "ii", p->id, p->taxa[answer].id);
-	while ((st = db_step(row, err)) == OK) {
-		int z = project_class(p, col_int(row, 0));
-		if (z >= 0)
-			m[z * p->k + answer] = col_real(row, 1);
-	}
-	return st == NOT_FOUND ? OK : st;
+	s->pool_version = version;
+	*m = s->pool;
+	return OK;
 }
 
 static enum status load(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
-	double **m, struct own *own, struct err *err)
+	const double **m, struct own *own, struct err *err)
 {
 	size_t k = (size_t)p->k;
-	*m = calloc(k * k, sizeof **m);
-	if (!*m)
-		return err_set(err, FAULT, "no memory for a matrix of %d taxa", p->k);
 	own->cells = xcalloc(k, sizeof *own->cells);
 	own->rows = xcalloc(k, sizeof *own->rows);
-	enum status st = load_pool(db, p, answer, *m, err);
+	enum status st = load_pool(db, p, m, err);
 	return st == OK ? load_own(db, p, volunteer_id, answer, own, err) : st;
 }
 
-static void release(double *m, struct own *own)
+static void release(struct own *own)
 {
-	free(m);
 	free(own->cells);
 	free(own->rows);
 }
@@ -86,7 +91,7 @@ static void release(double *m, struct own *own)
 enum status skill_column(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
 	double *out, struct err *err)
 {
-	double *m = NULL;
+	const double *m = NULL;
 	struct own own = {0};
 	enum status st = load(db, p, volunteer_id, answer, &m, &own, err);
 	if (st == OK) {
@@ -95,14 +100,14 @@ enum status skill_column(struct db *db, const struct project *p, int64_t volunte
 		for (int z = 0; z < p->k; z++)
 			out[z] = log(fmax(out[z], label_params.floor));
 	}
-	release(m, &own);
+	release(&own);
 	return st;
 }
 
 enum status skill_teach(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
 	const double *t, struct err *err)
 {
-	double *m = NULL;
+	const double *m = NULL;
 	struct own own = {0};
 	enum status st = load(db, p, volunteer_id, answer, &m, &own, err);
 	if (st == OK) {
@@ -121,7 +126,7 @@ enum status skill_teach(struct db *db, const struct project *p, int64_t voluntee
 			st = db_run(
 				db, Q_POOL_CELL_ADD, err, "iiid", p->id, p->taxa[z].id, answer_id, weight * t[z]);
 	}
-	release(m, &own);
+	release(&own);
 	return st;
 }
 
@@ -156,18 +161,35 @@ static enum status remix_pool(struct db *db, const struct project *p, struct err
 	return st;
 }
 
+/* The class prior from the labels in force. */
+static enum status remix_prior(struct db *db, const struct project *p, struct err *err)
+{
+	double *n_labelled = xcalloc((size_t)p->k, sizeof *n_labelled), n = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_CLASS_PRIOR_COUNTS, "i", p->id);
+	while ((st = db_step(row, err)) == OK) {
+		int z = project_class(p, col_int(row, 0));
+		if (z >= 0)
+			n += n_labelled[z] = (double)col_int(row, 1);
+	}
+	st = st == NOT_FOUND ? OK : st;
+	for (int z = 0; st == OK && z < p->k; z++)
+		st = db_run(db, Q_CLASS_PRIOR_PUT, err, "iid", p->id, p->taxa[z].id,
+			(n_labelled[z] + 1) / (n + p->k));
+	free(n_labelled);
+	return st;
+}
+
 enum status skill_remix(struct db *db, int64_t project_id, struct err *err)
 {
 	struct project p = {0};
-	double n = 0;
 	enum status st = project_load(db, project_id, &p, err);
 	if (st == OK)
 		st = remix_pool(db, &p, err);
-	for (int z = 0; z < p.k; z++)
-		n += (double)p.n_labelled[z];
-	for (int z = 0; st == OK && z < p.k; z++)
-		st = db_run(db, Q_CLASS_PRIOR_PUT, err, "iid", project_id, p.taxa[z].id,
-			((double)p.n_labelled[z] + 1) / (n + p.k));
+	if (st == OK)
+		st = remix_prior(db, &p, err);
+	if (st == OK)
+		st = confirm_recount(db, project_id, err);
 	project_release(&p);
 	return st;
 }

@@ -24,7 +24,7 @@ enum status skill_teach(struct db *db, const struct project *project, int64_t vo
 	int answer, const double *t, struct err *err) MUST_CHECK;
 
 /*
- * Makes the pooled matrix and the class prior anew from the counts: after every 200th retirement, and whenever the taxa
+ * Makes the pooled matrix, the class prior and the rates of confirm cards anew from the counts: after every 200th retirement, and whenever the taxa
  * changed. prior = (n + 1) / (N + k) over the labels in force.
  */
 enum status skill_remix(struct db *db, int64_t project_id, struct err *err) MUST_CHECK;

@@ -5,12 +5,16 @@
 #include "task.h"
 
 #include "blank_feed.h"
+#include "card.h"
 #include "label.h"
 #include "plant.h"
 
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { RENDITION_PX = 1280, MAX_TOGETHER = 3, MAX_ROUNDS = 20 };
+enum { LOOK = 50, FORGET_MS = 5 * 60 * 1000 };
 
 void task_list_release(struct task_list *list)
 {
@@ -47,23 +51,26 @@ struct ask {
 	int64_t project_id, volunteer_id, now_ms;
 	bool expert;
 	int n_wanted;
-	struct policy policy;
+	struct project project;
 	struct task_list *list;
 	struct blank_feed blanks;
 };
 
 /* Adds a lease to the list, new or renewed. */
-static enum status lease(struct ask *a, int64_t subject_id, bool planted, struct err *err)
+static enum status lease(
+	struct ask *a, int64_t subject_id, bool planted, struct card card, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct task *t = &a->list->tasks[a->list->n];
-	*t = (struct task){
-		.subject_id = subject_id, .expires_ms = a->now_ms + (int64_t)a->policy.lease_s * 1000};
-	enum status st = db_one(a->db, Q_TASK_PUT, &row, err, "iiiiiii", a->project_id, subject_id,
-		a->volunteer_id, (int64_t)a->expert, a->now_ms, t->expires_ms, (int64_t)planted);
+	*t = (struct task){.subject_id = subject_id,
+		.expires_ms = a->now_ms + (int64_t)a->project.policy.lease_s * 1000};
+	enum status st = db_one(a->db, Q_TASK_PUT, &row, err, "iiiiiiiII", a->project.id, subject_id,
+		a->volunteer_id, (int64_t)a->expert, a->now_ms, t->expires_ms, (int64_t)planted,
+		card.guess_id ? &card.guess_id : NULL, card.guess_id ? &card.model_id : NULL);
 	if (st != OK)
 		return st;
 	t->id = col_int(row, 0);
+	t->guess_id = col_int(row, 1);
 	do
 		st = db_step(row, err);
 	while (st == OK);
@@ -75,11 +82,13 @@ static enum status lease(struct ask *a, int64_t subject_id, bool planted, struct
 static enum status add_held(struct ask *a, struct err *err)
 {
 	enum status st;
-	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project_id,
+	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project.id,
 		(int64_t)a->expert, a->now_ms, (int64_t)a->n_wanted, a->expert ? "expert" : "open");
 	while ((st = db_step(row, err)) == OK)
-		a->list->tasks[a->list->n++] = (struct task){
-			.id = col_int(row, 0), .subject_id = col_int(row, 1), .expires_ms = col_int(row, 2)};
+		a->list->tasks[a->list->n++] = (struct task){.id = col_int(row, 0),
+			.subject_id = col_int(row, 1),
+			.expires_ms = col_int(row, 2),
+			.guess_id = col_int(row, 3)};
 	st = st == NOT_FOUND ? OK : st;
 	for (int i = 0; st == OK && i < a->list->n; i++) {
 		st = load_frames(a->db, &a->list->tasks[i], err);
@@ -91,17 +100,15 @@ static enum status add_held(struct ask *a, struct err *err)
 
 /*
  * While open subjects are to be decided again (a certificate is in force since, say), one is decided before it is handed out:
- * people are not asked what is known already. NOT_FOUND: there is no sweep, and out is empty.
+ * people are not asked what is known already.
  */
-static enum status load_if_sweeping(
-	struct db *db, int64_t project_id, struct project *out, struct err *err)
+static enum status is_sweeping(struct db *db, int64_t project_id, bool *out, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_TASK_SWEEPING, &row, err, "i", project_id);
-	if (st != OK)
-		return st;
-	db_done(row);
-	return project_load(db, project_id, out, err);
+	*out = st == OK;
+	db_done(st == OK ? row : NULL);
+	return st == NOT_FOUND ? OK : st;
 }
 
 static enum status decide_first(struct db *db, const struct project *p, int64_t subject_id,
@@ -115,18 +122,99 @@ static enum status decide_first(struct db *db, const struct project *p, int64_t 
 	return st;
 }
 
-/* The next in the queue, n at most. Shapes: ids [TASK_MAX]. */
+/* A place in the queue: after this subject. */
+struct place {
+	double priority;
+	int64_t subject_id;
+};
+
+struct search {
+	int together;         /* this many may look at one subject */
+	int n_wanted, n_most; /* subjects to find, and to look at */
+	int64_t *ids;
+	int n;
+	int n_seen, n_passed;      /* looked at, and of those before the first that was free */
+	struct place last, passed; /* the last of each */
+};
+
+/* Goes through the queue from a place on until enough are found. */
+static enum status search(const struct ask *a, struct place from, struct search *s, struct err *err)
+{
+	enum status st = OK;
+	const int n_before = s->n;
+	s->n_seen = s->n_passed = 0;
+	s->last = s->passed = from;
+	struct stmt *row = db_query(a->db, Q_TASK_QUEUE, "isdi", a->project.id,
+		a->expert ? "expert" : "open", from.priority, from.subject_id);
+	while (s->n < s->n_wanted && s->n_seen < s->n_most && (st = db_step(row, err)) == OK) {
+		struct stmt *free_row = NULL;
+		s->n_seen++;
+		s->last = (struct place){col_real(row, 1), col_int(row, 0)};
+		st = db_one(a->db, Q_TASK_IS_FREE, &free_row, err, "iiiii", s->last.subject_id,
+			a->volunteer_id, (int64_t)a->expert, a->now_ms, (int64_t)s->together);
+		if (st == OK) {
+			db_done(free_row);
+			s->ids[s->n++] = s->last.subject_id;
+		} else if (st != NOT_FOUND) {
+			db_done(row);
+			return st;
+		} else if (s->n == n_before) {
+			s->n_passed++;
+			s->passed = s->last;
+		}
+	}
+	if (st != NOT_FOUND) /* at NOT_FOUND it is done */
+		db_done(row);
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* Where a search from the top has come to in the last minutes, if that is below `from`: *at_ms says when, else it is now. */
+static enum status go_on(const struct ask *a, struct place *from, int64_t *at_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	*at_ms = a->now_ms;
+	enum status st = db_one(a->db, Q_TASK_CURSOR_GET, &row, err, "iii", a->project.id,
+		a->volunteer_id, (int64_t)a->expert);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	struct place kept = {col_real(row, 0), col_int(row, 1)};
+	if (kept.priority < from->priority && a->now_ms - col_int(row, 2) < FORGET_MS) {
+		*at_ms = col_int(row, 2);
+		*from = kept;
+	}
+	db_done(row);
+	return OK;
+}
+
+/*
+ * The next in the queue, n at most. Whoever has answered thousands that are still open would pass over them at the top again and
+ * again: after the first few, the search goes on from where the last one came to. What has risen above that place since is found
+ * among those first few, or when the place is forgotten, or when nothing is found below it.
+ * Shapes: ids [TASK_MAX].
+ */
 static enum status candidates(
 	const struct ask *a, int together, int n_wanted, int64_t *ids, int *n, struct err *err)
 {
-	enum status st;
-	struct stmt *row = db_query(a->db, Q_TASK_CANDIDATE, "isiiiii", a->project_id,
-		a->expert ? "expert" : "open", a->volunteer_id, (int64_t)a->expert, a->now_ms,
-		(int64_t)together, (int64_t)n_wanted);
-	*n = 0;
-	while ((st = db_step(row, err)) == OK)
-		ids[(*n)++] = col_int(row, 0);
-	return st == NOT_FOUND ? OK : st;
+	struct search s = {.together = together, .n_wanted = n_wanted, .n_most = LOOK, .ids = ids};
+	int64_t at_ms = a->now_ms;
+	enum status st = search(a, (struct place){INFINITY, 0}, &s, err);
+	if (st == OK && s.n < n_wanted && s.n_seen == LOOK) {
+		struct place top = s.last, from = top;
+		s.n_most = INT_MAX;
+		if (together == 1)
+			st = go_on(a, &from, &at_ms, err);
+		if (st == OK)
+			st = search(a, from, &s, err);
+		if (st == OK && s.n == 0 && at_ms != a->now_ms) {
+			at_ms = a->now_ms;
+			st = search(a, top, &s, err);
+		}
+		if (st == OK && together == 1 && s.n_passed >= LOOK)
+			st = db_run(a->db, Q_TASK_CURSOR_PUT, err, "iiidii", a->project.id, a->volunteer_id,
+				(int64_t)a->expert, s.passed.priority, s.passed.subject_id, at_ms);
+	}
+	*n = s.n;
+	return st;
 }
 
 static bool is_given(const struct ask *a, int64_t subject_id)
@@ -137,17 +225,17 @@ static bool is_given(const struct ask *a, int64_t subject_id)
 	return false;
 }
 
-/* A blank in the subject's place, where the feed lacks some. p: not NULL while open subjects are to be decided again. */
-static enum status blank_instead(const struct ask *a, const struct project *p, int together,
-	int64_t *subject_id, struct err *err)
+/* A blank in the subject's place, where the feed lacks some. decide: open subjects are to be decided again first. */
+static enum status blank_instead(
+	const struct ask *a, bool decide, int together, int64_t *subject_id, struct err *err)
 {
 	bool wants = false, open = true;
 	int64_t blank = 0;
 	enum status st = blank_feed_wants(a->db, &a->blanks, a->list->n, &wants, err);
 	if (st == OK && wants)
 		st = blank_feed_pick(a->db, &a->blanks, together, a->now_ms, &blank, err);
-	if (st == OK && blank && p)
-		st = decide_first(a->db, p, blank, a->now_ms, &open, err);
+	if (st == OK && blank && decide)
+		st = decide_first(a->db, &a->project, blank, a->now_ms, &open, err);
 	if (st == OK && blank && open)
 		*subject_id = blank;
 	return st;
@@ -155,16 +243,20 @@ static enum status blank_instead(const struct ask *a, const struct project *p, i
 
 /* The subject, or gold or a blank in its place: then it waits for the next slot. */
 static enum status give(
-	struct ask *a, const struct project *p, int together, int64_t subject_id, struct err *err)
+	struct ask *a, bool decide, int together, int64_t subject_id, struct err *err)
 {
 	int64_t gold = 0;
+	struct card card = {0};
 	if (a->expert)
-		return lease(a, subject_id, false, err);
-	enum status st = plant_draw(
-		a->db, a->project_id, &a->policy, a->volunteer_id, a->list->n, a->now_ms, &gold, err);
+		return lease(a, subject_id, false, card, err);
+	enum status st = plant_draw(a->db, a->project.id, &a->project.policy, a->volunteer_id,
+		a->list->n, a->now_ms, &gold, err);
 	if (st == OK && !gold)
-		st = blank_instead(a, p, together, &subject_id, err);
-	return st == OK ? lease(a, gold ? gold : subject_id, gold != 0, err) : st;
+		st = blank_instead(a, decide, together, &subject_id, err);
+	if (st == OK)
+		st = card_draw(
+			a->db, &a->project, gold ? gold : subject_id, a->volunteer_id, gold != 0, &card, err);
+	return st == OK ? lease(a, gold ? gold : subject_id, gold != 0, card, err) : st;
 }
 
 /* Where up to `together` people may look at one subject; n at most altogether. */
@@ -172,22 +264,19 @@ static enum status add_new(struct ask *a, int together, int n_most, struct err *
 {
 	int64_t ids[TASK_MAX];
 	int n = 1;
-	struct project p = {0};
-	enum status st = a->expert ? NOT_FOUND : load_if_sweeping(a->db, a->project_id, &p, err);
-	bool sweeping = st == OK;
-	st = st == NOT_FOUND ? OK : st;
+	bool sweeping = false;
+	enum status st = a->expert ? OK : is_sweeping(a->db, a->project.id, &sweeping, err);
 	/* Decided ones leave the queue. After some rounds of nothing else the sweep is left to its own thread. */
 	for (int round = 0; st == OK && n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
 		st = candidates(a, together, n_most - a->list->n, ids, &n, err);
 		for (int i = 0; st == OK && i < n; i++) {
 			bool open = !is_given(a, ids[i]), decide = sweeping && round + 1 < MAX_ROUNDS;
 			if (open && decide)
-				st = decide_first(a->db, &p, ids[i], a->now_ms, &open, err);
+				st = decide_first(a->db, &a->project, ids[i], a->now_ms, &open, err);
 			if (st == OK && open)
-				st = give(a, decide ? &p : NULL, together, ids[i], err);
+				st = give(a, decide, together, ids[i], err);
 		}
 	}
-	project_release(&p);
 	return st;
 }
 
@@ -195,7 +284,6 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	int n_wanted, int64_t now_ms, struct task_list *out, struct err *err)
 {
 	struct ask a = {.db = db,
-		.project_id = project_id,
 		.volunteer_id = volunteer_id,
 		.now_ms = now_ms,
 		.expert = expert,
@@ -206,15 +294,16 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	if (n_wanted < 1 || n_wanted > TASK_MAX)
 		return err_set(
 			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
-	enum status st = policy_get(db, project_id, &a.policy, err);
+	enum status st = project_load(db, project_id, &a.project, err);
 	if (st == OK && !expert)
-		st = blank_feed_open(db, project_id, volunteer_id, &a.policy, &a.blanks, err);
+		st = blank_feed_open(db, project_id, volunteer_id, &a.project.policy, &a.blanks, err);
 	if (st == OK)
 		st = add_held(&a, err);
 	if (st == OK && out->n < n_wanted)
 		st = add_new(&a, 1, n_wanted, err);
 	if (st == OK && out->n == 0)
 		st = add_new(&a, MAX_TOGETHER, 1, err);
+	project_release(&a.project);
 	if (st != OK || out->n > 0)
 		return st;
 	st = db_one(db, Q_TASK_ANY_OPEN, &row, err, "is", project_id, expert ? "expert" : "open");
@@ -239,8 +328,12 @@ enum status task_again(struct db *db, int64_t volunteer_id,
 		return err_set(err, NOT_FOUND, "there is no subject %lld", (long long)undone->subject_id);
 	if (st != OK)
 		return st;
-	a.project_id = col_int(row, 0);
+	int64_t project_id = col_int(row, 0);
 	db_done(row);
-	st = policy_get(db, a.project_id, &a.policy, err);
-	return st == OK ? lease(&a, undone->subject_id, undone->planted, err) : st;
+	st = project_load(db, project_id, &a.project, err);
+	if (st == OK)
+		st = lease(&a, undone->subject_id, undone->planted,
+			(struct card){undone->guess_id, undone->guess_model_id}, err);
+	project_release(&a.project);
+	return st;
 }

@@ -16,7 +16,8 @@ struct frame {
 struct task {
 	int64_t id, subject_id;
 	int64_t expires_ms;
-	int n_frames; /* the first TASK_MAX_FRAMES in order of time */
+	int64_t guess_id; /* the taxon on a confirm card; 0: a blind survey */
+	int n_frames;     /* the first TASK_MAX_FRAMES in order of time */
 	struct frame *frames;
 };
 

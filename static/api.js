@@ -11,7 +11,7 @@
  * @typedef {{count?: boolean, young?: boolean, sex?: boolean, life_stage?: boolean, behaviours?: string[]}} Survey
  * @typedef {ProjectSummary & {taxa: Taxon[], survey: Survey}} Project
  * @typedef {{id: number, url: string, thumb: string, width: number, height: number}} Frame
- * @typedef {{task: number, subject: number, expires: string, frames: Frame[]}} Task
+ * @typedef {{task: number, subject: number, expires: string, guess: number|null, frames: Frame[]}} Task
  * @typedef {{taxon: number, count: number|null, young?: boolean, behaviours?: string[], sex?: string,
  *            life_stage?: string}} Named
  * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell', taxa: Named[], several?: boolean,
@@ -123,9 +123,10 @@ export const nextTasks = (slug, n, expert) =>
 
 /**
  * Throws with status 0 when the reply does not acknowledge this very answer.
- * `truth` is there after some subjects whose answer is known: the taxon that an expert named; `truth_also`: the others.
+ * `truth` is there after some subjects whose answer is known: the taxon that an expert named; `truth_also`: the others. `model`
+ * is there where the project tells what the model thinks: its taxon, or null.
  * @param {string} slug @param {Classification} body
- * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number, truth_also?: number[]}>}
+ * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number, truth_also?: number[], model?: number|null}>}
  */
 export const classify = (slug, body) => acknowledged(`${project_path(slug)}/classifications`, body);
 

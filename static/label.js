@@ -6,6 +6,7 @@
  * @typedef {{uuid: string, task: import('./api.js').Task, label: string}} Given
  */
 import * as api from './api.js';
+import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
 import { el, isTyping, plural } from './dom.js';
 import { emptyText } from './empty.js';
 import { setShortcuts } from './help.js';
@@ -28,6 +29,9 @@ export class LabelScreen {
 	#isExpert = false;
 	/** @type {import('./item.js').Item|null} on screen */
 	#item = null;
+	/** The whole survey was asked for instead of the card. */
+	#wantsSurvey = false;
+	#ask = el('h2', { class: 'ask' });
 	/** @type {number|undefined} whose leases and answers these are */
 	#volunteer;
 	#listening = new AbortController();
@@ -65,9 +69,10 @@ export class LabelScreen {
 			},
 		}, 'Several species', el('kbd', { 'aria-hidden': 'true' }, '+'));
 		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
+		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
-			el('div', { class: 'side' }, el('h2', { class: 'ask' }, 'What do you see?'), this.draft.element, this.taxa.element));
+			el('div', { class: 'side' }, this.#ask, this.draft.element, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
 			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
 				el('div', { class: 'given' }, this.#last, this.#undo)),
@@ -82,8 +87,8 @@ export class LabelScreen {
 		}, { signal });
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
-			if (entry.project === project.slug && reply.truth)
-				this.#tell(entry.body.taxa.map((/** @type {api.Named} */ one) => one.taxon), [reply.truth, ...reply.truth_also ?? []]);
+			if (entry.project === project.slug)
+				this.#tell((entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon), reply);
 		}, { signal });
 		setShortcuts(() => this.#shortcuts());
 		this.#recall();
@@ -108,7 +113,7 @@ export class LabelScreen {
 			this.taxa.clearFilter();
 			this.#onDraft(byPointer);
 		} else if (!this.draft.isOpen) {
-			const label = taxon ? (taxon.kind === 'blank' ? 'Nothing here' : taxon.common_name) : 'Can’t tell';
+			const label = taxon ? nameOf(taxon) : 'Can’t tell';
 			await this.#give({
 				answer: taxon ? 'taxa' : 'cant_tell', taxa: taxon ? [{ taxon: taxon.id, count: null }] : [],
 			}, label, byPointer);
@@ -127,7 +132,7 @@ export class LabelScreen {
 	#onDraft(byPointer) {
 		const { isOpen, wantsName } = this.draft;
 		this.taxa.setAdding(isOpen ? this.draft.taxa : null);
-		this.taxa.element.hidden = !wantsName;
+		this.taxa.element.hidden = !wantsName || Boolean(this.confirm.guess);
 		if (byPointer)
 			this.viewer.focus();
 	}
@@ -162,11 +167,54 @@ export class LabelScreen {
 			this.viewer.focus();
 	}
 
-	/** What an expert had said of a subject that is there to learn from. @param {number[]} given @param {number[]} truth taxa */
-	#tell(given, truth) {
-		const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
-		const name = truth.map((id) => this.project.taxa.find((t) => t.id === id)?.common_name ?? 'something else').join(' and ');
-		showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
+	/**
+	 * What an expert had said of a subject that is there to learn from, or else what the model thinks, where that is told.
+	 * @param {number[]} given taxa @param {{truth?: number, truth_also?: number[], model?: number|null}} reply
+	 */
+	#tell(given, reply) {
+		const nameById = (/** @type {number} */ id) => {
+			const taxon = this.project.taxa.find((t) => t.id === id);
+			return taxon ? nameOf(taxon) : 'something else';
+		};
+		if (reply.truth) {
+			const truth = [reply.truth, ...reply.truth_also ?? []];
+			const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
+			const name = truth.map(nameById).join(' and ');
+			showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
+		} else if (reply.model) {
+			const name = nameById(reply.model);
+			const isSame = given.length === 1 && given[0] === reply.model;
+			showNote(isSame ? `The computer thinks so too: ${name}.` : `The computer thinks: ${name}. It may be wrong.`);
+		}
+	}
+
+	/** @param {boolean} isYes @param {boolean} byPointer */
+	#onConfirm(isYes, byPointer) {
+		if (this.#shown_ms === null)
+			return;
+		const { guess } = this.confirm;
+		const hadFocus = this.confirm.element.contains(document.activeElement);
+		if (!isYes || this.draft.takes(guess)) { // more is asked: of something else, or of the guess that is right
+			this.#wantsSurvey = true;
+			this.#pose();
+			this.#allow(true);
+		}
+		if (isYes) {
+			this.answer({ taxon: guess }, byPointer);
+			return;
+		}
+		say('What do you see?');
+		if (hadFocus && !byPointer)
+			/** @type {HTMLElement|null} */ (this.taxa.element.querySelector('.taxa .choice:not([hidden])'))?.focus();
+	}
+
+	/** Puts the question of the subject on screen: a card where there is a guess, else the survey. */
+	#pose() {
+		const id = this.#wantsSurvey ? null : this.#item?.task.guess;
+		const guess = this.project.taxa.find((taxon) => taxon.id === id) ?? null;
+		this.confirm.show(guess);
+		this.#onDraft(false);
+		this.#ask.textContent = guess ? 'Is this right?' : 'What do you see?';
 	}
 
 	/** Takes the last answer back and shows its subject again. */
@@ -241,9 +289,10 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
+		this.#wantsSurvey = false;
 		this.draft.close();
-		this.#onDraft(false);
 		this.#enable(false);
+		this.#pose();
 		this.viewer.show(item);
 	}
 
@@ -253,16 +302,23 @@ export class LabelScreen {
 			return;
 		this.#enable(true);
 		const n = item.task.frames.length;
+		const { guess } = this.confirm;
 		this.#work.dataset.subject = String(item.task.subject);
-		say(n > 1 ? `${plural(n, 'picture')}.` : 'One picture.');
+		say((n > 1 ? `${plural(n, 'picture')}.` : 'One picture.') + (guess ? ` The computer’s guess: ${nameOf(guess)}. Is this right?` : ''));
 	}
 
 	/** @param {boolean} on */
 	#enable(on) {
 		this.#shown_ms = on ? performance.now() : null;
-		this.#more.disabled = !on;
+		this.#allow(on);
+	}
+
+	/** @param {boolean} on */
+	#allow(on) {
+		this.#more.disabled = !on || Boolean(this.confirm.guess);
 		this.draft.element.inert = !on;
-		this.taxa.enable(on);
+		this.taxa.enable(on && !this.confirm.guess);
+		this.confirm.enable(on);
 	}
 
 	/** @param {KeyboardEvent} event */
@@ -274,16 +330,20 @@ export class LabelScreen {
 		const isOnButton = target.matches('button, a, input') && (event.key === ' ' || event.key === 'Enter');
 		if (isOnButton)
 			return;
-		if (this.#shown_ms !== null && !event.repeat && this.draft.onKey(event)) {
+		const isCard = this.confirm.guess !== null;
+		if (this.#shown_ms !== null && !isCard && !event.repeat && this.draft.onKey(event)) {
 			event.preventDefault();
 			return;
 		}
-		const choice = this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
-		if (choice && !event.repeat)
+		const confirmed = isCard ? this.confirm.answerOf(event.key) : undefined;
+		const choice = isCard ? undefined : this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
+		if (confirmed !== undefined && !event.repeat)
+			this.#onConfirm(confirmed, false);
+		else if (choice && !event.repeat)
 			this.answer(choice);
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === '/')
+		else if (event.key === '/' && !isCard)
 			this.taxa.focusFilter();
 		else if (!choice && !this.viewer.onKey(event))
 			return;
@@ -296,6 +356,7 @@ export class LabelScreen {
 		return [
 			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon?.common_name ?? ''])),
 			['space', 'nothing here'],
+			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, 'yes, something else: where the computer’s guess is shown'],
 			[this.taxa.cantTellKey, 'can’t tell'],
 			['+', 'more than one species'],
 			...this.draft.shortcuts(),

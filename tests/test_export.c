@@ -39,13 +39,13 @@ static const char wanted_labels[] =
 	"8,cam A again,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,1,IMG_8.JPG,vehicle,,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,probe,,1,,,,,,,\r\n";
 
 static const char wanted_answers[] =
-	"classification,uuid,subject,deployment,volunteer,answer,label,scientific_name,count,details,counted,expert,blind,credited,superseded_by,shown,policy,model,duration_ms,created,subject_label,gold,gold_label,several\r\n"
-	"1,30303030303030303030303030303031,1,\"cam, \"\"A\"\"\",1,taxa,zebra,Equus quagga,2,{},1,0,0,0,,survey,1,,1500,2020-05-31T04:23:20Z,zebra,,,0\r\n"
-	"2,30303030303030303030303030303032,1,\"cam, \"\"A\"\"\",2,taxa,zebra,Equus quagga,5,{},1,0,0,0,,survey,1,m1,,2020-05-31T04:40:00Z,zebra,,,0\r\n"
-	"3,30303030303030303030303030303033,5,NA,1,cant_tell,,,,,1,0,1,0,,survey,1,,,2020-05-31T04:40:00Z,,,,0\r\n"
-	"4,30303030303030303030303030303034,4,NA,1,taxa,zebra,Equus quagga,9,{},1,0,0,0,5,survey,1,,,2020-05-31T04:40:00Z,,,,0\r\n"
-	"5,30303030303030303030303030303035,4,NA,1,undone,,,,,0,0,0,0,,survey,1,,,2020-05-31T04:40:01Z,,,,0\r\n"
-	"6,30303030303030303030303030303036,2,\"cam, \"\"A\"\"\",2,taxa,rhino,Diceros bicornis,,{},1,1,0,0,,survey,1,,,2020-05-31T04:40:00Z,rhino,certify,rhino,0\r\n";
+	"classification,uuid,subject,deployment,volunteer,answer,label,scientific_name,count,details,counted,expert,blind,credited,superseded_by,shown,guess,guess_model,told,policy,model,duration_ms,created,subject_label,gold,gold_label,several\r\n"
+	"1,30303030303030303030303030303031,1,\"cam, \"\"A\"\"\",1,taxa,zebra,Equus quagga,2,{},1,0,0,0,,survey,,,0,1,,1500,2020-05-31T04:23:20Z,zebra,,,0\r\n"
+	"2,30303030303030303030303030303032,1,\"cam, \"\"A\"\"\",2,taxa,zebra,Equus quagga,5,{},1,0,0,0,,confirm,zebra,m1,1,1,m1,,2020-05-31T04:40:00Z,zebra,,,0\r\n"
+	"3,30303030303030303030303030303033,5,NA,1,cant_tell,,,,,1,0,1,0,,survey,,,0,1,,,2020-05-31T04:40:00Z,,,,0\r\n"
+	"4,30303030303030303030303030303034,4,NA,1,taxa,zebra,Equus quagga,9,{},1,0,0,0,5,survey,,,0,1,,,2020-05-31T04:40:00Z,,,,0\r\n"
+	"5,30303030303030303030303030303035,4,NA,1,undone,,,,,0,0,0,0,,survey,,,0,1,,,2020-05-31T04:40:01Z,,,,0\r\n"
+	"6,30303030303030303030303030303036,2,\"cam, \"\"A\"\"\",2,taxa,rhino,Diceros bicornis,,{},1,1,0,0,,survey,,,0,1,,,2020-05-31T04:40:00Z,rhino,certify,rhino,0\r\n";
 
 static const char wanted_deployments[] =
 	"deploymentID,locationID,locationName,latitude,longitude,coordinateUncertainty,deploymentStart,deploymentEnd,setupBy,cameraID,cameraModel,cameraDelay,cameraHeight,cameraDepth,cameraTilt,cameraHeading,detectionDistance,timestampIssues,baitUse,featureType,habitat,deploymentGroups,deploymentTags,deploymentComments\r\n"

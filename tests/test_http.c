@@ -446,9 +446,12 @@ static void a_photograph_of_a_person_is_hidden_from_volunteers(void **state)
 	assert_int_not_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
 	test_sql(p,
 		"UPDATE taxon SET kind = 'human' WHERE id = %d; UPDATE subject SET label_id = %d, "
-		"decided_by = "
-		"'people' WHERE id = %d",
+		"decided_by = 'people' WHERE id = %d",
 		(int)p->taxa[1], (int)p->taxa[1], (int)subject);
+	/* While people are asked about it, as of an audit, it is a photograph like any other. */
+	assert_int_not_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
+	test_sql(
+		p, "UPDATE subject SET state = 'retired', reason = 'risk' WHERE id = %d", (int)subject);
 	assert_int_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
 	assert_int_not_equal(client_send(&clients[EMIL], "GET", path, NULL), 403);
 	test_sql(p, /* one species of several is enough */
@@ -457,7 +460,8 @@ static void a_photograph_of_a_person_is_hidden_from_volunteers(void **state)
 	assert_int_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
 	test_sql(p,
 		"DELETE FROM label_also; "
-		"UPDATE subject SET label_id = NULL, decided_by = NULL WHERE id = %d; UPDATE taxon SET "
+		"UPDATE subject SET state = 'open', reason = NULL, label_id = NULL, decided_by = NULL "
+		"WHERE id = %d; UPDATE taxon SET "
 		"kind = "
 		"'animal' WHERE id = %d",
 		(int)subject, (int)p->taxa[1]);

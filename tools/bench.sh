@@ -13,14 +13,14 @@ cd "$(dirname "$0")/.."
 
 # What is no comparison of single numbers is a script of its own.
 case ${1:-} in
-crowds | refit) exec bash "tools/bench/$1.sh" "${@:2}" ;;
+core | crowds | refit | scale) exec bash "tools/bench/$1.sh" "${@:2}" ;;
 esac
 
 rounds=${BENCH_ROUNDS:-5}
 table=tools/bench/${1:-}.tsv
 [ -n "${1:-}" ] && [ -f "$table" ] || {
 	echo "usage: tools/bench.sh NAME [ROW-SUBSTRING], where NAME is one of:" \
-		"engine, crowds, refit" >&2
+		"engine, core, crowds, refit, scale" >&2
 	exit 2
 }
 

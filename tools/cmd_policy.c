@@ -1,4 +1,5 @@
-/* topi policy show|set: the rules a project decides by, and what other rules would change. */
+/* topi policy show|set|cards: the rules a project decides by, what other rules would change, and what confirm cards are worth. */
+#include "card_report.h"
 #include "commands.h"
 #include "policy_change.h"
 
@@ -31,6 +32,62 @@ static int show(const char *dir, const char *slug)
 		st = policy_get(db, id, &policy, &err);
 	if (st == OK)
 		print(&policy);
+	db_close(db);
+	return st == OK ? EXIT_DONE : cmd_fail(&err);
+}
+
+static json_t *question_json(const struct card_question *q)
+{
+	return json_pack("{sI sf sf sf}", "n", (json_int_t)q->n, "seconds", q->seconds, "bits", q->bits,
+		"bits_per_s", q->bits_per_s);
+}
+
+static void print_cards(const struct card_report *r, bool json)
+{
+	const struct confirm_counts *n = &r->counts;
+	if (json) {
+		json_t *out = json_pack("{s{sf sI sI} s{sf sI sI} sI so so}", "guess_right", "p_yes",
+			r->rates.right, "n", (json_int_t)n->n_right, "n_yes", (json_int_t)n->n_yes_right,
+			"guess_wrong", "p_yes", r->rates.wrong, "n", (json_int_t)n->n_wrong, "n_yes",
+			(json_int_t)n->n_yes_wrong, "n_yes", (json_int_t)r->n_yes, "card",
+			question_json(&r->card), "survey", question_json(&r->survey));
+		json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+		putchar('\n');
+		json_decref(out);
+		return;
+	}
+	printf("a right guess is confirmed with probability %.3f (%lld of %lld on gold)\n",
+		r->rates.right, (long long)n->n_yes_right, (long long)n->n_right);
+	printf("a wrong one with probability %.3f (%lld of %lld)\n\n", r->rates.wrong,
+		(long long)n->n_yes_wrong, (long long)n->n_wrong);
+	printf("                  answers  seconds     bits   bits/s\n");
+	printf("confirm card     %8lld %8.2f %8.3f %8.3f   %lld said yes\n", (long long)r->card.n,
+		r->card.seconds, r->card.bits, r->card.bits_per_s, (long long)r->n_yes);
+	printf("blind survey     %8lld %8.2f %8.3f %8.3f\n", (long long)r->survey.n, r->survey.seconds,
+		r->survey.bits, r->survey.bits_per_s);
+	printf(
+		"\nbits are those an average volunteer's answer is worth on the subjects that had cards\n");
+}
+
+static int cards(const char *dir, const char *slug, bool json)
+{
+	struct err err = {0};
+	struct db *db = NULL;
+	int64_t id = 0;
+	struct project project = {0};
+	struct card_report report;
+	enum status st = db_open(dir, DB_READ, &db, &err);
+	if (st == OK)
+		st = db_read_begin(db, &err);
+	if (st == OK)
+		st = project_find(db, slug, &id, &err);
+	if (st == OK)
+		st = project_load(db, id, &project, &err);
+	if (st == OK)
+		st = card_report_make(db, &project, &report, &err);
+	if (st == OK)
+		print_cards(&report, json);
+	project_release(&project);
 	db_close(db);
 	return st == OK ? EXIT_DONE : cmd_fail(&err);
 }
@@ -166,8 +223,11 @@ int cmd_policy(int argc, char **argv)
 	int n = argc - optind;
 	if (n == 3 && strcmp(rest[0], "show") == 0 && !dry_run)
 		return show(rest[1], rest[2]); /* it is JSON as it is */
+	if (n == 3 && strcmp(rest[0], "cards") == 0 && !dry_run)
+		return cards(rest[1], rest[2], json);
 	if (n == 4 && strcmp(rest[0], "set") == 0 && (dry_run || !json))
 		return set(rest[1], rest[2], rest[3], dry_run, json);
 	return cmd_usage(
-		"policy show DIR PROJECT, or policy set DIR PROJECT FILE.json [--dry-run [--json]]");
+		"policy show DIR PROJECT, policy cards DIR PROJECT [--json], or policy set DIR "
+		"PROJECT FILE.json [--dry-run [--json]]");
 }

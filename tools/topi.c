@@ -37,20 +37,27 @@ static const struct command commands[] = {
 		"--group GROUP                 certificates are by group; '' is the group of all others\n"
 		"list says where people's answers differ from the model more than it expects (drift).\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
-	{"policy", cmd_policy, "show DIR PROJECT | set DIR PROJECT FILE.json [--dry-run [--json]]",
+	{"policy", cmd_policy,
+		"show DIR PROJECT | cards DIR PROJECT [--json] | set DIR PROJECT FILE.json [--dry-run "
+		"[--json]]",
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, alpha_blank, delta, tau, audit_tau, kappa, cap,\n"
 		"cant_tell, min_answers, auto_label, auto_blank, common_gold, audit_rate, audits,\n"
 		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate, "
 		"plant_blank,\n"
-		"plant_rare, blank_share, lease_s, protected_expert, costs (a list of [truth, decided,\n"
-		"cost], each a taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an\n"
-		"ordinary mistake costs 1)\n"
+		"plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind, confirm_wrong,\n"
+		"reveal, lease_s, protected_expert, costs (a list of [truth, decided, cost], each a\n"
+		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
+		"costs 1)\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "
 		"TMPDIR,\n"
-		"how many subjects would be decided otherwise.\n"},
+		"how many subjects would be decided otherwise. cards sets confirm cards beside blind "
+		"surveys: how\n"
+		"often a right and a wrong guess is confirmed, and what an answer to each question is "
+		"worth, in\n"
+		"bits and bits a second.\n"},
 	{"import", cmd_import,
 		"DIR PROJECT PATH... [--manifest CSV] [--gap SECONDS] [--crop-bottom PX] [--utc-offset "
 		"+HH:MM] [--link] [--json]",

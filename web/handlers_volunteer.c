@@ -23,8 +23,9 @@ static json_t *task_json(const struct task *t)
 				"thumb", thumb, "width", f->width_px, "height", f->height_px));
 	}
 	time_text(t->expires_ms, expires);
-	return json_pack("{s:I, s:I, s:s, s:o}", "task", (json_int_t)t->id, "subject",
-		(json_int_t)t->subject_id, "expires", expires, "frames", frames);
+	return json_pack("{s:I, s:I, s:s, s:o, s:o}", "task", (json_int_t)t->id, "subject",
+		(json_int_t)t->subject_id, "expires", expires, "guess",
+		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "frames", frames);
 }
 
 /* Whether the body asks for the expert queue, and that it may. */
@@ -188,6 +189,9 @@ enum status handle_classify(struct request *r, struct reply *reply, struct err *
 	if (truth->n > 1)
 		json_object_set(reply->json, "truth_also", also);
 	json_decref(also);
+	if (w.result.reveals)
+		json_object_set_new(reply->json, "model",
+			w.result.opinion_id ? json_integer((json_int_t)w.result.opinion_id) : json_null());
 	return OK;
 }
 

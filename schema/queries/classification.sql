@@ -1,14 +1,16 @@
 -- Answers and the leases that they end.
 
 -- name: classification_by_uuid
-SELECT id, volunteer_id, subject_id, counted, answer, superseded_by IS NOT NULL, created_ms, expert, planted
+SELECT id, volunteer_id, subject_id, counted, answer, superseded_by IS NOT NULL, created_ms, expert, planted,
+  guess_id, guess_model_id, stained
 FROM classification WHERE uuid = ?1;
 
 -- name: classification_add
 INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, expert, blind, policy_id,
-  model_id, duration_ms, created_ms, planted)
+  model_id, duration_ms, created_ms, planted, guess_id, guess_model_id, told, stained)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-  (SELECT m.id FROM prediction p JOIN model m ON m.id = p.model_id WHERE p.id = ?10 AND m.w0 IS NOT NULL), ?11, ?12, ?13);
+  (SELECT m.id FROM prediction p JOIN model m ON m.id = p.model_id WHERE p.id = ?10 AND m.w0 IS NOT NULL), ?11, ?12, ?13,
+  ?14, ?15, ?16, ?17);
 
 -- name: classification_several
 UPDATE classification SET several = 1 WHERE id = ?1;
@@ -34,21 +36,31 @@ SELECT 1 FROM classification WHERE subject_id = ?1 AND volunteer_id = ?2 AND sup
 INSERT INTO annotation (classification_id, taxon_id, count, details) VALUES (?1, ?2, ?3, ?4);
 
 -- name: task_held
-SELECT t.id, t.subject_id, t.expires_ms FROM task t JOIN subject s ON s.id = t.subject_id
+SELECT t.id, t.subject_id, t.expires_ms, t.guess_id FROM task t JOIN subject s ON s.id = t.subject_id
 WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_ms > ?4
   AND (s.state = ?6 OR t.planted = 1)
 ORDER BY t.issued_ms, t.id LIMIT ?5;
 
--- The queue: high priority first, nothing that the volunteer has answered or held, nothing that n others look at.
--- name: task_candidate
-SELECT s.id FROM subject s
-WHERE s.project_id = ?1 AND s.state = ?2
-  AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?5 AND t.volunteer_id <> ?3) < ?6
-  AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?3 AND c.subject_id = s.id AND c.expert = ?4
-                  AND c.superseded_by IS NULL AND c.answer <> 'undone')
-  AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id AND t.volunteer_id = ?3 AND t.expires_ms > ?5
-                  AND t.expert = ?4)
-ORDER BY s.priority DESC, s.id LIMIT ?7;
+-- The queue from a place on: high priority first.
+-- name: task_queue
+SELECT id, priority FROM subject
+WHERE project_id = ?1 AND state = ?2 AND priority <= ?3 AND (priority < ?3 OR id > ?4)
+ORDER BY priority DESC, id;
+
+-- A row where the volunteer has neither answered nor holds the subject, and fewer than ?5 others look at it.
+-- name: task_is_free
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
+                           AND c.superseded_by IS NULL AND c.answer <> 'undone')
+  AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = ?1 AND t.volunteer_id = ?2 AND t.expires_ms > ?4 AND t.expert = ?3)
+  AND (SELECT count(*) FROM task t WHERE t.subject_id = ?1 AND t.expires_ms > ?4 AND t.volunteer_id <> ?2) < ?5;
+
+-- name: task_cursor_get
+SELECT priority, subject_id, at_ms FROM task_cursor WHERE project_id = ?1 AND volunteer_id = ?2 AND expert = ?3;
+
+-- name: task_cursor_put
+INSERT INTO task_cursor (project_id, volunteer_id, expert, priority, subject_id, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (project_id, volunteer_id, expert)
+DO UPDATE SET priority = excluded.priority, subject_id = excluded.subject_id, at_ms = excluded.at_ms;
 
 -- The next in the queue for a volunteer of what the model in use takes for class ?5.
 -- name: task_candidate_of_class
@@ -86,15 +98,19 @@ SELECT 1 FROM project WHERE id = ?1 AND sweep_id IS NOT NULL;
 -- name: task_any_open
 SELECT 1 FROM subject WHERE project_id = ?1 AND state = ?2 LIMIT 1;
 
+-- A guess that was shown once stays: it cannot be unseen.
 -- name: task_put
-INSERT INTO task (project_id, subject_id, volunteer_id, expert, issued_ms, expires_ms, planted)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO task (project_id, subject_id, volunteer_id, expert, issued_ms, expires_ms, planted, guess_id,
+  guess_model_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (subject_id, volunteer_id)
-DO UPDATE SET expert = excluded.expert, planted = excluded.planted, issued_ms = excluded.issued_ms, expires_ms = excluded.expires_ms
-RETURNING id;
+DO UPDATE SET expert = excluded.expert, planted = excluded.planted, issued_ms = excluded.issued_ms, expires_ms = excluded.expires_ms,
+  guess_id = COALESCE(task.guess_id, excluded.guess_id),
+  guess_model_id = CASE WHEN task.guess_id IS NULL THEN excluded.guess_model_id ELSE task.guess_model_id END
+RETURNING id, guess_id;
 
 -- name: task_given
-SELECT planted FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
+SELECT planted, guess_id, guess_model_id FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
 
 -- A dead lease stays for a day: an answer given off line may still come.
 -- name: task_clean

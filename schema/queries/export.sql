@@ -22,7 +22,8 @@ SELECT file_name FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name;
 
 -- name: export_classifications
 SELECT c.id, lower(hex(c.uuid)), c.subject_id, d.name, c.volunteer_id, c.answer, t.code, t.scientific_name, n.count,
-  n.details, c.counted, c.expert, c.blind, c.credited, c.superseded_by, c.shown, p.version, m.name, c.duration_ms,
+  n.details, c.counted, c.expert, c.blind, c.credited, c.superseded_by,
+  CASE WHEN c.guess_id IS NULL THEN 'survey' ELSE 'confirm' END, gc.code, gm.name, c.told, p.version, m.name, c.duration_ms,
   c.created_ms, l.code, g.purpose, gt.code, c.several
 FROM classification c
 LEFT JOIN subject s ON s.id = c.subject_id
@@ -31,6 +32,8 @@ LEFT JOIN annotation n ON n.classification_id = c.id
 LEFT JOIN taxon t ON t.id = n.taxon_id
 LEFT JOIN policy p ON p.id = c.policy_id
 LEFT JOIN model m ON m.id = c.model_id
+LEFT JOIN taxon gc ON gc.id = c.guess_id
+LEFT JOIN model gm ON gm.id = c.guess_model_id
 LEFT JOIN taxon l ON l.id = s.label_id
 LEFT JOIN gold g ON g.subject_id = c.subject_id
 LEFT JOIN taxon gt ON gt.id = g.taxon_id

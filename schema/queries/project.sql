@@ -45,12 +45,15 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
 
 -- name: taxon_list
 SELECT t.id, t.code, t.kind, t.scientific_name, t.common_name, t.rank, t.hotkey, t.protected,
-  t.retired_ms IS NOT NULL, c.p, c.n
+  t.retired_ms IS NOT NULL, c.p
 FROM taxon t LEFT JOIN class_prior c ON c.project_id = t.project_id AND c.taxon_id = t.id
 WHERE t.project_id = ?1 ORDER BY t.id;
 
 -- name: taxon_by_code
 SELECT id, kind FROM taxon WHERE project_id = ?1 AND code = ?2 AND retired_ms IS NULL;
+
+-- name: class_prior_counts
+SELECT taxon_id, n FROM class_prior WHERE project_id = ?1;
 
 -- name: class_prior_put
 INSERT INTO class_prior (project_id, taxon_id, p) VALUES (?1, ?2, ?3)

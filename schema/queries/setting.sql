@@ -7,6 +7,9 @@ SELECT value FROM setting WHERE name = ?1;
 INSERT INTO setting (name, value) VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
+-- name: check_data_version
+PRAGMA data_version;
+
 -- name: check_integrity
 PRAGMA integrity_check(1);
 

@@ -15,13 +15,8 @@ SELECT truth_id, answer_id, weight FROM skill_cell WHERE project_id = ?1 AND vol
 INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight) VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (project_id, volunteer_id, answer_id, truth_id) DO UPDATE SET weight = weight + excluded.weight;
 
--- name: pool_column
-SELECT truth_id, p FROM pool_cell WHERE project_id = ?1 AND answer_id = ?2;
-
--- name: pool_diagonal
-SELECT t.id, c.p FROM taxon t
-JOIN pool_cell c ON c.project_id = ?1 AND c.answer_id = t.id AND c.truth_id = t.id
-WHERE t.project_id = ?1;
+-- name: pool_matrix
+SELECT truth_id, answer_id, p FROM pool_cell WHERE project_id = ?1;
 
 -- name: pool_cells
 SELECT truth_id, answer_id, weight FROM pool_cell WHERE project_id = ?1;

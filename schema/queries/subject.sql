@@ -54,7 +54,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 
 -- One row a species that a vote names.
 -- name: vote_list
-SELECT c.id, c.volunteer_id, a.taxon_id, c.credited, c.several
+SELECT c.id, c.volunteer_id, a.taxon_id, c.credited, c.several, c.guess_id
 FROM classification c JOIN annotation a ON a.classification_id = c.id
 WHERE c.subject_id = ?1 AND c.answer = 'taxa' AND c.expert = 0 AND c.counted = 1 AND c.superseded_by IS NULL
 ORDER BY c.id, a.taxon_id;

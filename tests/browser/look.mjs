@@ -9,7 +9,7 @@ mkdirSync(out, { recursive: true });
 const files = photos ? readdirSync(photos, { recursive: true }).filter((f) => /\.jpe?g$/i.test(f)).map((f) => join(photos, f)) : [];
 const browser = await launch();
 for (const colorScheme of ['light', 'dark'])
-	for (const [name, width, height] of [['wide', 1280, 800], ['phone', 390, 740]]) {
+	for (const [name, width, height] of [['wide', 1280, 800], ['phone', 390, 844]]) {
 		const mock = new Mock({ n_subjects: 8, n_frames: 5, n_expert: 1 });
 		if (files.length)
 			mock.picture = (id) => readFileSync(files[Math.floor((id - 1000) / 10) * 5 + id % 10]);
@@ -32,6 +32,17 @@ for (const colorScheme of ['light', 'dark'])
 		}
 		await page.waitForTimeout(500);
 		await shot('label-burst');
+		mock.guesses = new Map(mock.subjects.map(({ id }) => [id, 12 + id % 5]));
+		await page.reload();
+		await page.waitForSelector('.confirm .yes:enabled');
+		await page.waitForTimeout(300);
+		await shot('confirm');
+		await page.keyboard.press('n');
+		await page.waitForTimeout(100);
+		await shot('confirm-survey');
+		mock.guesses.clear();
+		await page.reload();
+		await page.waitForSelector('.choice:enabled');
 		await page.keyboard.press('?');
 		await shot('help');
 		await page.keyboard.press('Escape');

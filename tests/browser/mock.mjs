@@ -44,6 +44,8 @@ export class Mock {
 		this.given = new Set(); // every lease ever
 		this.requests = []; // {method, path}
 		this.projects = true;
+		this.guesses = new Map(); // subject -> taxon on a confirm card
+		this.opinions = null; // Map subject -> taxon that the model thinks, where the project reveals it
 		this.truths = new Map(); // subject -> taxon, or list of them, that an expert named and volunteers are told
 		this.hooks = {}; // name -> async function before a reply; may throw a Refusal or return 'cut' to drop the connection
 		this.port = 0;
@@ -198,7 +200,7 @@ export class Mock {
 		this.leases.set(`${me.id}/${subject.id}`, expires);
 		this.given.add(`${me.id}/${subject.id}`);
 		return {
-			task: subject.id, subject: subject.id, expires: new Date(expires).toISOString(),
+			task: subject.id, subject: subject.id, expires: new Date(expires).toISOString(), guess: this.guesses.get(subject.id) ?? null,
 			frames: subject.frames.map((id) => ({ id, url: `/media/${id}/1280.jpg`, thumb: `/media/${id}/320.jpg`, width: 640, height: 480 })),
 		};
 	}
@@ -226,7 +228,10 @@ export class Mock {
 		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, undone: false });
 		this.leases.delete(`${me.id}/${body.subject}`);
 		const [truth, ...truth_also] = [this.truths.get(body.subject) ?? []].flat();
-		return { uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }), ...(truth_also.length && { truth_also }) };
+		return {
+			uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }), ...(truth_also.length && { truth_also }),
+			...(this.opinions && { model: this.opinions.get(body.subject) ?? null }),
+		};
 	}
 
 	#undo(me, body) {

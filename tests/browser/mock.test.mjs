@@ -59,6 +59,86 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		assert.equal(await page.locator('.note').count(), 0);
 	});
 
+	it('asks to confirm a guess by one key, and by another for the whole survey', async () => {
+		mock.guesses = new Map([[101, 12], [102, 13], [103, 11], [104, 14]]); // zebra, topi, nothing here, wildebeest
+		await open();
+		await label();
+		let shown = await onScreen(page);
+		assert.equal(await page.textContent('.ask'), 'Is this right?');
+		assert.equal(await page.textContent('.guess .name'), 'Plains zebra');
+		assert.ok(await page.isHidden('.answers'));
+		for (const key of ['t', ' ', '0', '/', 'z'])
+			await page.keyboard.press(key); // the answers' keys are not the card's
+		assert.equal(mock.answers.length, 0);
+		await page.keyboard.press('Enter');
+		shown = await onScreen(page, shown);
+		assert.equal(await page.textContent('.guess .name'), 'Topi');
+		await page.keyboard.press('n');
+		assert.ok(await page.isHidden('.confirm'));
+		assert.equal(await page.textContent('.ask'), 'What do you see?');
+		await page.keyboard.press('w');
+		shown = await onScreen(page, shown);
+		assert.equal(await page.textContent('.guess .name'), 'Nothing here');
+		await page.click('.confirm .yes');
+		shown = await onScreen(page, shown);
+		await page.click('.confirm >> text=Something else');
+		await page.click('.choice:has-text("Can’t tell")');
+		await onScreen(page, shown);
+		assert.ok(await page.isHidden('.confirm'), 'the next subject has no guess');
+		await sent(page, mock, 4);
+		const given = mock.answers.map(({ body }) => body.answer === 'taxa' ? body.taxa[0].taxon : body.answer);
+		assert.deepEqual(given, [12, 14, 11, 'cant_tell']);
+		await page.keyboard.press('Backspace');
+		await onScreen(page, undefined, '104');
+		assert.equal(await page.textContent('.guess .name'), 'Blue wildebeest', 'taken back, the card is as it was');
+		assertOnce(3);
+	});
+
+	it('leads by Tab and Enter through a card, and tells it to screen readers', async () => {
+		mock.guesses = new Map([[101, 12]]);
+		await open();
+		await label();
+		await onScreen(page);
+		assert.match(await page.textContent('#news'), /guess: Plains zebra. Is this right\?/);
+		assert.equal(await page.getByRole('group', { name: 'Is the guess right?' }).count(), 1);
+		await page.getByRole('button', { name: 'Something else' }).focus();
+		await page.keyboard.press('Enter');
+		assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Plains zebraz');
+		assert.equal(mock.answers.length, 0);
+	});
+
+	it('has a card in reach of the thumb on a phone, and in the dark', async () => {
+		mock.guesses = new Map([[101, 12], [102, 13]]);
+		await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'dark' });
+		await label();
+		const first = await onScreen(page);
+		const boxes = await page.$$eval('.confirm .choice', (nodes) => nodes.map((node) => node.getBoundingClientRect().toJSON()));
+		assert.equal(boxes.length, 2);
+		for (const box of boxes)
+			assert.ok(box.height >= 44 && box.top > 422 && box.bottom <= 844 && box.right <= 390, JSON.stringify(box));
+		assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+		await page.tap('.confirm .yes');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+	});
+
+	it('tells what the model thinks after an answer, where the project wants that', async () => {
+		mock.opinions = new Map([[101, 12], [102, 13]]);
+		mock.truths = new Map([[102, 14]]);
+		await open();
+		await label();
+		let shown = await onScreen(page);
+		await page.keyboard.press('w');
+		await page.waitForSelector('.note >> text=The computer thinks: Plains zebra. It may be wrong.');
+		shown = await onScreen(page, shown);
+		await page.keyboard.press('w');
+		await page.waitForSelector('.note >> text=An expert says so too: Blue wildebeest.');
+		await onScreen(page, shown);
+		await page.keyboard.press('w');
+		await sent(page, mock, 3); // of the third it has said nothing
+		assert.match(await page.textContent('.note'), /An expert/);
+	});
+
 	it('goes from the landing page to the last subject by keyboard alone', async () => {
 		await open();
 		await page.goto(mock.url);

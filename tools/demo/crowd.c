@@ -9,7 +9,7 @@ enum { N_GOOD = 34, N_POOR = 5, CLICKER = CROWD_N - 1 };
 static const double H0 = -5.5, SIGMA = 1.8;
 
 /* Keys that keep the draws apart. */
-enum { KEY_SKILL = 101, KEY_SUBJECT, KEY_ANSWER, KEY_ORDER };
+enum { KEY_SKILL = 101, KEY_SUBJECT, KEY_ANSWER, KEY_ORDER, KEY_CONFIRM };
 
 static double skill_of(uint64_t seed, int v)
 {
@@ -64,6 +64,15 @@ int crowd_answer(uint64_t seed, int v, const struct crowd_subject *s)
 		return CROWD_CANT_TELL;
 	int t = rng_int(&r, s->n_taxa - 1); /* any taxon but the truth */
 	return t < s->truth ? t : t + 1;
+}
+
+int crowd_confirm(uint64_t seed, int v, const struct crowd_subject *s, int guess)
+{
+	struct rng r = rng_at(seed ^ KEY_CONFIRM, s->id, (uint64_t)v);
+	int own = crowd_answer(seed, v, s);
+	if ((double)rng_unit(&r) < (guess == s->truth ? 0.5 : 0.3))
+		return guess;
+	return own == guess && guess != s->truth ? s->truth : own;
 }
 
 struct crowd_subject crowd_subject_of(const struct truth_row *row)

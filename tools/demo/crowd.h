@@ -41,6 +41,12 @@ struct crowd_subject crowd_subject_of(const struct truth_row *row);
 /* Volunteer v's answer: a taxon's index or CROWD_CANT_TELL. */
 int crowd_answer(uint64_t seed, int v, const struct crowd_subject *s);
 
+/*
+ * The same volunteer where a confirm card shows a guess: a wrong one is confirmed with probability .3 whoever is asked, and one
+ * who would have erred lets a right one persuade them half of the time. Else the answer is what follows "something else".
+ */
+int crowd_confirm(uint64_t seed, int v, const struct crowd_subject *s, int guess);
+
 /* The order in which volunteers meet a subject: a permutation of 0 .. CROWD_N-1. */
 void crowd_order(uint64_t seed, uint64_t subject_id, int order[CROWD_N]);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 enum { TASKS = 2, EXPERT_TASKS = 10, POLL_NS = 50000000, IDLE_NS = 50000000, STALL_S = 120 };
+enum { CARD_MS = 1000, SURVEY_MS = 1500 }; /* what people take, or say they do */
 
 /* One round of work, shared by its threads. */
 struct shift {
@@ -89,6 +90,15 @@ static void make_uuid(uint64_t seed, uint64_t subject, uint64_t who, char out[37
 		b >> 48 & 0xfff, b & 0xffffffffffff);
 }
 
+/* The taxon of an id; -1: none. */
+static int taxon_with(const struct people *p, int64_t id)
+{
+	int t = N_TAXA - 1;
+	while (t >= 0 && p->taxon_id[t] != id)
+		t--;
+	return t;
+}
+
 /* Looks at the first photograph, then says what it is: -1 can't tell. */
 static enum status answer(
 	struct seat *s, struct session *who, int v, const json_t *task, struct err *err)
@@ -108,10 +118,16 @@ static enum status answer(
 	if (n_bytes < 1000)
 		return err_set(err, FAULT, "%s is no photograph: %zu bytes", photo, n_bytes);
 	const struct crowd_subject *subject = &p->subjects[id];
-	int said = expert ? subject->truth : crowd_answer(p->seed, v, subject);
+	const json_t *shown = json_object_get(task, "guess");
+	int guess = json_is_integer(shown) ? taxon_with(p, json_integer_value(shown)) : -1;
+	int said = expert ? subject->truth
+		: guess < 0   ? crowd_answer(p->seed, v, subject)
+					  : crowd_confirm(p->seed, v, subject, guess);
 	make_uuid(p->seed, (uint64_t)id, (uint64_t)v, uuid);
 	json_t *body = json_pack("{s:s, s:I, s:s, s:[], s:i}", "uuid", uuid, "subject", (json_int_t)id,
-		"answer", said < 0 ? "cant_tell" : "taxa", "taxa", "duration_ms", 1500 + (int)(id % 4000));
+		"answer", said < 0 ? "cant_tell" : "taxa", "taxa", "duration_ms",
+		(guess >= 0 ? CARD_MS : 0) +
+			(guess < 0 || said != guess ? SURVEY_MS + (int)(id % 4000) : 0));
 	if (said >= 0)
 		json_array_append_new(json_object_get(body, "taxa"),
 			json_pack("{s:I, s:n}", "taxon", (json_int_t)p->taxon_id[said], "count"));

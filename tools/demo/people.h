@@ -1,7 +1,7 @@
 /*
  * The simulated people at work: forty volunteers and one expert, who know the truth and see topi
  * only over HTTP, as their browsers would. A volunteer asks for two tasks, fetches a photograph of
- * each and answers as crowd_answer says; the expert answers the expert queue with the truth.
+ * each and answers as crowd_answer says, or crowd_confirm where it carries a guess; the expert answers the expert queue with the truth.
  */
 #pragma once
 

@@ -1,0 +1,17 @@
+/* What project.c keeps of a project in memory, and what skill.c and prediction.c keep beside it: read once, then looked up. */
+#pragma once
+
+#include "project.h"
+
+struct project_shared {
+	int n_users; /* loaded projects that point here, and the connection while it is current */
+	struct rules_version version;
+	struct project project;
+	/* Each is of rules of its own: whoever holds a project goes on while a remix or a calibration changes them. */
+	double *pool; /* [k x k] P(answer | truth) as of the last remix; NULL: not read yet */
+	struct rules_version pool_version;
+	void *heads; /* prediction.c's, or NULL */
+	struct rules_version heads_version;
+	void (*heads_release)(void *heads);
+	struct project_shared *next;
+};

@@ -1,0 +1,86 @@
+/* labels: unit sql; timeout: 120 */
+/* The queue for somebody who has answered what stands at its head: where a search goes on, and what it does not miss. */
+#include "support_project.h"
+#include "task.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { N = 400, ANSWERED = 300, MINUTE = 60000 };
+
+static struct test_project t;
+
+/* The place in the queue (0: its head) of the task that volunteer 0 is given; -1: none. It is given up at once. */
+static int next(int64_t now)
+{
+	struct err err = {0};
+	struct task_list list;
+	assert_int_equal(db_begin(t.db, &err), OK);
+	if (task_next(t.db, t.id, t.volunteers[0], false, 1, now, &list, &err) != OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	int place = list.n ? (int)(list.tasks[0].subject_id - t.first_subject) : -1;
+	task_list_release(&list);
+	test_sql(&t, "DELETE FROM task");
+	return place;
+}
+
+static void answer(int from, int to)
+{
+	test_sql(&t,
+		"INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, "
+		"expert, blind, policy_id, "
+		"created_ms) SELECT CAST(printf('%%016d', id) AS BLOB), 1, id, %d, 'taxa', 1, 0, 0, 1, 0 "
+		"FROM subject WHERE id >= %d "
+		"AND id < %d",
+		(int)t.volunteers[0], (int)t.first_subject + from, (int)t.first_subject + to);
+}
+
+static void take_back(int place)
+{
+	test_sql(&t, "DELETE FROM classification WHERE subject_id = %d", (int)t.first_subject + place);
+}
+
+static int cursor(void)
+{
+	return (int)test_sql(&t, "SELECT subject_id FROM task_cursor") - (int)t.first_subject;
+}
+
+static void it_goes_on_from_where_it_came_to(void **state)
+{
+	(void)state;
+	test_project_open(&t, 4, 1, N, "{\"plant_first\": 0, \"plant_rate\": 0}");
+	test_sql(&t, "UPDATE subject SET priority = 1 - id / 1000.0");
+	assert_int_equal(next(MINUTE), 0);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM task_cursor"), 0);
+	answer(0, ANSWERED);
+	assert_int_equal(next(MINUTE), ANSWERED);
+	assert_int_equal(cursor(), ANSWERED - 1);
+	/* What is free again at the head is found at once; what lies deep, once the place is forgotten. */
+	take_back(10);
+	assert_int_equal(next(2 * MINUTE), 10);
+	answer(10, 11);
+	take_back(200);
+	assert_int_equal(next(3 * MINUTE), ANSWERED);
+	assert_int_equal(next(7 * MINUTE), 200);
+	answer(200, 201);
+	/* Or once nothing is left below. */
+	assert_int_equal(next(8 * MINUTE), ANSWERED);
+	answer(ANSWERED, N);
+	take_back(250);
+	assert_int_equal(next(9 * MINUTE), 250);
+	answer(250, 251);
+	assert_int_equal(next(9 * MINUTE), -1);
+	test_project_close(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(it_goes_on_from_where_it_came_to)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
