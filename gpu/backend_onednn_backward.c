@@ -73,6 +73,10 @@ static void add_weight_gradient(
 	const dnnl_dims_t stride = {l->stride, l->stride}, pad = {l->pad, l->pad};
 	const dnnl_memory_desc_t weights = onednn_weights_md(pool, p, dnnl_format_tag_any);
 	dnnl_convolution_desc_t by_weights;
+	if (t->tiles[layer].n_scratch) {
+		train_next(pool, &t->backward, layer, TRAIN_WEIGHT)->is_tiled = 1;
+		return;
+	}
 	onednn_attempt(pool,
 		dnnl_convolution_backward_weights_desc_init(&by_weights, dnnl_convolution_auto, &conv->src,
 			&weights, NULL, &conv->dst, stride, pad, pad),

@@ -21,6 +21,24 @@ static void add_embedding(struct onednn *o)
 	t->embedding_slope = onednn_memory_data(t->plain_embedding_slope);
 }
 
+/* In plain bf16, on a processor with matrix tiles, most weights' gradients are by these. */
+static void add_tiles(struct onednn *o)
+{
+	struct onednn_trainer *t = o->trainer;
+	size_t n_scratch = 0;
+	if (!t->is_half || t->tag != dnnl_nhwc || !tile_gradient_is_here())
+		return;
+	for (int i = 0; i < o->net->n_layers; i++) {
+		const struct net_layer *l = &o->net->layers[i];
+		struct tile_gradient *g = &t->tiles[i];
+		if (l->kind == NET_CONV && tile_gradient_init(g, o->net, l, t->batch) &&
+			g->n_scratch > n_scratch)
+			n_scratch = g->n_scratch;
+	}
+	if (n_scratch)
+		t->tile_scratch = onednn_buffer(&t->pool, n_scratch / sizeof(float) + 1);
+}
+
 /* Buffers of activations and of slopes by them. A sum's slope is its terms': one buffer. */
 static void add_buffers(struct onednn *o)
 {
@@ -50,6 +68,7 @@ static void add_buffers(struct onednn *o)
 	t->gradient = onednn_buffer(&t->pool, net->n_floats);
 	t->norm_sums = (double *)onednn_buffer(&t->pool, net->n_floats / TRAIN_NORM_CHUNK * 2 + 2);
 	add_embedding(o);
+	add_tiles(o);
 }
 
 enum status onednn_train_new(struct onednn *o, const struct backend_config *config, struct err *err)
@@ -103,6 +122,13 @@ static int is_wanted(const struct onednn *o, const struct train_op *op, const st
 static enum status run_op(
 	const struct onednn *o, const struct train_op *op, int is_frozen, struct err *err)
 {
+	const struct onednn_trainer *t = o->trainer;
+	const struct net_layer *l = &o->net->layers[op->layer];
+	if (op->is_tiled) {
+		tile_gradient_run(&t->tiles[op->layer], onednn_memory_data(t->act[l->src]), t->conv_slope,
+			t->gradient + o->net->params[l->weight].offset, t->tile_scratch);
+		return OK;
+	}
 	return onednn_run(o, is_frozen && op->frozen.primitive ? &op->frozen : &op->op, 1, err);
 }
 

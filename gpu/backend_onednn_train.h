@@ -10,6 +10,7 @@
 
 #include "backend_onednn.h"
 #include "step_rule.h"
+#include "tile_gradient.h"
 
 #define TRAIN_NORM_CHUNK 65536 /* floats whose squares one thread adds up */
 #define TRAIN_MAX_OPS (NET_MAX_LAYERS * 12)
@@ -24,6 +25,7 @@ enum train_use {
 struct train_op {
 	struct onednn_op op;
 	struct onednn_op frozen; /* instead, with frozen batch norm; no primitive: the same */
+	int is_tiled;            /* neither: the weights' gradient by the layer's tile_gradient */
 	int layer;
 	enum train_use use;
 };
@@ -53,7 +55,9 @@ struct onednn_trainer {
 	dnnl_memory_t weights[NET_MAX_LAYERS], weights_copy[NET_MAX_LAYERS];
 	dnnl_primitive_desc_t conv_desc[NET_MAX_LAYERS], norm_desc[NET_MAX_LAYERS][2];
 	dnnl_memory_t plain_embedding, plain_embedding_slope;
-	float *conv_slope, *second_slope; /* one buffer each for all layers */
+	void *conv_slope, *second_slope; /* one buffer each for all layers */
+	struct tile_gradient tiles[NET_MAX_LAYERS];
+	void *tile_scratch; /* NULL: no tiles here */
 	int is_written[NET_MAX_LAYERS + 1];
 };
 
