@@ -95,6 +95,8 @@ struct onednn {
 	float mean[3], std[3];
 	float *params; /* [n_floats], live */
 	struct onednn_infer *infer;
+	struct onednn_infer
+		*again; /* is_half: in single, for what bf16 cannot decide; NULL until wanted */
 	struct onednn_trainer *trainer;
 };
 
@@ -118,6 +120,7 @@ void onednn_embed(
 	const struct net *net, dnnl_memory_t features, dnnl_format_tag_t tag, int n, float *embedding);
 
 /* backend_onednn_infer.c */
+/* In bf16 near ties are run again in single precision. */
 enum status onednn_infer(struct onednn *o, const uint8_t *rgb, int n, float *logits,
 	float *embeddings, struct err *err) MUST_CHECK;
 enum status onednn_features(

@@ -210,13 +210,54 @@ static void without_avx512(void **state)
 	agrees_on("AVX2", 1);
 }
 
+/* Returns 0 when the precision is not to be had. */
+static int run(
+	struct backend_config config, enum backend_precision precision, int n, float *logits, float *x)
+{
+	void *handle = NULL;
+	config.precision = precision;
+	if (backend_onednn.open(&config, &handle, NULL))
+		return 0;
+	assert_int_equal(backend_onednn.infer(handle, rows[1].rgb, n, logits, x, NULL), OK);
+	backend_onednn.close(handle);
+	return 1;
+}
+
+/* The first of two pictures is made a tie of the likeliest two classes in bf16: it is seen as single precision sees it, to the
+ * bit. The second, black and no tie, is not. */
+static void near_ties_are_run_again_in_single(void **state)
+{
+	(void)state;
+	enum { D = 128, IMAGE = 64 * 64 * 3 };
+	struct backend_config config = row_config(1, BACKEND_HALF);
+	const struct net_param *bias = &rows[1].net.params[rows[1].net.n_params - 1];
+	float logits[2 * K], single[2 * K], x[2 * D], single_x[2 * D];
+	assert_int_equal(rows[1].net.n_features, D);
+	memset(rows[1].rgb + IMAGE, 0, IMAGE);
+	for (int c = 0; c < 2; c++)
+		rows[1].params[bias->offset + (size_t)c] += 50;
+	if (!run(config, BACKEND_HALF, 2, logits, x)) {
+		print_message("skipped: no bf16 on this processor\n");
+		return;
+	}
+	rows[1].params[bias->offset] += logits[1] - logits[0];
+	assert_true(run(config, BACKEND_HALF, 2, logits, x));
+	for (int i = 0; i < 2; i++) { /* batches of one, as in the second run of a tie */
+		memcpy(rows[1].rgb, rows[1].rgb + (i ? IMAGE : 0), IMAGE);
+		assert_true(run(config, BACKEND_SINGLE, 1, single + i * K, single_x + i * D));
+	}
+	assert_memory_equal(logits, single, K * sizeof *logits);
+	assert_memory_equal(x, single_x, D * sizeof *x);
+	assert_memory_not_equal(x + D, single_x + D, D * sizeof *x);
+	assert_memory_not_equal(logits + K, single + K, K * sizeof *logits);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(here),
-		cmocka_unit_test(without_tiles),
-		cmocka_unit_test(without_bf16),
+		cmocka_unit_test(here), cmocka_unit_test(without_tiles), cmocka_unit_test(without_bf16),
 		cmocka_unit_test(without_avx512),
+		cmocka_unit_test(near_ties_are_run_again_in_single), /* last: the library has then asked */
 	};
 	return cmocka_run_group_tests(tests, prepare, release);
 }

@@ -4,7 +4,7 @@
 torch_train.py ARCH BATCH single|half [PX]: images a second of whole steps (forward, backward, SGD with momentum); half
 is bf16 autocast. Pictures are floats in memory already.
 
-torch_train.py losses MODEL BATCH PX N_STEPS RATE MOMENTUM DECAY: the loss of each step of SGD, a line each, from a
+torch_train.py losses MODEL BATCH PX N_STEPS RATE MOMENTUM DECAY [double]: the loss of each step of SGD, a line each, from a
 safetensors file with torchvision's names and on the pictures that picture() makes. Its decay spares vectors."""
 import json
 import os
@@ -20,6 +20,7 @@ except ImportError as e:
     sys.exit((print(f"skipped: no PyTorch in Debian's Python: {e}", file=sys.stderr), 77)[1])
 
 ARCHS = {"resnet18": (1, [2, 2, 2, 2]), "resnet34": (1, [3, 4, 6, 3]), "resnet50": (4, [3, 4, 6, 3])}
+DTYPES = {"F32": "<f4", "F16": "<f2"}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -83,11 +84,11 @@ def load(path):
     header.pop("__metadata__", None)
     tensors = {}
     for name, what in header.items():
-        if what["dtype"] != "F32":
-            raise SystemExit(f"{name} is {what['dtype']}: wanted F32")
+        if what["dtype"] not in DTYPES:
+            raise SystemExit(f"{name} is {what['dtype']}: wanted {' or '.join(DTYPES)}")
         start, end = what["data_offsets"]
-        values = numpy.frombuffer(data[start:end], "<f4").reshape(what["shape"])
-        tensors[name] = torch.from_numpy(values.copy())
+        values = numpy.frombuffer(data[start:end], DTYPES[what["dtype"]])
+        tensors[name] = torch.from_numpy(values.reshape(what["shape"]).astype(numpy.float32))
     return tensors
 
 
@@ -102,21 +103,21 @@ def pictures(batch, px, step):
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def losses(path, batch, px, n_steps, rate, momentum, decay):
+def losses(path, batch, px, n_steps, rate, momentum, decay, dtype):
     tensors = load(path)
     n_classes = len(tensors["fc.bias"])
     net = ResNet("resnet18", n_classes)
     missing, unknown = net.load_state_dict(tensors, strict=False)
     if unknown or any(not name.endswith("num_batches_tracked") for name in missing):
         raise SystemExit(f"the model lacks {missing}, and {unknown} is unknown")
-    net = net.to(memory_format=torch.channels_last).train()
+    net = net.to(dtype, memory_format=torch.channels_last).train()
     groups = [{"params": [p for p in net.parameters() if p.dim() > 1], "weight_decay": decay},
               {"params": [p for p in net.parameters() if p.dim() == 1], "weight_decay": 0}]
     optimizer = torch.optim.SGD(groups, lr=rate, momentum=momentum)
     target = torch.arange(batch) % n_classes
     for step in range(n_steps):
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(net(pictures(batch, px, step)), target)
+        loss = nn.functional.cross_entropy(net(pictures(batch, px, step).to(dtype)), target)
         loss.backward()
         optimizer.step()
         print(f"{loss.item():.9g}")
@@ -147,10 +148,12 @@ def main():
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # its own default here is one
     torch.manual_seed(1)
     if sys.argv[1] == "losses":
-        losses(sys.argv[2], *map(int, sys.argv[3:6]), *map(float, sys.argv[6:9]))
+        dtype = torch.float64 if sys.argv[9:] == ["double"] else torch.float32
+        losses(sys.argv[2], *map(int, sys.argv[3:6]), *map(float, sys.argv[6:9]), dtype)
     else:
         px = int(sys.argv[4]) if len(sys.argv) > 4 else 224
         print(f"{rate(sys.argv[1], int(sys.argv[2]), sys.argv[3] == 'half', px):.2f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
