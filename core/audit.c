@@ -181,7 +181,7 @@ enum status audit_settle(
 	if (probation && holds(p, c.k_shadow, c.n_shadow, c.waiting, alpha, delta))
 		return end_probation(db, p, id, now_ms, err);
 	if (probation && audit.truth_id != audit.model_label_id)
-		return certificate_draw_more(db, p, c.k_shadow, err);
+		return certificate_draw_more(db, p, id, c.k_shadow, err);
 	st = subject_load(db, subject_id, &s, err);
 	return st == OK ? settle_deployment(db, p, id, s.deployment_id, alpha, delta, now_ms, err) : st;
 }

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-/* A threshold is compared as certificate.c does: the same confidence on another path may round below it. */
-static const double ROUNDING = 1e-9;
-
 /* The promoted model's prediction of a subject. NOT_FOUND. */
 static enum status promoted_prediction(struct db *db, const struct project *p, int64_t subject_id,
 	int64_t *prediction_id, struct err *err)
@@ -49,17 +46,17 @@ static bool is_sure(const struct project *p, const struct prediction_top *top)
 }
 
 /* What the model will label alone, or does already but for an audit, is asked blind where it is asked at all. */
-static enum status labels_alone(struct db *db, const struct project *p,
+static enum status labels_alone(struct db *db, const struct project *p, int64_t subject_id,
 	const struct prediction_top *top, bool *out, struct err *err)
 {
 	struct stmt *row = NULL;
 	const struct taxon *t = &p->taxa[project_class(p, top->taxon_id)];
 	*out = false;
-	if (!p->policy.auto_label || t->protected || t->kind == TAXON_BLANK)
+	if (!p->policy.auto_label || t->protected || (t->kind == TAXON_BLANK && !p->policy.auto_blank))
 		return OK;
-	enum status st = db_one(db, Q_CARD_THRESHOLD, &row, err, "ii", p->id, top->model_id);
+	enum status st = db_one(db, Q_CERTIFICATE_FOR, &row, err, "i", subject_id);
 	if (st == OK) {
-		*out = top->p >= col_real(row, 0) - ROUNDING;
+		*out = true;
 		db_done(row);
 	}
 	return st == NOT_FOUND ? OK : st;
@@ -92,7 +89,7 @@ static enum status live(struct db *db, const struct project *p, int64_t subject_
 	st = prediction_read_top(db, p, s.prediction_id, top, err);
 	if (st != OK || !is_sure(p, top))
 		return st;
-	st = labels_alone(db, p, top, &alone, err);
+	st = labels_alone(db, p, subject_id, top, &alone, err);
 	return st == OK && !alone ? would_end(db, p, s.prediction_id, top, eligible, err) : st;
 }
 

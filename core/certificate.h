@@ -1,37 +1,64 @@
 /*
- * Certificates: the bound under which a model labels alone, and the blind audits that keep it honest (docs/consensus.md,
- * items on gold, certificates and audits). One stratum a project today: what the model
- * takes for anything but blank (an animal that a model overlooks is lost for good, and asks for a bound of its own).
+ * Certificates: the bounds under which a model labels alone, and the blind audits that keep them honest (docs/consensus.md,
+ * items on gold, certificates and audits). One certificate a stratum (strata.h): what the model takes for blank, for a
+ * common or for another class, in each group of deployments. An animal that a model overlooks is lost for good, so blanks
+ * have a bound of their own.
  *
- * A certificate stands on certification gold that was drawn at random, never shown, never trained on: its calibration is
- * fitted and its threshold tested on all of it (docs/consensus.md says why that is sound). It begins on probation: subjects that it would label are drawn
- * as shadow audits and answered blind; when enough of them hold it is active. Audits go on for as long as it labels; the
- * moment that their confidence sequence shows an error above alpha it is revoked, and the sweep takes its labels back.
+ * A certificate stands on certification gold that was drawn at random, never shown, never trained on: the model's calibration
+ * is fitted on all of it and each stratum's threshold tested on what lies in it (docs/consensus.md says why that is sound). It
+ * begins on probation: subjects that it would label are drawn as shadow audits and answered blind; when enough of them hold
+ * it is active. Audits go on for as long as it labels; the moment that their confidence sequence shows an error above alpha
+ * it alone is revoked, and the sweep takes its labels back.
  */
 #pragma once
 
+#include "deployment.h"
 #include "label.h"
+#include "strata.h"
 
 enum { CERTIFICATE_MIN_GOLD = 20 }; /* gold to calibrate on: below it a model is not heard */
 
-/* Fits the promoted model's calibration and issues a certificate, where gold, model or policy are new since the last. */
+/*
+ * Fits the promoted model's calibration and issues certificates, where gold, model or policy are new since the last. A
+ * stratum whose gold and rules are those of its last certificate keeps that, revoked or not.
+ */
 enum status certificate_renew(
 	struct db *db, const struct project *project, int64_t now_ms, struct err *err) MUST_CHECK;
 
+/* A stratum with the gold that the promoted model has in it now. */
+struct stratum_now {
+	char group[DEPLOYMENT_GROUP_MAX + 1];
+	enum stratum_part part;
+	double alpha;
+	int n_gold, n_needed; /* n_needed: at its share of delta, or alone where it is not tested */
+	bool tested;
+};
+
+/* Owns: the caller frees *out; NULL and 0 where the model has no gold. */
+enum status certificate_strata(struct db *db, const struct project *project,
+	struct stratum_now **out, int *n, struct err *err) MUST_CHECK;
+
 /*
- * The certificate on probation: draws more shadow audits where those of today cannot end it. Fewer predictions may be sure
- * than the gold had promised, and after n_errors more audits are needed. Draws go by a hash below a rate, so that a higher
- * one only adds to them.
+ * A certificate of the promoted model on probation (else nothing is done): draws more shadow audits where those of today
+ * cannot end it. Fewer predictions may be sure than the gold had promised, and after n_errors more audits are needed.
+ * Draws go by a hash below a rate, so that a higher one only adds to them.
  */
-enum status certificate_draw_more(
-	struct db *db, const struct project *project, int n_errors, struct err *err) MUST_CHECK;
+enum status certificate_draw_more(struct db *db, const struct project *project,
+	int64_t certificate_id, int n_errors, struct err *err) MUST_CHECK;
 
 /*
  * An open subject without answers: auto-labels it, or draws it for an audit (*drawn: it is to be answered blind from now
- * on), or both, where the certificate in force says so.
+ * on), or both, where its stratum's certificate in force says so.
  */
 enum status certificate_apply(struct db *db, const struct project *project,
 	const struct subject *subject, int64_t now_ms, bool *drawn, struct err *err) MUST_CHECK;
+
+/*
+ * Draws an auto-labelled subject for an audit after all, at this rate; 0: the least that draws it. Its label stands
+ * meanwhile. OK and nothing done where it carries no auto-label that can be audited.
+ */
+enum status certificate_audit_more(struct db *db, const struct project *project, int64_t subject_id,
+	double rate, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
  * People have answered an audited subject: crowd_label_id 0 when they could not tell. A disagreement, and a random share

@@ -2,6 +2,7 @@
 #include "classification.h"
 
 #include "card.h"
+#include "drift.h"
 #include "label.h"
 #include "survey.h"
 
@@ -247,6 +248,10 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 		return plant_answered(db, p, s.id,
 			(struct planted_answer){c->volunteer_id, id, how.guess_id != 0, a.n, a.classes},
 			&out->truth, err);
+	/* One species, named without a guess in view, can be told from the model's. */
+	if (st == OK && how.counted && !c->expert)
+		st = drift_observe(db, p, &s, c->volunteer_id,
+			a.n == 1 && !a.several && !how.guess_id ? a.classes[0] : -1, now_ms, err);
 	if (st != OK || !how.counted)
 		return st;
 	if (!c->expert)

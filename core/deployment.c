@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const int64_t year_2_ms = -62104060800000, year_9999_ms = 253370764800000;
 static const int64_t max_offset_s = 18 * 3600, max_shift_s = 4000000000; /* some 126 years */
@@ -32,6 +33,11 @@ enum status deployment_list(
 			.clock_shift_s = col_int(row, 5),
 			.holdout = col_int(row, 6) != 0,
 			.n_subjects = col_int(row, 7),
+			.group = xstrdup(col_text(row, 8)),
+			.n_compared = col_int(row, 9),
+			.n_differ = col_int(row, 10),
+			.n_expected = col_real(row, 11),
+			.alarm_ms = col_int(row, 12),
 		};
 	}
 	return st == NOT_FOUND ? OK : st;
@@ -39,8 +45,10 @@ enum status deployment_list(
 
 void deployment_list_release(struct deployment_list *list)
 {
-	for (int i = 0; i < list->n; i++)
+	for (int i = 0; i < list->n; i++) {
 		free(list->items[i].name);
+		free(list->items[i].group);
+	}
 	free(list->items);
 	*list = (struct deployment_list){0};
 }
@@ -60,6 +68,12 @@ static enum status check(const struct deployment_change *c, struct err *err)
 			(long long)*c->clock_shift_s, (long long)max_shift_s);
 	if (c->holdout && *c->holdout != 0 && *c->holdout != 1)
 		return err_set(err, BAD_INPUT, "holdout must be on or off");
+	if (c->group && strlen(c->group) > DEPLOYMENT_GROUP_MAX)
+		return err_set(err, BAD_INPUT, "a group's name of %zu bytes: at most %d are possible",
+			strlen(c->group), DEPLOYMENT_GROUP_MAX);
+	for (const char *at = c->group; at && *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 127)
+			return err_set(err, BAD_INPUT, "a group's name may hold no control characters");
 	return OK;
 }
 
@@ -109,7 +123,8 @@ enum status deployment_set(struct db *db, int64_t project_id, const char *name,
 	if (by_camera_s != 0 || by_s != 0)
 		st = move(db, id, by_camera_s * 1000, by_s * 1000, err);
 	if (st == OK)
-		st = db_run(db, Q_DEPLOYMENT_CHANGE, err, "iDDIII", id, change->latitude_deg,
-			change->longitude_deg, change->utc_offset_s, change->clock_shift_s, change->holdout);
+		st = db_run(db, Q_DEPLOYMENT_CHANGE, err, "iDDIIIs", id, change->latitude_deg,
+			change->longitude_deg, change->utc_offset_s, change->clock_shift_s, change->holdout,
+			change->group);
 	return st;
 }

@@ -1,4 +1,4 @@
-/* A draw is the n smallest keyed hashes: everybody equally likely, nobody twice, repeatable, not to be gamed. */
+/* A draw is the n smallest keyed hashes, of all or of a class: nobody twice, repeatable, not to be gamed. */
 #include "gold.h"
 
 #include "draw.h"
@@ -18,8 +18,9 @@ static bool is_purpose(const char *text)
 }
 
 struct ticket {
-	double u;
+	double u, p_draw;
 	int64_t id;
+	int64_t guess; /* what the model takes it for; 0: nothing is known */
 };
 
 static int by_u(const void *a, const void *b)
@@ -40,7 +41,7 @@ static enum status tickets(struct db *db, int64_t project_id, bool holdout, int6
 			room = room ? room * 2 : 1024;
 			*out = xrealloc(*out, (size_t)room * sizeof **out);
 		}
-		(*out)[(*n)++].id = col_int(row, 0);
+		(*out)[(*n)++] = (struct ticket){.id = col_int(row, 0), .guess = col_int(row, 1)};
 	}
 	st = st == NOT_FOUND ? OK : st;
 	for (int i = 0; st == OK && i < *n; i++)
@@ -59,28 +60,107 @@ static enum status add(struct db *db, int64_t subject_id, int64_t project_id, co
 		: st;
 }
 
-enum status gold_draw(struct db *db, int64_t project_id, const char *purpose, int n, bool holdout,
-	int64_t seed, int64_t now_ms, struct err *err)
+/* Everything that can be drawn, or why not n of it. */
+static enum status begin(struct db *db, int64_t project_id, const char *purpose, int n,
+	bool holdout, int64_t seed, struct ticket **all, int *n_all, struct err *err)
 {
-	struct ticket *all = NULL;
-	int n_all = 0;
 	if (!is_purpose(purpose))
 		return err_set(err, BAD_INPUT,
 			"purpose is '%.40s': certify, train-people or probe is wanted", purpose);
 	if (n < 1)
 		return err_set(err, BAD_INPUT, "%d subjects: at least 1 is wanted", n);
-	enum status st = tickets(db, project_id, holdout, seed, &all, &n_all, err);
-	if (st == OK && n_all < n)
+	enum status st = tickets(db, project_id, holdout, seed, all, n_all, err);
+	if (st == OK && *n_all < n)
 		st = err_set(
-			err, CONFLICT, "%d subjects are open without answers: %d cannot be drawn", n_all, n);
+			err, CONFLICT, "%d subjects are open without answers: %d cannot be drawn", *n_all, n);
+	return st;
+}
+
+static enum status put(struct db *db, const struct ticket *t, int64_t project_id,
+	const char *purpose, int64_t now_ms, struct err *err)
+{
+	enum status st = add(db, t->id, project_id, purpose, &t->p_draw, now_ms, err);
+	return st == OK ? db_run(db, Q_SUBJECT_TO_EXPERT, err, "in", t->id) : st;
+}
+
+enum status gold_draw(struct db *db, int64_t project_id, const char *purpose, int n, bool holdout,
+	int64_t seed, int64_t now_ms, struct err *err)
+{
+	struct ticket *all = NULL;
+	int n_all = 0;
+	enum status st = begin(db, project_id, purpose, n, holdout, seed, &all, &n_all, err);
 	if (st == OK)
 		qsort(all, (size_t)n_all, sizeof *all, by_u);
 	for (int i = 0; st == OK && i < n; i++) {
-		double p_draw = (double)n / n_all;
-		st = add(db, all[i].id, project_id, purpose, &p_draw, now_ms, err);
-		if (st == OK)
-			st = db_run(db, Q_SUBJECT_TO_EXPERT, err, "in", all[i].id);
+		all[i].p_draw = (double)n / n_all;
+		st = put(db, &all[i], project_id, purpose, now_ms, err);
 	}
+	free(all);
+	return st;
+}
+
+static int by_guess(const void *a, const void *b)
+{
+	const struct ticket *x = a, *y = b;
+	return x->guess != y->guess ? (x->guess > y->guess) - (x->guess < y->guess) : by_u(a, b);
+}
+
+/* What the model takes for one class: `size` tickets from `first` on. */
+struct pile {
+	int first, size;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct pile *x = a, *y = b;
+	return x->size != y->size ? (x->size > y->size) - (x->size < y->size)
+							  : (x->first > y->first) - (x->first < y->first);
+}
+
+/* The smallest pile gives first: what it lacks of its share is shared among the others. */
+static enum status draw_piles(struct db *db, int64_t project_id, const char *purpose, int n,
+	struct ticket *all, struct pile *piles, int n_piles, int64_t now_ms, struct err *err)
+{
+	enum status st = OK;
+	for (int i = 0; st == OK && i < n_piles; i++) {
+		int share = (n + n_piles - i - 1) / (n_piles - i);
+		int take = piles[i].size < share ? piles[i].size : share;
+		for (int j = 0; st == OK && j < take; j++) {
+			struct ticket *t = &all[piles[i].first + j];
+			t->p_draw = (double)take / piles[i].size;
+			st = put(db, t, project_id, purpose, now_ms, err);
+		}
+		n -= take;
+	}
+	return st;
+}
+
+enum status gold_draw_by_class(struct db *db, int64_t project_id, const char *purpose, int n,
+	bool holdout, int64_t seed, int64_t now_ms, struct err *err)
+{
+	struct ticket *all = NULL;
+	int n_all = 0, n_piles = 0;
+	if (strcmp(purpose, "certify") == 0)
+		return err_set(err, BAD_INPUT,
+			"gold that certifies is drawn with one probability for all: a draw by class is for "
+			"train-people and probe");
+	enum status st = begin(db, project_id, purpose, n, holdout, seed, &all, &n_all, err);
+	if (st == OK)
+		qsort(all, (size_t)n_all, sizeof *all, by_guess);
+	if (st == OK && all[n_all - 1].guess == 0)
+		st = err_set(
+			err, CONFLICT, "no model is heard about any subject: there are no classes to draw by");
+	struct pile *piles = xcalloc((size_t)n_all + 1, sizeof *piles);
+	for (int i = 0; st == OK && i < n_all; i++) {
+		if (i == 0 || all[i].guess != all[i - 1].guess)
+			piles[n_piles++] = (struct pile){i, 0};
+		piles[n_piles - 1].size++;
+	}
+	if (st == OK) {
+		qsort(piles, (size_t)n_piles, sizeof *piles, by_size);
+		st = draw_piles(db, project_id, purpose, n, all, piles, n_piles, now_ms, err);
+	}
+	free(piles);
 	free(all);
 	return st;
 }

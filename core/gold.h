@@ -16,6 +16,15 @@ enum status gold_draw(struct db *db, int64_t project_id, const char *purpose, in
 	int64_t seed, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
+ * The same, but as many of each class that the model in use takes subjects for (and of those it says nothing of), as far as
+ * there are so many: rare species for people to learn from. Each row's probability is that of its class.
+ * Errors: as gold_draw, and BAD_INPUT for certify: calibration and certificates stand on gold of one probability and are not
+ * weighted; CONFLICT no model is heard.
+ */
+enum status gold_draw_by_class(struct db *db, int64_t project_id, const char *purpose, int n,
+	bool holdout, int64_t seed, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/*
  * An expert's truth for a subject, from a file: fills in a drawn row, or makes a chosen one (`purpose`, no draw
  * probability, so not certify). The subject is retired by the expert.
  * Errors: NOT_FOUND the project has no such subject; BAD_INPUT no such taxon, or certify gold that was not drawn.

@@ -219,7 +219,7 @@ enum status label_by_model(struct db *db, const struct project *p, const struct 
 	return apply(db, p, s, &c, now_ms, err);
 }
 
-/* Whether something holds of a species of the label that the evidence points to. */
+/* Of the label that the evidence points to: whether a species of it is protected, or has left the list. */
 static bool label_has_protected(const struct project *p, const struct evidence *e)
 {
 	bool has = p->taxa[e->top].protected;

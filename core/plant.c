@@ -1,5 +1,6 @@
 /*
- * Three answers to one gold subject say more about how people agree than one to each of three, so the next in line is one
+ * Gold is as common or rare as what it was drawn from, and skill is learnt class by class: so a share of what is planted is
+ * blank, and a share is of the animal that the volunteer has met least. Three answers to one gold subject say more about how people agree than one to each of three, so the next in line is one
  * that has one or two; among equals a keyed hash decides (gold.plant_order).
  */
 #include "plant.h"
@@ -24,6 +25,36 @@ static double share(const struct policy *policy, int64_t n_answers)
 	return policy->plant_rate + above;
 }
 
+struct who {
+	int64_t project_id, volunteer_id, now_ms;
+};
+
+static enum status take_id(struct stmt *row, enum status st, int64_t *id)
+{
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	*id = col_int(row, 0);
+	db_done(row);
+	return OK;
+}
+
+/* The next gold of the class that a query names; 0 where there is none left for the volunteer. */
+static enum status of_class(
+	struct db *db, const struct who *w, enum query which, int64_t *subject_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	int64_t taxon_id = 0;
+	enum status st = which == Q_GOLD_BLANK_CLASS
+		? db_one(db, which, &row, err, "i", w->project_id)
+		: db_one(db, which, &row, err, "iii", w->project_id, w->volunteer_id, w->now_ms);
+	st = take_id(row, st, &taxon_id);
+	if (st != OK || !taxon_id)
+		return st;
+	st = db_one(db, Q_GOLD_OF_CLASS_TO_PLANT, &row, err, "iiii", w->project_id, w->volunteer_id,
+		w->now_ms, taxon_id);
+	return take_id(row, st, subject_id);
+}
+
 enum status plant_draw(struct db *db, int64_t project_id, const struct policy *policy,
 	int64_t volunteer_id, int slot, int64_t now_ms, int64_t *subject_id, struct err *err)
 {
@@ -46,12 +77,16 @@ enum status plant_draw(struct db *db, int64_t project_id, const struct policy *p
 		st = draw_uniform(db, "plant", volunteer_id, last_id * SLOTS + slot, &u, err);
 	if (st != OK || u >= share(policy, n_answers))
 		return st;
+	st = draw_uniform(db, "plant-kind", volunteer_id, last_id * SLOTS + slot, &u, err);
+	const struct who who = {project_id, volunteer_id, now_ms};
+	if (st == OK && u < policy->plant_blank)
+		st = of_class(db, &who, Q_GOLD_BLANK_CLASS, subject_id, err);
+	else if (st == OK && u < policy->plant_blank + policy->plant_rare)
+		st = of_class(db, &who, Q_GOLD_CLASS_MET_LEAST, subject_id, err);
+	if (st != OK || *subject_id)
+		return st;
 	st = db_one(db, Q_GOLD_TO_PLANT, &row, err, "iii", project_id, volunteer_id, now_ms);
-	if (st == OK) {
-		*subject_id = col_int(row, 0);
-		db_done(row);
-	}
-	return st == NOT_FOUND ? OK : st;
+	return take_id(row, st, subject_id);
 }
 
 static enum status teach(struct db *db, const struct project *p, struct planted_answer a,

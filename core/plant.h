@@ -3,6 +3,8 @@
  * say of them teaches their skill from the truth itself (purposes probe and train-people), tells how far people go wrong
  * together (certify), and never counts towards a label. Only after train-people gold is the truth told.
  *
+ * plant_blank of it is blank and plant_rare of the animal that the volunteer has met least, as long as there is some left.
+ *
  * A volunteer meets it at policy.plant_first of their first 20 answers, falling towards policy.plant_rate. It comes only in
  * the place of a task that there is, so that a project ends; subjects of people and vehicles are never planted.
  */

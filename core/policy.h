@@ -20,24 +20,32 @@ struct policy_cost {
 struct policy {
 	int64_t id;
 	int version;
-	double alpha;     /* promised error of auto-labels */
-	double delta;     /* probability that the promise is wrong */
-	double tau;       /* people's label: retire at this risk */
-	double audit_tau; /* the same for a blind audit */
-	double kappa;     /* how much sources repeat each other */
-	int cap;          /* answers after which a subject goes to an expert */
-	int cant_tell;    /* "can't tell" after which it does */
-	int min_answers;  /* where there is no model's evidence, and for a label of a protected taxon */
+	double alpha;       /* promised error of auto-labels */
+	double alpha_blank; /* of those where the model says blank */
+	double delta;       /* probability that one of the promises is wrong */
+	double tau;         /* people's label: retire at this risk */
+	double audit_tau;   /* the same for a blind audit */
+	double kappa;       /* how much sources repeat each other */
+	int cap;            /* answers after which a subject goes to an expert */
+	int cant_tell;      /* "can't tell" after which it does */
+	int min_answers; /* where there is no model's evidence, and for a label of a protected taxon */
 	bool
 		protected_expert; /* true: an expert decides every subject that people take for a protected taxon */
-	bool auto_label;   /* false: certificates are issued, nothing is labelled by them */
+	bool auto_label; /* false: certificates are issued, nothing is labelled by them */
+	bool auto_blank; /* false: what the model takes for blank goes to people */
+	int common_gold; /* certification gold that the model takes for a class, from which on it is common */
 	double audit_rate; /* least share of auto-labelled subjects drawn blind */
 	int audits;        /* least audits that end a probation, and are aimed at afterwards */
 	double
 		expert_share; /* of audits where people agree with the model, sent to an expert all the same */
+	double drift_delta; /* probability of a false alarm of a model in a deployment (drift.h) */
+	double drift_rate;  /* least share drawn blind where there was one */
 	double auto_weight; /* weight of an auto-label in training, against 1 for people's */
 	double plant_first; /* share of a volunteer's first answers that is gold (plant.h), */
 	double plant_rate;  /* and what it falls to */
+	double plant_blank; /* share of planted gold that is blank, */
+	double plant_rare;  /* and that is of the class met least */
+	double blank_share; /* of what a volunteer is given, aimed at (blank_feed.h) */
 	double
 		confirm_above; /* calibrated probability above which a guess is shown to be confirmed; 1: never */
 	bool confirm_ends;    /* ... and only where a yes would be the last answer needed */

@@ -4,6 +4,7 @@
 #include "calibration.h"
 #include "certificate.h"
 #include "consensus.h"
+#include "drift.h"
 #include "label.h"
 #include "project_shared.h"
 
@@ -263,6 +264,7 @@ static enum status load_probs(struct db *db, const struct project *p, int64_t pr
 	const void *blob = col_blob(row, 1, &n_bytes);
 	bool sound = n_bytes >= sizeof *top && n_bytes <= sizeof top && n_bytes % sizeof *top == 0;
 	*model_id = col_int(row, 0);
+	bool revoked = col_int(row, 2) != 0;
 	if (sound)
 		memcpy(top, blob, n_bytes);
 	db_done(row);
@@ -273,6 +275,8 @@ static enum status load_probs(struct db *db, const struct project *p, int64_t pr
 	st = load_head(db, p, *model_id, h, err);
 	if (st != OK)
 		return st;
+	h->calibrated = h->calibrated &&
+		!revoked; /* audits have shown that it is not, for such opinions */
 	*probs = xcalloc((size_t)h->k, sizeof **probs);
 	spread(h, top, (int)(n_bytes / sizeof *top), *probs);
 	return OK;
@@ -431,7 +435,7 @@ static enum status take_ids(struct stmt *row, int64_t *ids, int *n, struct err *
 	return st == NOT_FOUND ? OK : st;
 }
 
-/* One piece of one project's sweep: labels to take back first, then open subjects after `from`. */
+/* One piece of one project's sweep: labels to take back first, then audits of others, then open subjects after `from`. */
 static enum status sweep_some(struct db *db, const struct project *p, int64_t from, int n_max,
 	int64_t now_ms, int *n_swept, struct err *err)
 {
@@ -441,6 +445,8 @@ static enum status sweep_some(struct db *db, const struct project *p, int64_t fr
 		db_query(db, Q_SUBJECT_REVOKED, "ii", p->id, (int64_t)n_max), ids, &n, err);
 	for (int i = 0; st == OK && i < n; i++)
 		st = label_reopen(db, p, ids[i], "revoked", now_ms, err);
+	if (st == OK && n == 0)
+		st = drift_redraw(db, p, n_max, now_ms, &n, err);
 	*n_swept = n;
 	if (st != OK || n > 0)
 		goto done;

@@ -4,6 +4,7 @@
  */
 #include "task.h"
 
+#include "blank_feed.h"
 #include "card.h"
 #include "label.h"
 #include "plant.h"
@@ -52,11 +53,12 @@ struct ask {
 	int n_wanted;
 	struct project project;
 	struct task_list *list;
+	struct blank_feed blanks;
 };
 
 /* Adds a lease to the list, new or renewed. */
 static enum status lease(
-	const struct ask *a, int64_t subject_id, bool planted, struct card card, struct err *err)
+	struct ask *a, int64_t subject_id, bool planted, struct card card, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct task *t = &a->list->tasks[a->list->n];
@@ -73,10 +75,11 @@ static enum status lease(
 		st = db_step(row, err);
 	while (st == OK);
 	a->list->n++;
-	return st == NOT_FOUND ? load_frames(a->db, t, err) : st;
+	st = st == NOT_FOUND ? load_frames(a->db, t, err) : st;
+	return st == OK ? blank_feed_gave(a->db, &a->blanks, subject_id, err) : st;
 }
 
-static enum status add_held(const struct ask *a, struct err *err)
+static enum status add_held(struct ask *a, struct err *err)
 {
 	enum status st;
 	struct stmt *row = db_query(a->db, Q_TASK_HELD, "iiiiis", a->volunteer_id, a->project.id,
@@ -87,8 +90,11 @@ static enum status add_held(const struct ask *a, struct err *err)
 			.expires_ms = col_int(row, 2),
 			.guess_id = col_int(row, 3)};
 	st = st == NOT_FOUND ? OK : st;
-	for (int i = 0; st == OK && i < a->list->n; i++)
+	for (int i = 0; st == OK && i < a->list->n; i++) {
 		st = load_frames(a->db, &a->list->tasks[i], err);
+		if (st == OK)
+			st = blank_feed_gave(a->db, &a->blanks, a->list->tasks[i].subject_id, err);
+	}
 	return st;
 }
 
@@ -211,8 +217,33 @@ static enum status candidates(
 	return st;
 }
 
-/* The subject, or gold in its place: then it waits for the next slot. */
-static enum status give(const struct ask *a, int64_t subject_id, struct err *err)
+static bool is_given(const struct ask *a, int64_t subject_id)
+{
+	for (int i = 0; i < a->list->n; i++)
+		if (a->list->tasks[i].subject_id == subject_id)
+			return true;
+	return false;
+}
+
+/* A blank in the subject's place, where the feed lacks some. decide: open subjects are to be decided again first. */
+static enum status blank_instead(
+	const struct ask *a, bool decide, int together, int64_t *subject_id, struct err *err)
+{
+	bool wants = false, open = true;
+	int64_t blank = 0;
+	enum status st = blank_feed_wants(a->db, &a->blanks, a->list->n, &wants, err);
+	if (st == OK && wants)
+		st = blank_feed_pick(a->db, &a->blanks, together, a->now_ms, &blank, err);
+	if (st == OK && blank && decide)
+		st = decide_first(a->db, &a->project, blank, a->now_ms, &open, err);
+	if (st == OK && blank && open)
+		*subject_id = blank;
+	return st;
+}
+
+/* The subject, or gold or a blank in its place: then it waits for the next slot. */
+static enum status give(
+	struct ask *a, bool decide, int together, int64_t subject_id, struct err *err)
 {
 	int64_t gold = 0;
 	struct card card = {0};
@@ -220,6 +251,8 @@ static enum status give(const struct ask *a, int64_t subject_id, struct err *err
 		return lease(a, subject_id, false, card, err);
 	enum status st = plant_draw(a->db, a->project.id, &a->project.policy, a->volunteer_id,
 		a->list->n, a->now_ms, &gold, err);
+	if (st == OK && !gold)
+		st = blank_instead(a, decide, together, &subject_id, err);
 	if (st == OK)
 		st = card_draw(
 			a->db, &a->project, gold ? gold : subject_id, a->volunteer_id, gold != 0, &card, err);
@@ -227,7 +260,7 @@ static enum status give(const struct ask *a, int64_t subject_id, struct err *err
 }
 
 /* Where up to `together` people may look at one subject; n at most altogether. */
-static enum status add_new(const struct ask *a, int together, int n_most, struct err *err)
+static enum status add_new(struct ask *a, int together, int n_most, struct err *err)
 {
 	int64_t ids[TASK_MAX];
 	int n = 1;
@@ -237,11 +270,11 @@ static enum status add_new(const struct ask *a, int together, int n_most, struct
 	for (int round = 0; st == OK && n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
 		st = candidates(a, together, n_most - a->list->n, ids, &n, err);
 		for (int i = 0; st == OK && i < n; i++) {
-			bool open = true;
-			if (sweeping && round + 1 < MAX_ROUNDS)
+			bool open = !is_given(a, ids[i]), decide = sweeping && round + 1 < MAX_ROUNDS;
+			if (open && decide)
 				st = decide_first(a->db, &a->project, ids[i], a->now_ms, &open, err);
 			if (st == OK && open)
-				st = give(a, ids[i], err);
+				st = give(a, decide, together, ids[i], err);
 		}
 	}
 	return st;
@@ -262,6 +295,8 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 		return err_set(
 			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
 	enum status st = project_load(db, project_id, &a.project, err);
+	if (st == OK && !expert)
+		st = blank_feed_open(db, project_id, volunteer_id, &a.project.policy, &a.blanks, err);
 	if (st == OK)
 		st = add_held(&a, err);
 	if (st == OK && out->n < n_wanted)

@@ -90,6 +90,11 @@ enum status backend_open(const char *device, const struct backend_config *config
 	return (*out)->open(&chosen, handle, err);
 }
 
+int backend_is_cpu(const struct backend *backend)
+{
+	return backend == cpu || backend == &backend_reference;
+}
+
 enum status backend_rank_id(const char *device, void *id, size_t *n, struct err *err)
 {
 	const struct backend *backend = NULL;

@@ -128,6 +128,9 @@ extern const struct backend backend_onednn;
 enum status backend_open(const char *device, const struct backend_config *config,
 	const struct backend **out, void **handle, struct err *err) MUST_CHECK;
 
+/* Whether it computes on the CPU. */
+int backend_is_cpu(const struct backend *backend);
+
 /*
  * What ranks on this device must share before they open it (backend_ranks.nccl_id): *n is BACKEND_RANKS_ID_BYTES, or 0
  * where the device needs none or is "auto". Shapes: id [BACKEND_RANKS_ID_BYTES].

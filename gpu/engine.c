@@ -105,6 +105,11 @@ const char *engine_backend(const struct engine *engine)
 	return engine->runners[0].backend->name;
 }
 
+bool engine_is_cpu(const struct engine *engine)
+{
+	return backend_is_cpu(engine->runners[0].backend);
+}
+
 /* Left for right. */
 static uint8_t *mirrored(const uint8_t *rgb, int n, int px)
 {

@@ -31,6 +31,8 @@ void engine_close(struct engine *engine);
 const struct model *engine_model(const struct engine *engine);
 /* "onednn", "cuda" or "reference". */
 const char *engine_backend(const struct engine *engine);
+/* Whether the net takes the CPU's own time: what is made for it beside it slows it down (feed.h). */
+bool engine_is_cpu(const struct engine *engine);
 
 /*
  * Runs n pictures of the model's input size (input_decode with engine_model(e)->input makes them).

@@ -5,6 +5,7 @@
 #include "head.h"
 
 #include "backend_onednn_gemm.h"
+#include "head_curvature.h"
 #include "net.h"
 
 #include <math.h>
@@ -170,15 +171,19 @@ static double largest(const double *a, int n)
 	return top;
 }
 
-/* The last MEMORY steps and how the slope changed along them. */
+/* The last MEMORY steps and how the slope changed along them; gamma fits the curvature's guess to the last one. */
 struct history {
 	int n;
-	double *step[MEMORY], *change[MEMORY], rho[MEMORY];
+	double *step[MEMORY], *change[MEMORY], rho[MEMORY], gamma;
+	double *solved; /* [n_vars], room */
+	struct curvature *curvature;
 };
 
 /* The quasi-Newton direction (Nocedal & Wright, algorithm 7.4). */
-static void direction(const struct history *h, const double *slope, int n, double *out)
+static enum status direction(
+	const struct fit *f, const struct history *h, const double *slope, double *out, struct err *err)
 {
+	int n = f->n_vars;
 	double alpha[MEMORY];
 	for (int i = 0; i < n; i++)
 		out[i] = -slope[i];
@@ -187,25 +192,28 @@ static void direction(const struct history *h, const double *slope, int n, doubl
 		for (int i = 0; i < n; i++)
 			out[i] -= alpha[m] * h->change[m][i];
 	}
-	if (h->n > 0) {
-		int m = h->n - 1;
-		double scale = 1 / (h->rho[m] * dot(h->change[m], h->change[m], n));
-		for (int i = 0; i < n; i++)
-			out[i] *= scale;
-	}
+	enum status status = curvature_solve(h->curvature, out, f->p->k, out, err);
+	for (int i = 0; i < n && h->n > 0; i++)
+		out[i] *= h->gamma;
 	for (int m = 0; m < h->n; m++) {
 		double beta = h->rho[m] * dot(h->change[m], out, n);
 		for (int i = 0; i < n; i++)
 			out[i] += (alpha[m] - beta) * h->step[m][i];
 	}
+	return status;
 }
 
 /* Takes a step into the history when the curvature along it is positive, as it is but for rounding. */
-static void remember(struct history *h, const double *step, const double *change, int n)
+static enum status remember(const struct fit *f, struct history *h, const double *step,
+	const double *change, struct err *err)
 {
+	int n = f->n_vars;
 	double curvature = dot(step, change, n);
 	if (curvature <= 1e-12 * dot(change, change, n))
-		return;
+		return OK;
+	memcpy(h->solved, change, (size_t)n * sizeof *change);
+	enum status status = curvature_solve(h->curvature, change, f->p->k, h->solved, err);
+	h->gamma = curvature / dot(change, h->solved, n);
 	if (h->n == MEMORY) {
 		double *s = h->step[0], *c = h->change[0];
 		memmove(h->step, h->step + 1, (MEMORY - 1) * sizeof *h->step);
@@ -218,6 +226,7 @@ static void remember(struct history *h, const double *step, const double *change
 	memcpy(h->step[h->n], step, (size_t)n * sizeof *step);
 	memcpy(h->change[h->n], change, (size_t)n * sizeof *change);
 	h->rho[h->n++] = 1 / curvature;
+	return status;
 }
 
 /* Minimises from vars, in place. */
@@ -234,14 +243,19 @@ static enum status minimise(
 		h.step[m] = xmalloc(bytes);
 		h.change[m] = xmalloc(bytes);
 	}
+	h.solved = xmalloc(bytes);
 	double loss = 0;
 	int iteration = 0;
-	status = objective(f, vars, slope, &loss, err);
+	status = curvature_new(f->x, f->p->n, f->p->d, 1.0 / f->p->k, f->p->l2, &h.curvature, err);
+	if (!status)
+		status = objective(f, vars, slope, &loss, err);
 	while (!status && iteration < f->p->max_iterations && largest(slope, n) > SMALL) {
-		direction(&h, slope, n, way);
-		double descent = dot(way, slope, n), length = h.n ? 1 : 1 / (1 + largest(slope, n)), next;
+		status = direction(f, &h, slope, way, err);
+		double descent = dot(way, slope, n), next,
+			   length = h.n || h.curvature ? 1 : 1 / (1 + largest(slope, n));
 		int halvings = 0;
-		for (;; halvings++, length /= 2) { /* Armijo, with the rounding of the loss allowed for */
+		for (; !status;
+			 halvings++, length /= 2) { /* Armijo, with the rounding of the loss allowed for */
 			for (int i = 0; i < n; i++)
 				trial[i] = vars[i] + length * way[i];
 			status = objective(f, trial, trial_slope, &next, err);
@@ -255,7 +269,7 @@ static enum status minimise(
 			step[i] = trial[i] - vars[i];
 			change[i] = trial_slope[i] - slope[i];
 		}
-		remember(&h, step, change, n);
+		status = remember(f, &h, step, change, err);
 		memcpy(vars, trial, bytes);
 		memcpy(slope, trial_slope, bytes);
 		loss = next;
@@ -270,6 +284,8 @@ static enum status minimise(
 		free(h.step[m]);
 		free(h.change[m]);
 	}
+	curvature_free(h.curvature);
+	free(h.solved);
 	free(slope);
 	free(way);
 	free(trial);

@@ -135,10 +135,10 @@ enum { AHEAD = 2 }; /* batches: one that the net trains on, one that is being ma
 struct train_feed {
 	const struct train_set *set;
 	struct train_plan plan;
-	struct ring *ring;
-	size_t image; /* bytes of a picture */
-	int64_t next; /* batch that the taker is given next */
-	int n_threads, n_held;
+	struct ring *ring; /* NULL: the taker's team makes a batch when it is wanted */
+	size_t image;      /* bytes of a picture */
+	int64_t next;      /* batch that the taker is given next */
+	int n_held;
 	/* Of batch number % AHEAD: */
 	uint8_t *rgb;                    /* [AHEAD][batch][px][px][3] */
 	int *which;                      /* [AHEAD][batch] */
@@ -193,7 +193,7 @@ enum status train_feed_open(const struct train_set *set, const struct train_plan
 		.n_threads = n_threads,
 		.make = make_picture,
 		.arg = f};
-	enum status status = ring_open(&spec, &f->ring, err);
+	enum status status = n_threads ? ring_open(&spec, &f->ring, err) : OK;
 	if (status) {
 		train_feed_close(f);
 		return status;
@@ -205,11 +205,16 @@ enum status train_feed_open(const struct train_set *set, const struct train_plan
 enum status train_feed_next(struct train_feed *f, uint8_t **rgb, const int **which, struct err *err)
 {
 	int batch = f->plan.batch, at = (int)(f->next % AHEAD);
-	if (f->n_held) {
+	if (f->next > 0)
 		draw_plan(f, f->next + AHEAD - 1);
+	if (f->ring) {
 		ring_give_back(f->ring, f->n_held);
+		f->n_held = ring_take(f->ring, batch);
+	} else {
+#pragma omp parallel for schedule(dynamic)
+		for (int b = 0; b < batch; b++)
+			make_picture(f, 0, f->next * batch + b);
 	}
-	f->n_held = ring_take(f->ring, batch);
 	f->next++;
 	*rgb = f->rgb + (size_t)(at * batch) * f->image;
 	*which = f->which + at * batch;

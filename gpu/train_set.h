@@ -31,8 +31,8 @@ enum status train_set_new(const struct train_spec *spec, const struct train_item
 void train_set_free(struct train_set *set);
 
 /*
- * The batches of a run, made ahead by threads while the net trains on the one before: one picture for each of a batch's
- * items, a frame by chance, changed by chance (augment.h). What chance gives depends on the batch's seed and the place in
+ * The batches of a run, made ahead by threads while a card trains on the one before, or by the team of a CPU's net between
+ * two steps (feed.h says why): one picture for each of a batch's items, a frame by chance, changed by chance (augment.h). What chance gives depends on the batch's seed and the place in
  * the batch only, not on threads.
  */
 struct train_plan {
@@ -46,7 +46,7 @@ struct train_plan {
 
 struct train_feed;
 /*
- * Owns: borrows set and what the plan points to until train_feed_close. n_threads 0: all is done in train_feed_next.
+ * Owns: borrows set and what the plan points to until train_feed_close. n_threads 0: all is done in train_feed_next, by its thread's OpenMP team.
  * Errors: FAULT when no thread can be had.
  */
 enum status train_feed_open(const struct train_set *set, const struct train_plan *plan,

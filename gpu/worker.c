@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH = 64, POLL_MS = 1000, MAX_POLL_MS = 8000, PATIENCE_S = 600, ONCE_PATIENCE_S = 3 };
+enum { POLL_MS = 1000, MAX_POLL_MS = 8000 };
 
 static bool file_has_hash(const char *path, const char *sha256)
 {
@@ -59,90 +59,94 @@ enum status worker_model(struct worker *w, const char *sha256, char *path, struc
 	return st;
 }
 
-static enum status lease(struct worker *w, json_t **reply, struct err *err)
+static bool is_prediction(const struct lease *lease)
 {
-	json_t *body = json_pack("{s:s, s:i}", "worker", w->options->name, "n", BATCH);
-	enum status st = body ? client_post(w->client, "/api/worker/lease", body, reply, err)
-						  : err_set(err, BAD_INPUT, "the worker's name is not UTF-8");
-	json_decref(body);
-	return st;
+	const char *kind = json_string_value(json_object_get(lease->job, "kind"));
+	return kind && strcmp(kind, "predict") == 0;
 }
 
-static void give_up(struct worker *w, const json_t *job, enum status why, const char *words)
+static enum status work(struct worker *w, struct lease *lease, struct err *err)
 {
-	char path[100];
-	struct err err = {0};
-	json_t *body = json_pack("{s:s, s:s%, s:b}", "worker", w->options->name, "error", words,
-		strlen(words), "final", why == BAD_INPUT);
-	if (!body)
-		body = json_pack(
-			"{s:s, s:s}", "worker", w->options->name, "error", "words that are not UTF-8");
-	snprintf(path, sizeof path, "/api/worker/jobs/%lld/fail",
-		(long long)json_integer_value(json_object_get(job, "id")));
-	if (client_post(w->client, path, body, NULL, &err) != OK && !w->options->quiet)
-		fprintf(stderr, "topi worker: %s\n", err.text);
-	json_decref(body);
+	const char *kind = json_string_value(json_object_get(lease->job, "kind"));
+	if (is_prediction(lease))
+		return worker_predict(w, lease, err);
+	if (kind && strcmp(kind, "train") == 0)
+		return worker_train(w, lease, err);
+	return err_set(err, BAD_INPUT, "this worker knows no job '%.20s'", kind ? kind : "");
 }
 
-/* One job. DENIED ends the worker; all else is told to the server, except that nobody wants the result any more. */
-static enum status work(struct worker *w, const json_t *job, struct err *err)
+/* Longer after each failure, and short again after what went well. */
+static void pause_after(struct worker *w, enum status st)
 {
-	const char *kind = json_string_value(json_object_get(job, "kind"));
-	long long id = json_integer_value(json_object_get(job, "id"));
-	enum status st;
-	if (kind && strcmp(kind, "predict") == 0)
-		st = worker_predict(w, job, err);
-	else if (kind && strcmp(kind, "train") == 0)
-		st = worker_train(w, job, err);
+	if (st == OK)
+		w->pause_ms = POLL_MS;
 	else
-		st = err_set(err, BAD_INPUT, "this worker knows no job '%.20s'", kind ? kind : "");
-	if (!w->options->quiet)
-		fprintf(stderr, "topi worker: job %lld (%s): %s\n", id, kind ? kind : "",
-			st == OK ? "done" : err->text);
-	if (st != OK && st != CONFLICT && st != DENIED && !atomic_load(w->options->stop))
-		give_up(w, job, st, err->text);
-	return st;
+		w->pause_ms = w->pause_ms * 2 < MAX_POLL_MS ? w->pause_ms * 2 : MAX_POLL_MS;
+	worker_sleep(w->options, w->pause_ms);
+}
+
+/* Works on a lease and on those that errands bring meanwhile, until one brings none. Errors: DENIED ends the worker; all else is
+ * told to the server. */
+static enum status work_on(struct worker *w, struct lease *now, struct err *err)
+{
+	const struct worker_options *o = w->options;
+	struct lease last = {0}, next = {0};
+	enum status st = OK;
+	while (now->job && st != DENIED) {
+		struct errand *errand = NULL;
+		/* A training is long: others may take what comes after it. */
+		st = is_prediction(now) ? errand_start(o, &last, &next, &errand, err)
+								: lease_finish(o, w->client, &last, OK, err);
+		if (st == OK)
+			st = work(w, now, err);
+		if (st != OK)
+			st = lease_finish(o, w->client, now, st, err);
+		struct err ended = {0};
+		if (errand_end(errand, &ended) == DENIED)
+			st = err_set(err, DENIED, "%s", ended.text);
+		last = *now;
+		*now = next;
+		next = (struct lease){0};
+		if (st != OK && st != DENIED && now->job)
+			pause_after(w, st);
+	}
+	enum status end = lease_finish(o, w->client, &last, st == DENIED ? DENIED : OK, err);
+	if (st == DENIED)
+		return lease_finish(o, w->client, now, DENIED, err);
+	return end == OK ? lease_finish(o, w->client, now, OK, err) : end;
 }
 
 static enum status loop(struct worker *w, struct err *err)
 {
 	const struct worker_options *o = w->options;
-	long pause = POLL_MS;
-	bool lost = false;
+	bool is_lost = false;
 	while (!atomic_load(o->stop)) {
-		json_t *reply = NULL;
-		enum status st = lease(w, &reply, err);
-		bool asked = st == OK, job = json_is_object(json_object_get(reply, "job"));
-		bool pending = json_is_true(json_object_get(reply, "pending"));
-		if (job)
-			st = work(w, json_object_get(reply, "job"), err);
-		json_decref(reply);
-		if (st == DENIED || (o->once && !asked && st == BUSY))
+		struct lease now = {0};
+		enum status st = lease_take(o, w->client, &now, err);
+		bool is_asked = st == OK, has_work = now.job, is_pending = now.is_pending;
+		if (is_asked)
+			st = work_on(w, &now, err);
+		if (st == DENIED || (o->once && !is_asked && st == BUSY))
 			return st;
-		if (o->once && asked && !job && !pending)
+		if (o->once && is_asked && !has_work && !is_pending)
 			return OK;
-		if (!asked && !lost && !o->quiet)
+		if (!is_asked && !is_lost && !o->quiet)
 			fprintf(stderr, "topi worker: %s; trying again\n", err->text);
-		lost = !asked;
-		if (st != OK)
-			pause = pause * 2 < MAX_POLL_MS ? pause * 2 : MAX_POLL_MS;
-		else
-			pause = POLL_MS;
-		if (st != OK || !job)
-			worker_sleep(o, pause);
+		is_lost = !is_asked;
+		if (st != OK || !has_work)
+			pause_after(w, st);
 	}
 	return OK;
 }
 
 enum status worker_run(const struct worker_options *options, struct err *err)
 {
-	struct worker w = {.options = options};
+	struct worker w = {.options = options, .pause_ms = POLL_MS};
 	if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		return err_set(err, FAULT, "libsodium or libcurl does not start");
 	if (mkdir(options->cache, 0700) != 0 && errno != EEXIST)
 		return err_set(err, BAD_INPUT, "%.120s: %s", options->cache, strerror(errno));
-	enum status st = client_open(
-		options, options->once ? ONCE_PATIENCE_S : PATIENCE_S, &w.client, err);
+	enum status st = client_open(options, worker_patience_s(options), &w.client, err);
 	if (st == OK)
 		st = loop(&w, err);
 	if (options->ranks) { /* no more: the others go home */

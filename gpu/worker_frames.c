@@ -1,13 +1,12 @@
-/* Decoding ahead: threads read, fetch and decode while the engine runs (ring.h). */
-#include "ring.h"
+/* Where a job's frames are: in the data directory, or fetched from the server. */
 #include "worker_job.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { ROOM = 48, MAX_THREADS = 16 };
+/* Where oneDNN's rate levels off; and what makes a card's own time longer than a call to it takes. */
+enum { CPU_BATCH = 32, CARD_BATCH = FRAMES_MAX_BATCH };
 
 /* A frame and whose it is. */
 struct wanted {
@@ -17,12 +16,10 @@ struct wanted {
 
 struct frames {
 	const struct worker_options *options;
-	struct input_spec input;
 	struct wanted *wanted;
-	int n_wanted, n_taken, n_threads;
-	struct client *clients[MAX_THREADS + 1]; /* a thread's own; the last is the taker's */
-	struct ring *ring;
-	struct frame_picture places[ROOM]; /* of index % ROOM */
+	int n_wanted, n_taken;
+	struct client *clients[FEED_MAX_THREADS + 1]; /* a thread's own, made when it first needs one */
+	struct feed *feed;
 };
 
 bool worker_rendition(
@@ -62,41 +59,32 @@ enum status worker_frame(const json_t *json, struct worker_frame *out, struct er
 	return OK;
 }
 
-static enum status decode(
-	struct frames *f, int thread, const json_t *json, uint8_t *rgb, struct err *err)
+static enum status fetch(struct frames *f, int thread, const struct worker_frame *frame,
+	struct feed_file *out, struct err *err)
 {
-	struct worker_frame frame;
-	char path[WORKER_PATH];
-	unsigned char *bytes = NULL;
-	size_t n_bytes = 0;
-	enum status st = worker_frame(json, &frame, err);
-	if (st != OK)
-		return st;
-	if (worker_rendition(f->options, &frame, path))
-		return input_load(path, &f->input, &frame.window, rgb, err);
+	const struct worker_options *options = f->options;
+	char path[200];
+	enum status st = OK;
+	if (!f->clients[thread])
+		st = client_open(options, options->once ? 5 : 60, &f->clients[thread], err);
 	snprintf(
-		path, sizeof path, "/api/worker/renditions/%s-%lld", frame.sha256, (long long)frame.crop);
-	st = client_get(f->clients[thread], path, &bytes, &n_bytes, err);
-	if (st == OK)
-		st = input_decode(bytes, n_bytes, &f->input, &frame.window, rgb, err);
-	free(bytes);
-	return st;
+		path, sizeof path, "/api/worker/renditions/%s-%lld", frame->sha256, (long long)frame->crop);
+	return st == OK ? client_get(f->clients[thread], path, &out->bytes, &out->n_bytes, err) : st;
 }
 
-static void make(void *arg, int thread, int64_t index)
+static enum status read_frame(
+	void *arg, int thread, int64_t index, struct feed_file *out, struct err *err)
 {
 	struct frames *f = arg;
-	struct err err = {0};
-	const struct wanted *wanted = &f->wanted[index];
-	struct frame_picture *picture = &f->places[index % ROOM];
-	*picture = (struct frame_picture){.item = wanted->item};
-	picture->rgb = xmalloc((size_t)f->input.px * (size_t)f->input.px * 3);
-	picture->status = decode(f, thread, wanted->frame, picture->rgb, &err);
-	if (picture->status != OK) {
-		free(picture->rgb);
-		picture->rgb = NULL;
-		snprintf(picture->why, sizeof picture->why, "%.119s", err.text);
-	}
+	struct worker_frame frame;
+	char path[WORKER_PATH];
+	enum status st = worker_frame(f->wanted[index].frame, &frame, err);
+	if (st != OK)
+		return st;
+	out->window = frame.window;
+	if (worker_rendition(f->options, &frame, path))
+		return input_read_file(path, &out->bytes, &out->n_bytes, err);
+	return fetch(f, thread, &frame, out, err);
 }
 
 static void list_wanted(struct frames *f, const json_t *subjects, const bool *skip)
@@ -112,28 +100,19 @@ static void list_wanted(struct frames *f, const json_t *subjects, const bool *sk
 	}
 }
 
-/* The engine keeps all cores of a CPU busy itself, and its team waits for its slowest: half of them decode beside it. */
-static int count_threads(void)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	return cores < 4 ? 1 : cores / 2 > MAX_THREADS ? MAX_THREADS : (int)(cores / 2);
-}
-
 enum status frames_open(const struct worker_options *options, const json_t *subjects,
-	const bool *skip, const struct input_spec *input, struct frames **out, struct err *err)
+	const bool *skip, const struct engine *engine, struct frames **out, struct err *err)
 {
 	struct frames *f = xcalloc(1, sizeof *f);
 	f->options = options;
-	f->input = *input;
-	f->n_threads = count_threads();
 	list_wanted(f, subjects, skip);
-	enum status st = OK;
-	for (int i = 0; i <= f->n_threads && st == OK; i++)
-		st = client_open(options, options->once ? 5 : 60, &f->clients[i], err);
-	struct ring_spec spec = {
-		.n_things = f->n_wanted, .room = ROOM, .n_threads = f->n_threads, .make = make, .arg = f};
-	if (st == OK)
-		st = ring_open(&spec, &f->ring, err);
+	struct feed_spec spec = {.n_files = f->n_wanted,
+		.batch = engine_is_cpu(engine) ? CPU_BATCH : CARD_BATCH,
+		.input = engine_model(engine)->input,
+		.is_cpu = engine_is_cpu(engine),
+		.read = read_frame,
+		.arg = f};
+	enum status st = feed_open(&spec, &f->feed, err);
 	if (st != OK) {
 		frames_close(f);
 		return st;
@@ -142,16 +121,13 @@ enum status frames_open(const struct worker_options *options, const json_t *subj
 	return OK;
 }
 
-int frames_next(struct frames *f, struct frame_picture *out, int n_max)
+int frames_next(struct frames *f, struct frame_picture *out, const uint8_t **rgb)
 {
-	int n = ring_take(f->ring, n_max);
-	for (int i = 0; i < n; i++) {
-		struct frame_picture *place = &f->places[(f->n_taken + i) % ROOM];
-		out[i] = *place;
-		place->rgb = NULL;
-	}
+	const struct err *whys;
+	int n = feed_next(f->feed, rgb, &whys);
+	for (int i = 0; i < n; i++)
+		out[i] = (struct frame_picture){f->wanted[f->n_taken + i].item, &whys[i]};
 	f->n_taken += n;
-	ring_give_back(f->ring, n);
 	return n;
 }
 
@@ -159,10 +135,8 @@ void frames_close(struct frames *f)
 {
 	if (!f)
 		return;
-	ring_close(f->ring);
-	for (int i = 0; i < ROOM; i++)
-		free(f->places[i].rgb);
-	for (int i = 0; i <= f->n_threads; i++)
+	feed_close(f->feed);
+	for (int i = 0; i <= FEED_MAX_THREADS; i++)
 		client_close(f->clients[i]);
 	free(f->wanted);
 	free(f);

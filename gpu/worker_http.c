@@ -65,6 +65,11 @@ static long now(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int worker_patience_s(const struct worker_options *options)
+{
+	return options->once ? 3 : 600;
+}
+
 void worker_sleep(const struct worker_options *options, long ms)
 {
 	for (long until = now() + ms; now() < until && !atomic_load(options->stop);)
@@ -221,8 +226,10 @@ enum status client_get(struct client *client, const char *path, unsigned char **
 enum status client_get_file(
 	struct client *client, const char *path, const char *file, struct err *err)
 {
+	static atomic_int n_parts;
 	char part[MAX_URL];
-	snprintf(part, sizeof part, "%.1900s.%ld.part", file, (long)getpid());
+	snprintf(part, sizeof part, "%.1900s.%ld-%d.part", file, (long)getpid(),
+		atomic_fetch_add(&n_parts, 1));
 	struct request r = {.path = path, .to = fopen(part, "wbe")};
 	if (!r.to)
 		return err_set(err, FAULT, "%.120s cannot be written", part);

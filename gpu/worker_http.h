@@ -33,5 +33,8 @@ enum status client_get_file(
 enum status client_put_file(struct client *client, const char *path, const char *file,
 	json_t **reply, struct err *err) MUST_CHECK;
 
+/* The patience_s of requests on which the worker's progress hangs: short with `once`. */
+int worker_patience_s(const struct worker_options *options);
+
 /* Sleeps, less when the worker is stopped. */
 void worker_sleep(const struct worker_options *options, long ms);

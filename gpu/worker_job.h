@@ -2,7 +2,9 @@
 #pragma once
 
 #include "engine.h"
+#include "feed.h"
 #include "worker_http.h"
+#include "worker_lease.h"
 
 enum { WORKER_PATH = 1200 };
 
@@ -11,6 +13,7 @@ struct worker {
 	struct client *client;
 	struct engine *engine; /* of the last prediction; NULL: none */
 	char engine_sha256[65];
+	long pause_ms; /* before the next question, after a failure or when there is no work */
 };
 
 /* Path of a model file: the data directory's, or fetched into the cache and checked against its hash. path [WORKER_PATH]. */
@@ -34,29 +37,31 @@ bool worker_rendition(
 /* A stored embedding (base64 of float16) as floats. False: it is not of n floats. out [n]. */
 bool worker_embedding(const json_t *text, float *out, int n);
 
-/* Runs a job to its end and sends the result. Errors: DENIED, BUSY, and what the job failed of. */
-enum status worker_predict(struct worker *w, const json_t *job, struct err *err) MUST_CHECK;
-enum status worker_train(struct worker *w, const json_t *job, struct err *err) MUST_CHECK;
+/* Computes a prediction's batch into lease->results. Errors: what it failed of. */
+enum status worker_predict(struct worker *w, struct lease *lease, struct err *err) MUST_CHECK;
+/* Trains and sends the model. Errors: DENIED, BUSY, and what it failed of. */
+enum status worker_train(struct worker *w, struct lease *lease, struct err *err) MUST_CHECK;
 
 /*
- * Where a subject's frames become pictures: threads decode ahead of the engine. frames_next gives up to n_max pictures
- * in order; `item` says whose they are; a frame that could not be read has px NULL and its reason.
+ * Where subjects' frames become pictures, in batches that suit the engine (feed.h). frames_next is called by the engine's
+ * thread and gives the next batch, in order.
  */
 struct frames;
 struct frame_picture {
-	int item;     /* index of the subject in the list */
-	uint8_t *rgb; /* [px][px][3], the caller's to free(); NULL: it could not be read */
-	enum status
-		status; /* BAD_INPUT, TOO_LARGE, NOT_FOUND: the frame's own fault; else it could not be fetched */
-	char why[120];
+	int item; /* index of the subject in the list */
+	const struct err *
+		why; /* BAD_INPUT, TOO_LARGE, NOT_FOUND: the frame's own fault; else it could not be fetched */
 };
+enum { FRAMES_MAX_BATCH = 128 };
 
 /* subjects: a JSON array of objects with "frames"; entries of skip that are true are passed over (NULL: none). */
 enum status frames_open(const struct worker_options *options, const json_t *subjects,
-	const bool *skip, const struct input_spec *input, struct frames **out,
-	struct err *err) MUST_CHECK;
-/* How many; 0: there are no more. */
-int frames_next(struct frames *frames, struct frame_picture *out, int n_max);
+	const bool *skip, const struct engine *engine, struct frames **out, struct err *err) MUST_CHECK;
+/*
+ * How many; 0: there are no more. Shapes: out [FRAMES_MAX_BATCH]; *rgb [n][px][px][3].
+ * Owns: *rgb and the reasons are good until the next call.
+ */
+int frames_next(struct frames *frames, struct frame_picture *out, const uint8_t **rgb);
 /* Stops the threads and frees what was not taken. NULL is fine. */
 void frames_close(struct frames *frames);
 

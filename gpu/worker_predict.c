@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENGINE_BATCH = 16, MAX_FEATURES = 8192 };
+enum { MAX_FEATURES = 8192 };
 
 bool worker_embedding(const json_t *text, float *out, int n)
 {
@@ -62,41 +62,34 @@ static bool is_for_good(enum status st)
 	return st == BAD_INPUT || st == TOO_LARGE || st == NOT_FOUND;
 }
 
-/* One engine run over the pictures that could be read, added to their subjects' sums. */
-static enum status add_pictures(
-	struct engine *engine, struct frame_picture *pictures, int n, struct scores *s, struct err *err)
+/* One engine run, added to the subjects' sums. What could not be read is run with the others, for nothing: it is rare. */
+static enum status add_pictures(struct engine *engine, const uint8_t *rgb,
+	const struct frame_picture *pictures, int n, struct scores *s, struct err *err)
 {
-	const size_t px = (size_t)engine_model(engine)->input.px, size = px * px * 3;
 	const size_t k = (size_t)s->k, d = (size_t)s->d;
-	uint8_t *rgb = xmalloc(size * (size_t)n);
-	float *logits = xmalloc(sizeof *logits * k * (size_t)n);
-	float *embeddings = xmalloc(sizeof *embeddings * d * (size_t)n);
-	int items[ENGINE_BATCH], n_good = 0;
+	float *logits = xmalloc(sizeof *logits * (k + d) * (size_t)n);
+	float *embeddings = logits + k * (size_t)n;
 	enum status st = OK;
-	for (int i = 0; i < n; i++) {
-		if (pictures[i].rgb) {
-			memcpy(rgb + size * (size_t)n_good, pictures[i].rgb, size);
-			items[n_good++] = pictures[i].item;
-		} else if (!is_for_good(pictures[i].status)) {
-			st = err_set(err, pictures[i].status, "%s", pictures[i].why);
-		} else {
-			memcpy(s->why[pictures[i].item], pictures[i].why, sizeof pictures[i].why);
-		}
-		free(pictures[i].rgb);
+	for (int i = 0; i < n && st == OK; i++) {
+		const struct err *why = pictures[i].why;
+		if (why->status != OK && !is_for_good(why->status))
+			st = err_set(err, why->status, "%s", why->text);
+		else if (why->status != OK)
+			snprintf(s->why[pictures[i].item], sizeof s->why[0], "%.119s", why->text);
 	}
-	if (st == OK && n_good > 0)
-		st = engine_run(engine, rgb, n_good, logits, embeddings, err);
-	for (int i = 0; st == OK && i < n_good; i++) {
-		size_t at = (size_t)items[i];
-		s->n_frames[items[i]]++;
+	if (st == OK)
+		st = engine_run(engine, rgb, n, logits, embeddings, err);
+	for (int i = 0; st == OK && i < n; i++) {
+		size_t at = (size_t)pictures[i].item;
+		if (pictures[i].why->status != OK)
+			continue;
+		s->n_frames[at]++;
 		for (size_t j = 0; j < k; j++)
 			s->logits[at * k + j] += logits[(size_t)i * k + j];
 		for (size_t j = 0; j < d; j++)
 			s->embeddings[at * d + j] += embeddings[(size_t)i * d + j];
 	}
-	free(rgb);
 	free(logits);
-	free(embeddings);
 	return st;
 }
 
@@ -107,7 +100,8 @@ enum status scores_run(struct worker *w, struct engine *engine, const json_t *su
 	const int n = (int)json_array_size(subjects), k = model->net.n_classes,
 			  d = model->net.n_features;
 	struct frames *frames = NULL;
-	struct frame_picture pictures[ENGINE_BATCH];
+	struct frame_picture pictures[FRAMES_MAX_BATCH];
+	const uint8_t *rgb = NULL;
 	bool *known = xcalloc((size_t)n + 1, sizeof *known);
 	int got = 0;
 	scores_init(s, n, k, d);
@@ -121,9 +115,9 @@ enum status scores_run(struct worker *w, struct engine *engine, const json_t *su
 			s->n_frames[i] += s->n_frames[i] == 0;
 		}
 	}
-	enum status st = frames_open(w->options, subjects, known, &model->input, &frames, err);
-	while (st == OK && (got = frames_next(frames, pictures, ENGINE_BATCH)) > 0) {
-		st = add_pictures(engine, pictures, got, s, err);
+	enum status st = frames_open(w->options, subjects, known, engine, &frames, err);
+	while (st == OK && (got = frames_next(frames, pictures, &rgb)) > 0) {
+		st = add_pictures(engine, rgb, pictures, got, s, err);
 		if (st == OK && beat_unwanted(beat))
 			st = err_set(err, CONFLICT, "nobody wants the result any more");
 	}
@@ -182,29 +176,20 @@ static enum status engine_for(struct worker *w, const char *sha256, struct err *
 	return st;
 }
 
-enum status worker_predict(struct worker *w, const json_t *job, struct err *err)
+enum status worker_predict(struct worker *w, struct lease *lease, struct err *err)
 {
+	const json_t *job = lease->job;
 	const char *sha256 = json_string_value(
 		json_object_get(json_object_get(job, "model"), "sha256"));
-	long long id = json_integer_value(json_object_get(job, "id"));
 	struct scores scores = {0};
-	struct beat *beat = NULL;
-	char path[100];
 	if (!sha256)
-		return err_set(err, BAD_INPUT, "job %lld names no model", id);
-	enum status st = beat_start(w->options, id, json_integer_value(json_object_get(job, "batch")),
-		json_number_value(json_object_get(job, "lease_s")), &beat, err);
+		return err_set(err, BAD_INPUT, "job %lld names no model",
+			(long long)json_integer_value(json_object_get(job, "id")));
+	enum status st = engine_for(w, sha256, err);
 	if (st == OK)
-		st = engine_for(w, sha256, err);
+		st = scores_run(w, w->engine, json_object_get(job, "subjects"), lease->beat, &scores, err);
 	if (st == OK)
-		st = scores_run(w, w->engine, json_object_get(job, "subjects"), beat, &scores, err);
-	if (st == OK) {
-		json_t *body = body_of(w, job, &scores);
-		snprintf(path, sizeof path, "/api/worker/jobs/%lld/predictions", id);
-		st = client_post(w->client, path, body, NULL, err);
-		json_decref(body);
-	}
-	beat_stop(beat);
+		lease->results = body_of(w, job, &scores);
 	scores_release(&scores);
 	return st;
 }

@@ -1,6 +1,8 @@
 /* A training's data set: its lines, and the frames that they name. */
 #include "worker_set.h"
 
+#include "ring.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -8,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { FETCHERS = 4 };
 
 void worker_set_release(struct worker_set *set)
 {
@@ -35,24 +39,18 @@ void worker_set_release(struct worker_set *set)
 	rmdir(set->dir);
 }
 
-/* Where a frame can be read: the data directory, or fetched to this job's folder. */
-static enum status frame_path(struct worker *w, const struct worker_set *set,
-	const struct worker_frame *frame, char *path, struct err *err)
+/* Where a frame is read: the data directory, or this job's folder, to which fetch_frames brings it. */
+static void frame_path(
+	struct worker *w, struct worker_set *set, const struct worker_frame *frame, char *path)
 {
-	char from[200];
 	if (worker_rendition(w->options, frame, path))
-		return OK;
+		return;
 	snprintf(path, WORKER_PATH, "%s/%s-%lld.jpg", set->dir, frame->sha256, (long long)frame->crop);
-	snprintf(
-		from, sizeof from, "/api/worker/renditions/%s-%lld", frame->sha256, (long long)frame->crop);
-	if (access(path, R_OK) == 0)
-		return OK;
-	enum status st = w->client ? client_get_file(w->client, from, path, err) : NOT_FOUND;
-	/* A frame that the server does not have is the trainer's to skip and count. */
-	return st == NOT_FOUND ? OK : st;
+	if (w->client && access(path, R_OK) != 0)
+		set->n_absent++;
 }
 
-static enum status add_frames(struct worker *w, const struct worker_set *set, const json_t *list,
+static enum status add_frames(struct worker *w, struct worker_set *set, const json_t *list,
 	struct train_item *item, struct err *err)
 {
 	size_t n = json_array_size(list);
@@ -64,7 +62,7 @@ static enum status add_frames(struct worker *w, const struct worker_set *set, co
 		struct worker_frame frame;
 		st = worker_frame(json_array_get(list, i), &frame, err);
 		if (st == OK)
-			st = frame_path(w, set, &frame, path, err);
+			frame_path(w, set, &frame, path);
 		frames[i].path = xstrdup(path);
 		frames[i].window = frame.window;
 		item->n_frames = (int)i + 1;
@@ -109,6 +107,63 @@ static enum status add_item(
 		item->embedding = NULL;
 	}
 	return add_frames(w, set, json_object_get(line, "frames"), item, err);
+}
+
+/* The frames that are not here yet, fetched by several threads: a server is asked for the next while it sends one. */
+struct fetch {
+	struct worker *w;
+	const char **paths; /* [n]: where to; the name says what */
+	struct err *whys;   /* [n] */
+	struct client *clients[FETCHERS + 1];
+};
+
+static void fetch_one(void *arg, int thread, int64_t index)
+{
+	struct fetch *f = arg;
+	struct err *why = &f->whys[index];
+	const char *path = f->paths[index], *name = strrchr(path, '/') + 1;
+	char from[200];
+	snprintf(from, sizeof from, "/api/worker/renditions/%.*s", (int)strcspn(name, "."), name);
+	if (!f->clients[thread])
+		why->status = client_open(
+			f->w->options, f->w->options->once ? 5 : 600, &f->clients[thread], why);
+	if (why->status == OK && access(path, R_OK) != 0)
+		why->status = client_get_file(f->clients[thread], from, path, why);
+	if (why->status == NOT_FOUND)
+		why->status = OK; /* the trainer's to skip and count */
+}
+
+static enum status fetch_frames(
+	struct worker *w, struct worker_set *set, const struct beat *beat, struct err *err)
+{
+	struct fetch f = {.w = w};
+	struct ring *ring = NULL;
+	size_t in_dir = strlen(set->dir);
+	int n = 0, done = 0, got;
+	f.paths = xcalloc((size_t)set->n_absent + 1, sizeof *f.paths);
+	f.whys = xcalloc((size_t)set->n_absent + 1, sizeof *f.whys);
+	for (int i = 0; i < set->n_items; i++)
+		for (int j = 0; j < set->items[i].n_frames && n < set->n_absent; j++) {
+			const char *path = set->items[i].frames[j].path;
+			if (strncmp(path, set->dir, in_dir) == 0 && access(path, R_OK) != 0)
+				f.paths[n++] = path;
+		}
+	struct ring_spec spec = {n, 4 * FETCHERS, FETCHERS, fetch_one, &f};
+	enum status st = ring_open(&spec, &ring, err);
+	for (; st == OK && (got = ring_take(ring, FETCHERS)) > 0; done += got) {
+		for (int i = done; st == OK && i < done + got; i++)
+			if (f.whys[i].status != OK)
+				st = err_set(err, f.whys[i].status, "%s", f.whys[i].text);
+		if (st == OK && beat && beat_unwanted(beat))
+			st = err_set(err, CONFLICT, "nobody wants the model any more");
+		ring_give_back(ring, got);
+	}
+	ring_close(ring);
+	for (int i = 0; i <= FETCHERS; i++)
+		client_close(f.clients[i]);
+	free(f.paths);
+	free(f.whys);
+	return st;
 }
 
 static enum status take_header(struct worker_set *set, json_t *line, struct err *err)
@@ -157,6 +212,8 @@ enum status worker_set_read(struct worker *w, struct worker_set *set, const char
 		(json_int_t)json_array_size(set->eval) + set->n_items !=
 			json_integer_value(json_object_get(set->header, "n_items")))
 		st = err_set(err, BUSY, "the data set came in part");
+	if (st == OK && set->n_absent > 0)
+		st = fetch_frames(w, set, beat, err);
 	free(text);
 	if (in)
 		fclose(in);

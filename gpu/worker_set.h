@@ -12,6 +12,7 @@ struct worker_set {
 	int n_classes, n_features;
 	struct train_item *items;
 	int n_items, n_room;
+	int n_absent;          /* frames that are to be fetched */
 	int64_t *deployments;  /* [n_items] */
 	json_t *header, *eval; /* eval: ITEMs of split eval */
 };

@@ -277,31 +277,27 @@ enum status worker_follow(const struct worker_options *options, struct err *err)
 	return st;
 }
 
-enum status worker_train(struct worker *w, const json_t *job, struct err *err)
+enum status worker_train(struct worker *w, struct lease *lease, struct err *err)
 {
+	const json_t *job = lease->job;
 	long long id = json_integer_value(json_object_get(job, "id"));
 	char trained[WORKER_PATH], final[WORKER_PATH], path[WORKER_PATH], data[100];
 	struct worker_set set = {0};
-	struct beat *beat = NULL;
 	if (make_folder(w, id, &set, err) != OK)
 		return FAULT;
 	snprintf(trained, sizeof trained, "%s/trained.safetensors", set.dir);
 	snprintf(final, sizeof final, "%s/final.safetensors", set.dir);
 	snprintf(path, sizeof path, "%s/set.jsonl", set.dir);
 	snprintf(data, sizeof data, "/api/worker/jobs/%lld/dataset", id);
-	enum status st = beat_start(
-		w->options, id, 0, json_number_value(json_object_get(job, "lease_s")), &beat, err);
-	if (st == OK)
-		st = client_get_file(w->client, data, path, err);
+	enum status st = client_get_file(w->client, data, path, err);
 	if (st == OK && w->options->ranks)
 		st = lead(w, job, path, err);
 	if (st == OK)
-		st = train(w, job, &set, beat, trained, err);
+		st = train(w, job, &set, lease->beat, trained, err);
 	if (st == OK)
-		st = evaluate(w, &set, trained, final, beat, err);
+		st = evaluate(w, &set, trained, final, lease->beat, err);
 	if (st == OK)
 		st = upload(w, id, final, err);
-	beat_stop(beat);
 	worker_set_release(&set);
 	return st;
 }

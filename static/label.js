@@ -67,7 +67,7 @@ export class LabelScreen {
 					this.#onDraft(false);
 				},
 			},
-		}, 'More than one species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+		}, 'Several species', el('kbd', { 'aria-hidden': 'true' }, '+'));
 		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());

@@ -89,7 +89,7 @@ static void make_frame(const struct frames *f, int subject, int frame)
 	}
 	if (subject <= FRAMES_SUBJECTS - FRAMES_BROKEN) {
 		check_status(image_encode_rgb(&image, 90, &bytes, &n, &err), &err);
-		write_file(path, bytes, n);
+		write_file(path, bytes, subject == FRAMES_CUT && frame == 1 ? n / 2 : n);
 	} else {
 		write_file(path, "no JPEG", 7);
 	}

@@ -1,6 +1,7 @@
 /*
  * A project of coloured frames in a data directory under /tmp, and commands run on it as processes of their own. Grey is
- * blank, red a zebra, blue a topi: subject i is of class i % 3. The last two subjects have no frame that can be decoded.
+ * blank, red a zebra, blue a topi: subject i is of class i % 3. The last two subjects have no frame that can be decoded, of
+ * subject FRAMES_CUT the second is cut short.
  */
 #pragma once
 
@@ -8,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { FRAMES_SUBJECTS = 180, FRAMES_BROKEN = 2, FRAMES_EACH = 2, FRAMES_PX = 64 };
+enum { FRAMES_SUBJECTS = 180, FRAMES_BROKEN = 2, FRAMES_CUT = 7, FRAMES_EACH = 2, FRAMES_PX = 64 };
 
 struct frames {
 	char dir[64];

@@ -344,9 +344,12 @@ static void a_model_is_not_heard_on_what_it_was_trained_on(void **state)
 	test_sql(&t, "UPDATE model SET w0 = 0, w1 = 1 WHERE id = %d", (int)t.model_id);
 	test_predict(&t, s, 3, 0.99, 20);
 	assert_int_equal(test_sql(&t, "SELECT prediction_id FROM subject WHERE id = %d", (int)s), old);
-	/* What it was not trained on goes on with the old model too, until that one's certificate has ended. */
-	int64_t s2 = test_sql(
-		&t, "SELECT min(id) FROM subject WHERE state = 'open' AND blind = 0 AND id > %d", (int)s);
+	/* What it was not trained on goes on with the old model too, until that one's certificate for it has ended. */
+	int64_t s2 = test_sql(&t,
+		"SELECT min(id) FROM subject WHERE state = 'open' AND blind = 0 AND id > %d AND guess_id "
+		"<> "
+		"%d",
+		(int)s, (int)t.taxa[0]);
 	test_predict(&t, s2, 3, 0.99, 20);
 	const char *whose =
 		"SELECT p.model_id FROM subject s JOIN prediction p ON p.id = s.prediction_id"

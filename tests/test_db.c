@@ -136,6 +136,60 @@ static void every_old_version_is_migrated(void **state)
 	}
 }
 
+/* A certificate in force from before strata: its label stands, its shadow audit is asked of nobody, guesses are filled in. */
+static void certificates_from_before_strata_end(void **state)
+{
+	(void)state;
+	static const char rows[] =
+		"INSERT INTO project (id, slug, title, created_ms) VALUES (1, 'p', 'P', 0);"
+		"INSERT INTO policy (id, project_id, version, rules, created_ms) VALUES (1, 1, 1, '{}', 0);"
+		"INSERT INTO taxon (id, project_id, code, kind, common_name, position) VALUES (1, 1, 'z', "
+		"'animal', 'z', 1);"
+		"INSERT INTO deployment (id, project_id, name, utc_offset_s, created_ms) VALUES (1, 1, "
+		"'d', 0, "
+		"0);"
+		"INSERT INTO model (id, project_id, name, sha256, arch, backbone, classes, created_ms) "
+		"VALUES "
+		"(1, 1, 'm', zeroblob(32), 'a', 'b', '[]', 0);"
+		"INSERT INTO certificate (id, project_id, model_id, policy_id, alpha, delta, threshold, "
+		"n_gold, "
+		"n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms) VALUES (1, 1, 1, 1, .03, "
+		".05, "
+		".9, 100, 90, 0, .03, .02, 'probation', 5);"
+		"INSERT INTO subject (id, project_id, deployment_id, blind, created_ms) VALUES (1, 1, 1, "
+		"1, 0), "
+		"(2, 1, 1, 0, 0);"
+		"INSERT INTO prediction (id, subject_id, model_id, n_frames, top_id, p_top, top, "
+		"created_ms) "
+		"VALUES (1, 2, 1, 1, 1, .9, x'', 0);"
+		"UPDATE subject SET prediction_id = 1, label_id = 1, decided_by = 'model', reason = "
+		"'certificate', state = 'retired', certificate_id = 1 WHERE id = 2;"
+		"INSERT INTO audit (subject_id, certificate_id, kind, p_draw, model_label_id, drawn_ms) "
+		"VALUES "
+		"(1, 1, 'shadow', .5, 1, 0);";
+	static const char want[] = "SELECT (SELECT state = 'replaced' AND delta_share = .05 AND "
+							   "ended_ms = 5 FROM certificate) + "
+							   "(SELECT blind = 0 FROM subject WHERE id = 1) + (SELECT state = "
+							   "'void' FROM audit) + (SELECT "
+							   "label_id = 1 AND guess_id = 1 FROM subject WHERE id = 2) + (SELECT "
+							   "sweep_id = 0 FROM project)";
+	sqlite3 *raw = NULL;
+	sqlite3_stmt *stmt = NULL;
+	assert_int_equal(sqlite3_open(":memory:", &raw), SQLITE_OK);
+	for (int i = 0; i < N_MIGRATIONS; i++) {
+		if (strstr(migrations[i].name, "strata") != NULL &&
+			sqlite3_exec(raw, rows, NULL, NULL, NULL) != SQLITE_OK)
+			fail_msg("%s", sqlite3_errmsg(raw));
+		if (sqlite3_exec(raw, migrations[i].sql, NULL, NULL, NULL) != SQLITE_OK)
+			fail_msg("%s: %s", migrations[i].name, sqlite3_errmsg(raw));
+	}
+	assert_int_equal(sqlite3_prepare_v2(raw, want, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(stmt, 0), 5);
+	sqlite3_finalize(stmt);
+	sqlite3_close(raw);
+}
+
 static void *open_main(void *arg)
 {
 	struct err *err = arg;
@@ -369,6 +423,7 @@ int main(void)
 		cmocka_unit_test(modes),
 		cmocka_unit_test(a_newer_file_is_left_alone),
 		cmocka_unit_test(every_old_version_is_migrated),
+		cmocka_unit_test(certificates_from_before_strata_end),
 		cmocka_unit_test(migrated_once),
 		cmocka_unit_test(savepoints_and_binding),
 		cmocka_unit_test(the_writer_commits_what_it_says_and_undoes_the_rest),

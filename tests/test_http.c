@@ -454,7 +454,12 @@ static void a_photograph_of_a_person_is_hidden_from_volunteers(void **state)
 		p, "UPDATE subject SET state = 'retired', reason = 'risk' WHERE id = %d", (int)subject);
 	assert_int_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
 	assert_int_not_equal(client_send(&clients[EMIL], "GET", path, NULL), 403);
+	test_sql(p, /* one species of several is enough */
+		"UPDATE subject SET label_id = %d WHERE id = %d; INSERT INTO label_also VALUES (%d, %d)",
+		(int)p->taxa[2], (int)subject, (int)subject, (int)p->taxa[1]);
+	assert_int_equal(client_send(&clients[VERA], "GET", path, NULL), 403);
 	test_sql(p,
+		"DELETE FROM label_also; "
 		"UPDATE subject SET state = 'open', reason = NULL, label_id = NULL, decided_by = NULL "
 		"WHERE id = %d; UPDATE taxon SET "
 		"kind = "

@@ -174,6 +174,17 @@ static void nobody_meets_the_same_twice_nor_people(void **state)
 	test_sql(&t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t.taxa[3]);
 	test_sql(&t, "UPDATE gold SET taxon_id = %d WHERE subject_id = %d", (int)t.taxa[3],
 		(int)t.first_subject + 3);
+	/* Nor a blank or a species that nobody has met, where a person is on the photograph too. */
+	test_sql(&t,
+		"INSERT INTO gold (subject_id, project_id, purpose, taxon_id, drawn_ms, labelled_ms, "
+		"plant_u) "
+		"VALUES (%d, 1, 'probe', %d, 1, 1, 0), (%d, 1, 'probe', %d, 1, 1, 0); INSERT INTO "
+		"label_also "
+		"VALUES (%d, %d), (%d, %d)",
+		(int)t.first_subject + 4, (int)t.taxa[2], (int)t.first_subject + 5, (int)t.taxa[0],
+		(int)t.first_subject + 4, (int)t.taxa[3], (int)t.first_subject + 5, (int)t.taxa[3]);
+	test_sql(&t, "UPDATE subject SET state = 'retired', reason = 'expert' WHERE id IN (%d, %d)",
+		(int)t.first_subject + 4, (int)t.first_subject + 5);
 	for (int i = 0; i < 3; i++) {
 		seen[i] = planted_for(0, &nth);
 		assert_true(seen[i] < t.first_subject + 3);
@@ -238,6 +249,98 @@ static void taken_back_it_teaches_once(void **state)
 	test_project_close(&t);
 }
 
+/* 60 gold blanks, 60 of class 1 and 4 of each rare one, met by 24 people; what is wanted holds for nine in ten draws by far. */
+static void blanks_and_rare_classes_come_more_often_than_they_are(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *policy;
+		int low[3], high[3]; /* per cent that are blank, of class 1, of the two rare ones */
+	} rows[] = {
+		/* As drawn: the order alone decides. */
+		{"{\"plant_first\": 0.5, \"plant_rate\": 0.5, \"plant_blank\": 0, \"plant_rare\": 0}",
+			{20, 20, 0}, {75, 75, 20}},
+		{"{\"plant_first\": 0.5, \"plant_rate\": 0.5, \"plant_blank\": 0.5, \"plant_rare\": 0.5}",
+			{30, 5, 20}, {70, 40, 45}},
+		{"{\"plant_first\": 0.5, \"plant_rate\": 0.5, \"plant_blank\": 0, \"plant_rare\": 0.5}",
+			{5, 15, 22}, {55, 70, 55}},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int n[3] = {0}, n_all = 0;
+		int64_t nth = 0;
+		test_project_open(&t, 4, 1, 500, rows[i].policy);
+		make_gold(128, "certify");
+		for (int z = 0; z < 4; z++)
+			test_sql(&t, "UPDATE gold SET taxon_id = %d WHERE subject_id BETWEEN %d AND %d",
+				(int)t.taxa[z],
+				(int)t.first_subject +
+					(z == 0          ? 0
+							: z == 1 ? 60
+							: z == 2 ? 120
+									 : 124),
+				(int)t.first_subject +
+					(z == 0          ? 59
+							: z == 1 ? 119
+							: z == 2 ? 123
+									 : 127));
+		for (int v = 0; v < 24; v++)
+			for (int k = 0; k < 12; k++) {
+				int64_t subject = next(v, 10);
+				if (is_gold(subject)) {
+					int64_t at = subject - t.first_subject;
+					n[at < 60 ? 0 : at < 120 ? 1 : 2]++;
+					n_all++;
+				}
+				answer(subject, v, 1 + (v + k) % 3, ++nth);
+			}
+		print_message("blank %d, common %d, rare %d of %d\n", n[0], n[1], n[2], n_all);
+		assert_true(n_all > 90);
+		for (int j = 0; j < 3; j++)
+			if (100 * n[j] < rows[i].low[j] * n_all || 100 * n[j] > rows[i].high[j] * n_all)
+				fail_msg("row %zu: %d, %d, %d of %d", i, n[0], n[1], n[2], n_all);
+		test_project_close(&t);
+	}
+}
+
+/* What the model takes for 0, 1, 2 and 3 is 40, 30, 6 and 2 of 78 subjects; 22 more nobody has looked at. */
+static void a_draw_by_class_takes_rare_ones_first(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	static const int n_of[4] = {40, 30, 6, 2};
+	test_project_open(&t, 4, 1, 100, NULL);
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(gold_draw_by_class(t.db, t.id, "probe", 30, true, 1, 5, &err), CONFLICT);
+	assert_int_equal(gold_draw_by_class(t.db, t.id, "certify", 30, true, 1, 5, &err), BAD_INPUT);
+	assert_int_equal(gold_draw_by_class(t.db, t.id, "probe", 101, true, 1, 5, &err), CONFLICT);
+	db_rollback(t.db);
+	test_model(&t, 4);
+	test_sql(&t, "UPDATE model SET w0 = 0, w1 = 1");
+	for (int z = 0, at = 0; z < 4; z++)
+		for (int i = 0; i < n_of[z]; i++)
+			test_predict(&t, t.first_subject + at++, z, 0.9, 1);
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(gold_draw_by_class(t.db, t.id, "probe", 32, true, 1, 5, &err), OK);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	/* 2 and 6 are all there are; the other three piles share 24: 8 of 22, of 30 and of 40. */
+	static const struct {
+		int from, to, n;
+		double p;
+	} rows[] = {
+		{0, 39, 8, .2}, {40, 69, 8, 8 / 30.}, {70, 75, 6, 1}, {76, 77, 2, 1}, {78, 99, 8, 8 / 22.}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int from = (int)t.first_subject + rows[i].from, to = (int)t.first_subject + rows[i].to;
+		assert_int_equal(
+			test_sql(&t, "SELECT count(*) FROM gold WHERE subject_id BETWEEN %d AND %d", from, to),
+			rows[i].n);
+		assert_true(
+			test_real(&t,
+				"SELECT max(abs(p_draw - %.12f)) FROM gold WHERE subject_id BETWEEN %d AND %d",
+				rows[i].p, from, to) < 1e-9);
+	}
+	test_project_close(&t);
+}
+
 /* Gold comes only in the place of a task that there is. */
 static void a_project_ends(void **state)
 {
@@ -262,6 +365,8 @@ int main(void)
 		cmocka_unit_test(nobody_meets_the_same_twice_nor_people),
 		cmocka_unit_test(three_answers_before_the_next),
 		cmocka_unit_test(taken_back_it_teaches_once),
+		cmocka_unit_test(blanks_and_rare_classes_come_more_often_than_they_are),
+		cmocka_unit_test(a_draw_by_class_takes_rare_ones_first),
 		cmocka_unit_test(a_project_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

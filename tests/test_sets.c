@@ -362,6 +362,30 @@ static void a_fault_leaves_no_half_set(void **state)
 	test_project_close(&t);
 }
 
+/* A blind audit of "1": people see 1 and 2, so an expert is asked; when that is the truth the model was wrong. */
+static void an_audit_of_two_species_is_an_error(void **state)
+{
+	(void)state;
+	test_project_open(&t, 4, 1, 2, NULL);
+	test_model(&t, 4);
+	int64_t s = t.first_subject;
+	test_sql(&t,
+		"UPDATE model SET w0 = 0, w1 = 1;"
+		"INSERT INTO certificate (id, project_id, model_id, policy_id, alpha, delta, threshold, "
+		"n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms) VALUES (1, %d, %d, "
+		"1, .034, .05, .9, 100, 90, 0, .03, .02, 'probation', 0);"
+		"INSERT INTO audit (subject_id, certificate_id, kind, p_draw, model_label_id, drawn_ms) "
+		"VALUES (%d, 1, 'shadow', 1, %d, 0); UPDATE subject SET blind = 1 WHERE id = %d",
+		(int)t.id, (int)t.model_id, (int)s, (int)t.taxa[1], (int)s);
+	for (int v = 0; v < 12 && strcmp(test_text(&t, "state", s), "open") == 0; v++)
+		test_must_answer_set(&t, s, v, (int[]){1, 2}, 2);
+	assert_string_equal(test_text(&t, "state", s), "expert");
+	assert_string_equal(test_text(&t, "reason", s), "audit");
+	verdict(s, (int[]){1, 2}, 2);
+	assert_int_equal(test_sql(&t, "SELECT truth_id FROM audit WHERE state = 'done'"), t.taxa[2]);
+	test_project_close(&t);
+}
+
 /* What the command prints of a queue in which every reason stands once. */
 static void the_expert_queue_says_why(void **state)
 {
@@ -403,6 +427,7 @@ int main(void)
 		cmocka_unit_test(protected_in_a_set),
 		cmocka_unit_test(a_model_never_labels_a_protected_taxon),
 		cmocka_unit_test(a_fault_leaves_no_half_set),
+		cmocka_unit_test(an_audit_of_two_species_is_an_error),
 		cmocka_unit_test(the_expert_queue_says_why),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

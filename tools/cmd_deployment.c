@@ -1,18 +1,26 @@
 /*
  * topi deployment list DIR PROJECT
  * topi deployment set DIR PROJECT NAME [--latitude D] [--longitude D] [--utc-offset +HH:MM] [--clock-shift-s S]
- *                                      [--holdout on|off]
+ *                                      [--holdout on|off] [--group GROUP]
  */
 #include "civil.h"
 #include "commands.h"
 #include "deployment.h"
+#include "prediction.h"
 #include "project.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTION_LATITUDE = 1, OPTION_LONGITUDE, OPTION_OFFSET, OPTION_SHIFT, OPTION_HOLDOUT };
+enum {
+	OPTION_LATITUDE = 1,
+	OPTION_LONGITUDE,
+	OPTION_OFFSET,
+	OPTION_SHIFT,
+	OPTION_HOLDOUT,
+	OPTION_GROUP
+};
 
 static const struct option options[] = {
 	{"latitude", required_argument, NULL, OPTION_LATITUDE},
@@ -20,6 +28,7 @@ static const struct option options[] = {
 	{"utc-offset", required_argument, NULL, OPTION_OFFSET},
 	{"clock-shift-s", required_argument, NULL, OPTION_SHIFT},
 	{"holdout", required_argument, NULL, OPTION_HOLDOUT},
+	{"group", required_argument, NULL, OPTION_GROUP},
 	{0},
 };
 
@@ -53,6 +62,9 @@ static enum status take(struct arguments *a, int option, const char *text, struc
 	case OPTION_SHIFT:
 		a->change.clock_shift_s = &a->clock_shift_s;
 		return parse_int("--clock-shift-s", text, -4000000000, 4000000000, &a->clock_shift_s, err);
+	case OPTION_GROUP:
+		a->change.group = text;
+		return OK;
 	default:
 		a->change.holdout = &a->holdout;
 		a->holdout = strcmp(text, "on") == 0;
@@ -67,6 +79,18 @@ static int end(struct db *db, enum status st, const struct err *err)
 	db_rollback(db);
 	db_close(db);
 	return st == OK ? EXIT_DONE : cmd_fail(err);
+}
+
+/* What people's first answers say of the model there. */
+static void print_drift(const struct deployment *d)
+{
+	char since[CIVIL_TEXT] = "";
+	if (d->n_compared == 0)
+		return;
+	civil_format(d->alarm_ms / 1000, 0, 0, since);
+	printf("  people differ from the model on %lld of %lld, %.1f were expected%s%s\n",
+		(long long)d->n_differ, (long long)d->n_compared, d->n_expected,
+		d->alarm_ms ? ": DRIFT, audited more since " : "", d->alarm_ms ? since : "");
 }
 
 static int list(const char *dir, const char *slug)
@@ -88,9 +112,11 @@ static int list(const char *dir, const char *slug)
 		civil_format(-d->utc_offset_s, 0, (int)d->utc_offset_s, zone); /* midnight there */
 		if (d->placed)
 			snprintf(place, sizeof place, "%.6f %.6f", d->latitude_deg, d->longitude_deg);
-		printf("%-24s %-24s %s, shift %lld s, %lld subjects%s\n", d->name, place,
+		printf("%-24s %-24s %s, shift %lld s, %lld subjects%s%s%s\n", d->name, place,
 			zone + strlen("1970-01-01T00:00:00"), (long long)d->clock_shift_s,
-			(long long)d->n_subjects, d->holdout ? ", held out" : "");
+			(long long)d->n_subjects, d->holdout ? ", held out" : "", d->group[0] ? ", group " : "",
+			d->group);
+		print_drift(d);
 	}
 	deployment_list_release(&all);
 	return end(db, st, &err);
@@ -123,6 +149,8 @@ static int set(int argc, char **argv)
 		st = project_find(db, argv[optind + 1], &project_id, &err);
 	if (st == OK)
 		st = deployment_set(db, project_id, argv[optind + 2], &a.change, &err);
+	if (st == OK && a.change.group) /* certificates are by group */
+		st = prediction_settle(db, project_id, now_ms(), &err);
 	if (st == OK)
 		st = db_commit(db, &err);
 	return end(db, st, &err);

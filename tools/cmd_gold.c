@@ -15,7 +15,7 @@
 struct args {
 	const char *dir, *slug, *file, *purpose;
 	int64_t n, seed;
-	bool seeded, not_holdout, json;
+	bool seeded, not_holdout, by_class, json;
 };
 
 enum { MAX_ERRORS = 20 };
@@ -61,12 +61,13 @@ static int gold_draw_command(const struct args *a)
 		randombytes_buf(&seed, sizeof seed);
 	enum status st = begin(a, &db, &p, &err);
 	if (st == OK)
-		st = gold_draw(db, p.id, a->purpose, (int)a->n, !a->not_holdout, seed, now_ms(), &err);
+		st = (a->by_class ? gold_draw_by_class : gold_draw)(
+			db, p.id, a->purpose, (int)a->n, !a->not_holdout, seed, now_ms(), &err);
 	if (st == OK)
 		st = db_commit(db, &err);
 	project_release(&p);
 	db_close(db);
-	if (st == BAD_INPUT) /* a purpose that is none */
+	if (st == BAD_INPUT) /* a purpose that is none, or not for this draw */
 		return cmd_usage("%s", err.text);
 	if (st != OK)
 		return cmd_fail(&err);
@@ -205,7 +206,8 @@ int cmd_gold(int argc, char **argv)
 {
 	static const struct option options[] = {{"n", required_argument, NULL, 'n'},
 		{"purpose", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},
-		{"not-holdout", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {0}};
+		{"not-holdout", no_argument, NULL, 'h'}, {"by-class", no_argument, NULL, 'c'},
+		{"json", no_argument, NULL, 'j'}, {0}};
 	struct args a = {.purpose = "train-people"};
 	struct err err = {0};
 	enum status st = OK;
@@ -224,6 +226,8 @@ int cmd_gold(int argc, char **argv)
 			a.purpose = optarg;
 		else if (c == 'h')
 			a.not_holdout = true;
+		else if (c == 'c')
+			a.by_class = true;
 		else if (c == 'j')
 			a.json = true;
 		else
@@ -244,6 +248,7 @@ int cmd_gold(int argc, char **argv)
 	}
 	if (strcmp(verb, "list") == 0 && n_left == 2)
 		return gold_list_command(&a);
-	return cmd_usage("gold draw DIR PROJECT --n N --purpose P, gold add DIR PROJECT FILE.csv, or "
-					 "gold list DIR PROJECT");
+	return cmd_usage(
+		"gold draw DIR PROJECT --n N --purpose P [--by-class], gold add DIR PROJECT FILE.csv, or "
+		"gold list DIR PROJECT");
 }

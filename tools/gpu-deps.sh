@@ -14,4 +14,7 @@ for package in ./*.deb; do
 done
 rm -rf "$dir/usr/share"
 find "$dir" -name '*.a' -delete
+for link in $(find "$dir" -type l); do # files alone: links may not travel
+	cp --remove-destination "$(readlink -f "$link")" "$link"
+done
 du -sh "$dir"

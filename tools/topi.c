@@ -34,15 +34,19 @@ static const struct command commands[] = {
 		"--utc-offset +HH:MM           the zone that the camera's clock was set to\n"
 		"--clock-shift-s S             seconds to add to what the clock showed\n"
 		"--holdout on|off              models are judged there, never trained\n"
+		"--group GROUP                 certificates are by group; '' is the group of all others\n"
+		"list says where people's answers differ from the model more than it expects (drift).\n"
 		"A new offset or shift moves every photograph and capture event; readings are kept.\n"},
 	{"policy", cmd_policy,
 		"show DIR PROJECT | cards DIR PROJECT [--json] | set DIR PROJECT FILE.json [--dry-run "
 		"[--json]]",
 		"the rules a project decides by",
-		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
-		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
-		"plant_rate, confirm_above, confirm_ends, confirm_blind, confirm_wrong, reveal, lease_s,\n"
-		"protected_expert, costs (a list of [truth, decided, cost], each a\n"
+		"FILE holds the fields to change: alpha, alpha_blank, delta, tau, audit_tau, kappa, cap,\n"
+		"cant_tell, min_answers, auto_label, auto_blank, common_gold, audit_rate, audits,\n"
+		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate, "
+		"plant_blank,\n"
+		"plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind, confirm_wrong,\n"
+		"reveal, lease_s, protected_expert, costs (a list of [truth, decided, cost], each a\n"
 		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
 		"costs 1)\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
@@ -71,18 +75,33 @@ static const struct command commands[] = {
 		"A file that cannot be taken is listed with its reason; the rest goes in (exit code 1).\n"
 		"Importing the same folder again changes nothing.\n"},
 	{"gold", cmd_gold,
-		"draw DIR PROJECT --n N --purpose P | add DIR PROJECT FILE.csv | list DIR PROJECT",
+		"draw DIR PROJECT --n N --purpose P [--by-class] | add DIR PROJECT FILE.csv | list DIR "
+		"PROJECT",
 		"subjects whose truth an expert gives",
 		"draw puts N random open subjects into the expert queue; P is certify (never shown, never\n"
 		"trained on: what certificates stand on), train-people or probe; --not-holdout leaves out "
 		"the\n"
-		"deployments that models are judged on; --seed S repeats a draw. add reads the columns "
+		"deployments that models are judged on; --seed S repeats a draw; --by-class takes as many "
+		"of\n"
+		"each class that the model says, for people to learn rare ones (not for certify). add "
+		"reads the columns "
 		"subject\n"
 		"and label (a taxon's code); rows that were not drawn become train-people gold.\n"},
-	{"certificate", cmd_certificate, "list DIR PROJECT [--json]",
+	{"certificate", cmd_certificate,
+		"list DIR PROJECT | show DIR PROJECT ID | check DIR PROJECT [ID], each with [--json]",
 		"under which bounds the model labels alone",
-		"Each certificate with its promise, the gold that it stands on, its audits and whether it\n"
-		"was revoked. docs/consensus.md says what the figures promise.\n"},
+		"list: each certificate (one a stratum: blank, common or other, and group of deployments)\n"
+		"with its promise, the gold that it stands on, its audits and whether it was revoked; and\n"
+		"how much gold each stratum has now. show: its classes, audits and deployments on\n"
+		"probation too. check works every number out again from the tables and says ok or what\n"
+		"differs (exit code 1). docs/consensus.md says what the figures promise.\n"},
+	{"replay", cmd_replay, "DIR PROJECT [--json]",
+		"whether every label follows from what is stored",
+		"Derives each subject's counts and label again from its answers, verdicts, predictions "
+		"and\n"
+		"certificates, by the policy of its day, and says ok or which subjects differ (exit code\n"
+		"1). It changes nothing. Posteriors of then are not computed again: skills have moved "
+		"on.\n"},
 	{"expert", cmd_expert, "list DIR PROJECT [--json]", "what waits for an expert, and why",
 		"Reasons: cap (as many answers as the policy allows), cant_tell, out_of_reach (no further\n"
 		"answers could settle it), audit (people and the model differ, or a share of where they "

@@ -19,11 +19,6 @@ WHERE true
 ON CONFLICT (project_id) DO UPDATE SET n_right = excluded.n_right, n_yes_right = excluded.n_yes_right,
   n_wrong = excluded.n_wrong, n_yes_wrong = excluded.n_yes_wrong;
 
--- The least confidence at which a model labels alone; no row where no certificate of its own is in force.
--- name: card_threshold
-SELECT min(threshold) FROM certificate WHERE project_id = ?1 AND model_id = ?2 AND state IN ('probation', 'active')
-HAVING count(*) > 0;
-
 -- name: card_prediction
 SELECT id FROM prediction WHERE subject_id = ?1 AND model_id = ?2;
 

@@ -62,6 +62,35 @@ INSERT INTO task_cursor (project_id, volunteer_id, expert, priority, subject_id,
 ON CONFLICT (project_id, volunteer_id, expert)
 DO UPDATE SET priority = excluded.priority, subject_id = excluded.subject_id, at_ms = excluded.at_ms;
 
+-- The next in the queue for a volunteer of what the model in use takes for class ?5.
+-- name: task_candidate_of_class
+SELECT s.id FROM subject s
+WHERE s.project_id = ?1 AND s.state = 'open' AND s.guess_id = ?5
+  AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?3 AND t.volunteer_id <> ?2) < ?4
+  AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = s.id AND c.expert = 0
+                  AND c.superseded_by IS NULL AND c.answer <> 'undone')
+  AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id AND t.volunteer_id = ?2 AND t.expires_ms > ?3)
+ORDER BY s.priority DESC, s.id LIMIT 1;
+
+-- A volunteer's last ?4 answers, those among them to what is taken for class ?3, and the last answer.
+-- name: task_recent_of_class
+SELECT count(*), COALESCE(sum(COALESCE(g.taxon_id, s.label_id, s.guess_id) = ?3), 0), COALESCE(max(c.id), 0)
+FROM (SELECT id, subject_id FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 AND answer <> 'undone'
+      ORDER BY id DESC LIMIT ?4) c
+JOIN subject s ON s.id = c.subject_id LEFT JOIN gold g ON g.subject_id = s.id;
+
+-- Whether a subject is taken for class ?2.
+-- name: task_is_of_class
+SELECT COALESCE(COALESCE(g.taxon_id, s.label_id, s.guess_id) = ?2, 0)
+FROM subject s LEFT JOIN gold g ON g.subject_id = s.id WHERE s.id = ?1;
+
+-- The auto-label of class ?2 that the audits' hash comes to next.
+-- name: task_extra_audit
+SELECT s.id FROM subject s JOIN certificate c ON c.id = s.certificate_id AND c.state <> 'revoked'
+WHERE s.project_id = ?1 AND s.label_id = ?2 AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = c.id)
+ORDER BY s.audit_u LIMIT 1;
+
 -- A row while open subjects wait to be decided again.
 -- name: task_sweeping
 SELECT 1 FROM project WHERE id = ?1 AND sweep_id IS NOT NULL;

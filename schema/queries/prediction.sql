@@ -17,17 +17,26 @@ DELETE FROM prediction WHERE subject_id = ?1
 -- name: prediction_problem_forget
 DELETE FROM prediction_problem WHERE subject_id = ?1;
 
+-- The last column: the model's last certificate for such an opinion there was revoked.
 -- name: prediction_get
-SELECT model_id, top FROM prediction WHERE id = ?1;
+SELECT p.model_id, p.top, COALESCE((SELECT c.state = 'revoked' FROM certificate c
+    JOIN certificate_taxon t ON t.certificate_id = c.id AND t.taxon_id = p.top_id
+    WHERE c.model_id = p.model_id AND c.group_name = d.group_name ORDER BY c.id DESC LIMIT 1), 0)
+FROM prediction p JOIN subject s ON s.id = p.subject_id JOIN deployment d ON d.id = s.deployment_id WHERE p.id = ?1;
 
--- Where the truth is several species a label of one is wrong: the truth is then one that the model did not name.
+-- Certification gold that a model has an opinion of and was not trained on. Where the truth is several species a label of one
+-- is wrong: the truth is then one that the model did not name.
 -- name: prediction_gold
 SELECT g.subject_id, COALESCE((SELECT a.taxon_id FROM label_also a WHERE a.subject_id = g.subject_id AND g.taxon_id = p.top_id
-  ORDER BY a.taxon_id LIMIT 1), g.taxon_id), p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL OR t.kind = 'blank', p.id
-FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2 JOIN taxon t ON t.id = p.top_id
+  ORDER BY a.taxon_id LIMIT 1), g.taxon_id), p.p_top, p.top_id, p.id, d.group_name
+FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2
+JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.deployment_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = ?2 AND m.subject_id = g.subject_id)
 ORDER BY g.subject_id;
+
+-- name: model_n_calibration
+SELECT n_calibration FROM model WHERE id = ?1;
 
 -- name: subject_n_untouched
 SELECT count(*) FROM subject WHERE project_id = ?1 AND state = 'open' AND n_answers = 0;

@@ -17,7 +17,7 @@ WHERE id = ?1;
 UPDATE subject SET blind = ?2 WHERE id = ?1;
 
 -- The opinion of model ?2 becomes the evidence of an open subject: where the model is calibrated and was not trained on
--- it, and no other model's certificate is in force for the opinion that it has. A label keeps the evidence it had.
+-- it, and no other model's certificate is in force for the stratum of the opinion that it has. A label keeps the evidence it had.
 -- name: subject_adopt
 UPDATE subject SET prediction_id = (SELECT p.id FROM prediction p WHERE p.subject_id = ?1 AND p.model_id = ?2)
 WHERE id = ?1 AND state = 'open' AND label_id IS NULL
@@ -25,12 +25,17 @@ WHERE id = ?1 AND state = 'open' AND label_id IS NULL
               WHERE p.subject_id = ?1 AND p.model_id = ?2 AND m.w0 IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM model_subject t WHERE t.model_id = ?2 AND t.subject_id = ?1)
   AND NOT EXISTS (SELECT 1 FROM prediction p JOIN certificate c ON c.model_id = p.model_id
+                  JOIN certificate_taxon t ON t.certificate_id = c.id AND t.taxon_id = p.top_id
+                  JOIN deployment d ON d.id = subject.deployment_id AND d.group_name = c.group_name
                   WHERE p.id = subject.prediction_id AND p.model_id <> ?2 AND c.state IN ('probation', 'active'));
 
 -- The evidence that prediction_forget is about to delete is no more in use.
 -- name: subject_unhear
 UPDATE subject SET prediction_id = NULL WHERE id = ?1 AND state = 'open' AND label_id IS NULL AND prediction_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM label_event e WHERE e.subject_id = ?1 AND e.prediction_id = subject.prediction_id);
+
+-- name: subject_set_audit_u
+UPDATE subject SET audit_u = ?2 WHERE id = ?1;
 
 -- name: subject_set_taught
 UPDATE subject SET taught = 1 WHERE id = ?1 AND taught = 0;

@@ -54,6 +54,17 @@ describe('the labelling page on topi serve', { timeout: 240_000, skip: skip ?? f
 		await assertOnce(8);
 	});
 
+	it('keeps every species of a subject that has two', async () => {
+		const first = await onScreen(page);
+		for (const key of ['+', 'z', 't', 'Enter'])
+			await page.keyboard.press(key);
+		await onScreen(page, first);
+		await sent(page, real, 2); // the export has a row a species
+		const rows = await real.standing();
+		assert.deepEqual(rows.map((row) => [row.subject, row.label, row.several]), [[first, 'zebra', '1'], [first, 'topi', '1']]);
+		assert.equal(rows[0].uuid, rows[1].uuid);
+	});
+
 	it('works by touch on a phone', async () => {
 		const phone = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
 		const small = await phone.newPage();

@@ -5,30 +5,17 @@
  * 77, after saying why, where there is no card.
  */
 #include "backend.h"
+#include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PX 224
 #define N_CLASSES 1000
 #define RUNS 7
 #define RUN_S 0.5
 #define WARM_UP_BATCHES 40 /* recorded graphs, and every way tried (gpu/cuda/infer.c) */
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
 
 struct bench {
 	struct net net;
@@ -63,19 +50,18 @@ static enum status measure(struct bench *b, double *images_s, struct err *err)
 	for (int i = 0; i < WARM_UP_BATCHES && !status; i += b->n)
 		status = run_once(b, err);
 	for (int i = 0; i < RUNS && !status; i++) {
-		double start = now_s(), passed;
+		double start = measure_now_s(), passed;
 		int n = 0;
 		do {
 			status = run_once(b, err);
 			n += b->n * b->batch;
-			passed = now_s() - start;
+			passed = measure_now_s() - start;
 		} while (!status && passed < RUN_S);
 		rates[i] = n / passed;
 	}
 	if (status)
 		return status;
-	qsort(rates, RUNS, sizeof *rates, by_value);
-	*images_s = rates[RUNS / 2];
+	*images_s = measure_median(rates, RUNS);
 	return OK;
 }
 

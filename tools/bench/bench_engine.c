@@ -4,27 +4,14 @@
  * steps. Medians; decoding is not in them. Stops at the first failure.
  */
 #include "backend.h"
+#include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define RUNS 9 /* timed, after WARM_UP that are not */
 #define WARM_UP 2
 #define N_CLASSES 10
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
 
 struct bench {
 	struct net net;
@@ -57,16 +44,15 @@ static enum status measure(
 	if (status)
 		return status;
 	for (int i = -WARM_UP; i < RUNS && !status; i++) {
-		double start = now_s();
+		double start = measure_now_s();
 		status = run_once(b, err);
 		if (i >= 0)
-			seconds[i] = now_s() - start;
+			seconds[i] = measure_now_s() - start;
 	}
 	b->backend->close(b->handle);
 	if (status)
 		return status;
-	qsort(seconds, RUNS, sizeof *seconds, by_value);
-	*images_s = b->batch / seconds[RUNS / 2];
+	*images_s = b->batch / measure_median(seconds, RUNS);
 	return OK;
 }
 

@@ -4,30 +4,17 @@
  * its line. Status 77 when the device cannot do it.
  */
 #include "backend.h"
+#include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define N_CLASSES 1000
 #define WARM_UP 3
 #define MIN_RUNS 5
 #define MAX_RUNS 4096
 #define MEASURE_S 2
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
 
 /* The median of a run's seconds. */
 static enum status measure(const struct backend *backend, void *handle, const struct net *net,
@@ -42,20 +29,19 @@ static enum status measure(const struct backend *backend, void *handle, const st
 	double until = 0;
 	for (size_t i = 0; i < n_bytes; i++)
 		rgb[i] = (uint8_t)(i * 2654435761u >> 13);
-	for (; !status && n < MAX_RUNS && (n < MIN_RUNS || now_s() < until); n++) {
-		double start = now_s();
+	for (; !status && n < MAX_RUNS && (n < MIN_RUNS || measure_now_s() < until); n++) {
+		double start = measure_now_s();
 		if (n <= 0)
 			until = start + MEASURE_S;
 		status = backend->infer(handle, rgb, batch, logits, NULL, err);
 		if (n >= 0)
-			seconds[n] = now_s() - start;
+			seconds[n] = measure_now_s() - start;
 	}
 	free(rgb);
 	free(logits);
 	if (status)
 		return status;
-	qsort(seconds, (size_t)n, sizeof *seconds, by_value);
-	*run_s = seconds[n / 2];
+	*run_s = measure_median(seconds, n);
 	return OK;
 }
 

@@ -7,29 +7,16 @@
  *   write DIR N W H QUALITY   writes N such pictures DIR/0000.jpg, … and measures nothing
  */
 #include "input.h"
+#include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jpeglib.h>
 
 #define WARM_UP 5
 #define RUNS 201
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
 
 /* A scene of soft shapes on three scales, and the noise of a sensor: about half a megabyte at quality 85. */
 static void draw(struct image_rgb *image, unsigned seed)
@@ -107,18 +94,17 @@ static enum status measure(const char *what, struct err *err)
 	enum status status = is_small ? make(448, 336, 90, 1, &bytes, &n, err)
 								  : make(2048, 1536, 85, 1, &bytes, &n, err);
 	for (int i = -WARM_UP; i < RUNS && !status; i++) {
-		double start = now_s();
+		double start = measure_now_s();
 		if (is_entropy)
 			read_coefficients(bytes, n);
 		else
 			status = input_decode(bytes, n, &spec, NULL, rgb, err);
 		if (i >= 0)
-			seconds[i] = now_s() - start;
+			seconds[i] = measure_now_s() - start;
 	}
 	free(bytes);
-	qsort(seconds, RUNS, sizeof *seconds, by_value);
 	if (!status)
-		printf("%.3f\n", 1e3 * seconds[RUNS / 2]);
+		printf("%.3f\n", 1e3 * measure_median(seconds, RUNS));
 	fprintf(stderr, "%zu bytes\n", n);
 	return status;
 }

@@ -5,6 +5,7 @@
  */
 #include "answers.h"
 #include "confusion.h"
+#include "measure.h"
 #include "refit.h"
 
 #include <math.h>
@@ -12,16 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { K = 54, VOLUNTEERS = 28000, ANSWERS_EACH = 9, PASSES = 10 };
-
-static double now_s(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static uint64_t state = 88172645463325252u;
 
@@ -110,8 +103,8 @@ static double bare_s(const struct answers *answers)
 	for (size_t i = 0; i < answers->n_columns * K; i++)
 		columns[i] = -uniform();
 	for (int round = 0; round < 3; round++) {
-		const double start = now_s(), sum = bare_loop(answers, columns);
-		const double took = now_s() - start;
+		const double start = measure_now_s(), sum = bare_loop(answers, columns);
+		const double took = measure_now_s() - start;
 		if (sum > 0.0)
 			best = fmin(best, took);
 	}
@@ -124,23 +117,23 @@ static enum status measure(const struct answers *answers, int n_threads, struct 
 	const struct refit_input input = {.answers = answers, .n_threads = n_threads};
 	struct refit *refit = NULL;
 	struct rusage usage;
-	double judged = 0.0, learned = 0.0, best = INFINITY, moved = 1.0, start = now_s();
+	double judged = 0.0, learned = 0.0, best = INFINITY, moved = 1.0, start = measure_now_s();
 	const double began = start;
 	enum status status = refit_new(&input, &refit, err);
 	for (int pass = 0; status == OK && pass <= PASSES; pass++) {
-		start = now_s();
+		start = measure_now_s();
 		if (pass > 0)
 			status = refit_learn(refit, err);
-		learned += now_s() - start;
-		start = now_s();
+		learned += measure_now_s() - start;
+		start = measure_now_s();
 		if (status == OK)
 			status = refit_judge(refit, &moved, err);
-		const double took = now_s() - start;
+		const double took = measure_now_s() - start;
 		judged += took;
 		best = fmin(best, took);
 	}
 	if (status == OK) {
-		const double total = now_s() - began;
+		const double total = measure_now_s() - began;
 		getrusage(RUSAGE_SELF, &usage);
 		const double bare = bare_s(answers);
 		printf("| %.1f M | %zu | %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.2f | %.0f | %.2g |\n",

@@ -5,30 +5,17 @@
  * cannot do it.
  */
 #include "backend.h"
+#include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define N_CLASSES 1000
 #define WARM_UP 3
 #define MIN_RUNS 5
 #define MAX_RUNS 4096
 #define MEASURE_S 4
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
 
 /* The median of a step's seconds. */
 static enum status measure(const struct backend *backend, void *handle,
@@ -54,21 +41,20 @@ static enum status measure(const struct backend *backend, void *handle,
 		target[i * N_CLASSES + i % N_CLASSES] = 1;
 		weight[i] = 1;
 	}
-	for (; !status && run < MAX_RUNS && (run < MIN_RUNS || now_s() < until); run++) {
-		double start = now_s();
+	for (; !status && run < MAX_RUNS && (run < MIN_RUNS || measure_now_s() < until); run++) {
+		double start = measure_now_s();
 		if (run <= 0)
 			until = start + MEASURE_S;
 		status = backend->train_step(handle, &step, err);
 		if (run >= 0)
-			seconds[run] = now_s() - start;
+			seconds[run] = measure_now_s() - start;
 	}
 	free(rgb);
 	free(target);
 	free(weight);
 	if (status)
 		return status;
-	qsort(seconds, (size_t)run, sizeof *seconds, by_value);
-	*step_s = seconds[run / 2];
+	*step_s = measure_median(seconds, run);
 	return OK;
 }
 

@@ -1,0 +1,37 @@
+-- Drift by deployment, and audits of what carries an auto-label already.
+
+-- name: drift_get
+SELECT n, n_differ, n_expected, log_w1, log_w2, log_w3, alarm_ms FROM drift WHERE model_id = ?1 AND deployment_id = ?2;
+
+-- name: drift_put
+INSERT INTO drift (model_id, deployment_id, n, n_differ, n_expected, log_w1, log_w2, log_w3)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (model_id, deployment_id) DO UPDATE SET n = excluded.n, n_differ = excluded.n_differ,
+  n_expected = excluded.n_expected, log_w1 = excluded.log_w1, log_w2 = excluded.log_w2, log_w3 = excluded.log_w3;
+
+-- name: drift_alarm
+UPDATE drift SET alarm_ms = ?3, why = ?4 WHERE model_id = ?1 AND deployment_id = ?2;
+
+-- Auto-labels in a deployment with an alarm of their model that rate ?2 draws and that no audit was drawn of.
+-- name: drift_undrawn
+SELECT s.id FROM deployment d JOIN drift r ON r.deployment_id = d.id AND r.alarm_ms IS NOT NULL
+JOIN subject s ON s.deployment_id = d.id AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u < ?2
+JOIN certificate c ON c.id = s.certificate_id AND c.model_id = r.model_id AND c.state <> 'revoked'
+WHERE d.project_id = ?1
+  AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = c.id)
+LIMIT ?3;
+
+-- An auto-label that can be audited: its certificate stands, and it was not drawn under it.
+-- name: audit_more_of
+SELECT c.id, s.label_id, s.audit_u FROM subject s JOIN certificate c ON c.id = s.certificate_id AND c.state <> 'revoked'
+WHERE s.id = ?1 AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = c.id);
+
+-- name: subject_audit_again
+UPDATE subject SET state = 'open', blind = 1 WHERE id = ?1;
+
+-- name: pool_cell
+SELECT p FROM pool_cell WHERE project_id = ?1 AND truth_id = ?2 AND answer_id = ?2;
+
+-- name: classification_n_of
+SELECT count(*) FROM classification WHERE subject_id = ?1 AND expert = 0 AND answer <> 'undone';
