@@ -85,6 +85,10 @@ static void open_all_kinds(const char *policy)
 		"100, 0, 0.03, 1, "
 		"'probation', 1000000)",
 		(int)t->id, (int)t->model_id);
+	test_sql(t,
+		"UPDATE certificate SET p_top_min = threshold; INSERT INTO certificate_taxon SELECT 1, id "
+		"FROM taxon "
+		"WHERE kind <> 'blank'");
 	predict(SHADOW, 2, 0.97);
 	test_sql(t, "UPDATE certificate SET state = 'active'");
 	predict(AUDIT, 2, 0.97);

@@ -126,6 +126,10 @@ static void certify(const char *state, double threshold)
 		"100, 0, 0.03, 0.01, "
 		"'%s', 1)",
 		(int)t.id, (int)t.model_id, threshold, state);
+	test_sql(&t,
+		"UPDATE certificate SET p_top_min = threshold; INSERT INTO certificate_taxon SELECT 1, id "
+		"FROM taxon "
+		"WHERE kind <> 'blank'");
 }
 
 static void a_sure_and_untouched_subject_carries_a_card(void **state)
