@@ -46,9 +46,12 @@ static void fill(struct test_project *t)
 		"INSERT INTO annotation (classification_id, taxon_id) SELECT id, 1 + id %% %d FROM "
 		"classification",
 		K);
-	test_sql(t, "INSERT INTO skill SELECT 1, id, 0.1, 5, 1000 FROM volunteer");
 	test_sql(t,
-		"INSERT INTO skill_cell SELECT 1, v.id, z.id, a.id, 2.5 FROM volunteer v, taxon z, taxon a "
+		"INSERT INTO skill (project_id, volunteer_id, lambda, prec, n_credited) SELECT 1, id, 0.1, "
+		"5, 1000 FROM volunteer");
+	test_sql(t,
+		"INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight) SELECT 1, "
+		"v.id, z.id, a.id, 2.5 FROM volunteer v, taxon z, taxon a "
 		"WHERE abs(z.id - a.id) < 4");
 	test_sql(t,
 		"UPDATE subject SET n_answers = %d, priority = (id * 7919 %% 100003) / 100003.0, "
