@@ -9,11 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct correlation correlation_of(const struct project *p)
-{
-	return (struct correlation){.kappa = p->policy.kappa, .gamma = 0};
-}
-
 static enum status load_votes(
 	struct db *db, const struct project *p, int64_t subject_id, struct evidence *e, struct err *err)
 {
@@ -60,7 +55,7 @@ enum status evidence_load(struct db *db, const struct project *p, int64_t subjec
 	}
 	if (st == OK)
 		st = consensus_decide(
-			p->log_prior, e->sum, e->n_votes + e->has_model, p->k, correlation_of(p), e->q, err);
+			p->log_prior, e->sum, e->n_votes + e->has_model, p->k, p->correlation, e->q, err);
 	if (st == OK) {
 		e->top = consensus_argmax(e->q, p->k);
 		e->risk = consensus_risk(e->q, p->k);
@@ -88,7 +83,7 @@ enum status evidence_others(const struct evidence *e, const struct project *p, i
 		return OK;
 	for (int z = 0; z < e->k; z++)
 		t_out[z] = e->sum[z] - e->votes[i].log_theta[z];
-	return consensus_credit(p->log_prior, t_out, n_others, e->k, correlation_of(p), t_out, err);
+	return consensus_credit(p->log_prior, t_out, n_others, e->k, p->correlation, t_out, err);
 }
 
 enum status evidence_reach(struct db *db, const struct evidence *e, const struct project *p,
@@ -104,7 +99,7 @@ enum status evidence_reach(struct db *db, const struct evidence *e, const struct
 		if (st == OK)
 			*risk_out = fmin(*risk_out,
 				consensus_reach(p->log_prior, e->sum, e->n_votes + e->has_model, log_theta, a,
-					n_more, e->k, correlation_of(p)));
+					n_more, e->k, p->correlation));
 	}
 	free(log_theta);
 	return st;

@@ -8,14 +8,17 @@
 
 #include <jansson.h>
 
+#define POLICY_AUTO (-1.0) /* "auto" in JSON */
+
 struct policy {
 	int64_t id;
 	int version;
-	double alpha;      /* promised error of auto-labels */
-	double delta;      /* probability that the promise is wrong */
-	double tau;        /* people's label: retire at this risk */
-	double audit_tau;  /* the same for a blind audit */
-	double kappa;      /* how much sources repeat each other */
+	double alpha;     /* promised error of auto-labels */
+	double delta;     /* probability that the promise is wrong */
+	double tau;       /* people's label: retire at this risk */
+	double audit_tau; /* the same for a blind audit */
+	double
+		kappa; /* how much sources repeat each other; POLICY_AUTO: as the last refit has it from gold */
 	int cap;           /* answers after which a subject goes to an expert */
 	int cant_tell;     /* "can't tell" after which it does */
 	int min_answers;   /* where there is no model's evidence */
@@ -28,6 +31,7 @@ struct policy {
 	double plant_first; /* share of a volunteer's first answers that is gold (plant.h), */
 	double plant_rate;  /* and what it falls to */
 	int lease_s;        /* how long a volunteer holds a subject */
+	int refit_hour;     /* hour of the day (UTC) from which the nightly refit runs; -1: never */
 };
 
 /* The defaults, and an object's fields over `base`. Errors: BAD_INPUT names the field and its range. */

@@ -1,6 +1,7 @@
 /* Projects and taxa in and out of the database; a project file is checked whole before anything is stored. */
 #include "project.h"
 
+#include "confusion.h"
 #include "skill.h"
 
 #include <ctype.h>
@@ -226,8 +227,15 @@ enum status project_load(struct db *db, int64_t id, struct project *out, struct 
 	out->gap_s = (int)col_int(row, 3);
 	out->camtrap = xstrdup(col_text(row, 4));
 	out->model_id = col_int(row, 5);
+	out->refit_id = col_int(row, 7);
+	out->correlation = (struct correlation){.kappa = label_params.kd};
+	if (!col_null(row, 8))
+		out->correlation = (struct correlation){
+			.kappa = col_real(row, 8), .gamma = col_real(row, 9)};
 	db_done(row);
 	st = policy_get(db, id, &out->policy, err);
+	if (st == OK && out->policy.kappa != POLICY_AUTO)
+		out->correlation = (struct correlation){.kappa = out->policy.kappa};
 	return st == OK ? load_taxa(db, out, err) : st;
 }
 

@@ -36,7 +36,7 @@ static const struct command commands[] = {
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
 		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
-		"plant_rate, lease_s\n"
+		"plant_rate, lease_s, refit_hour\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "
@@ -132,9 +132,19 @@ static const struct command commands[] = {
 		"a subject retires. --crowd-only ignores the model's predictions; --labels writes\n"
 		"label,answers,risk a subject to OUT.\n"},
 	{"consensus", cmd_consensus,
-		"--answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]\n"
+		"DIR PROJECT [--refit [--dry-run] [--cold]] [--json] |\n"
+		"  --answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]\n"
 		"  [--method ours|majority|dawid-skene] [--refit] [--json]",
-		"labels for any crowd's answers, from CSV files",
+		"where a project's labels stand, its refit; labels for any crowd's answers",
+		"Of a project: subjects by who decided, the error promised and measured, kappa, the last\n"
+		"refit. --refit learns everybody's skill anew from all answers and decides again what "
+		"that\n"
+		"changes; a server may run meanwhile (it does the same nightly, policy refit_hour).\n"
+		"--dry-run changes nothing: it tells, from a copy of the database in TMPDIR, which labels\n"
+		"would change. --cold starts from the votes, not from the skills in force. A refit that "
+		"was\n"
+		"broken off is finished first.\n"
+		"Without a project:\n"
 		"FILE.csv has the columns task, worker and answer (or label); --prior task, class and\n"
 		"probability (a task's sum to 1); --gold task and truth. Other columns are passed over. A\n"
 		"worker's second answer to a task is dropped. --out gets task,label,probability,\n"

@@ -21,6 +21,9 @@ CREATE TABLE refit (
   n_gold_check INTEGER NOT NULL,                  -- and that it was compared with the default on:
   loss         REAL,                              -- - log P(truth) a subject, nats, by what was fitted; NULL: too little gold
   loss_default REAL,                              -- and by the default
+  n_gold_sure  INTEGER NOT NULL,                  -- certification gold that answers and model would have been enough for,
+  n_gold_wrong INTEGER NOT NULL,                  -- of it wrong,
+  p_gold_wrong REAL NOT NULL,                     -- and how many were to be wrong: its mean risk
   n_reopened   INTEGER NOT NULL DEFAULT 0,        -- what became of subjects
   n_relabelled INTEGER NOT NULL DEFAULT 0,
   n_retired    INTEGER NOT NULL DEFAULT 0,
