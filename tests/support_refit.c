@@ -145,9 +145,9 @@ void refit_world(struct test_project *t, const char *policy)
 void refit_dump(const char *dir, char *out)
 {
 	static const char *const queries[] = {
-		"SELECT * FROM skill ORDER BY 1, 6, 2",
-		"SELECT * FROM skill_cell ORDER BY 1, 6, 2, 3, 4",
-		"SELECT * FROM pool_cell ORDER BY 1, 6, 2, 3",
+		"SELECT * FROM skill ORDER BY 1, 2, 3",
+		"SELECT * FROM skill_cell ORDER BY 1, 2, 3, 4, 5",
+		"SELECT * FROM pool_cell ORDER BY 1, 2, 3, 4",
 		"SELECT * FROM class_prior",
 		"SELECT id, state, blind, n_answers, risk, priority, label_id, p_label, decided_by, reason "
 		"FROM "

@@ -340,7 +340,8 @@ int cmd_refit(int argc, char **argv)
 	if (usage != EXIT_DONE)
 		return usage;
 	const bool writes = a.refit && !a.dry_run;
-	enum status st = db_open(a.dir, writes ? DB_WRITE : DB_READ, &db, &err);
+	/* A copy is made on a connection that may write; all that it writes is the copy. */
+	enum status st = db_open(a.dir, a.refit ? DB_WRITE : DB_READ, &db, &err);
 	if (st == OK)
 		st = project_find(db, a.slug, &id, &err);
 	if (st == OK)

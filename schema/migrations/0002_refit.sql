@@ -43,14 +43,15 @@ CREATE TABLE refit_subject (
 ALTER TABLE project ADD COLUMN refit_id INTEGER NOT NULL DEFAULT 0;        -- whose set of skills is in force; 0: none yet
 ALTER TABLE label_event ADD COLUMN refit_id INTEGER REFERENCES refit(id);  -- whose skills were in force; NULL: none yet
 
--- The skill tables of 0001, a set a refit (0: what was learnt before the first).
+-- The skill tables of 0001, a set a refit (0: what was learnt before the first). Columns stand as the key has them: SQLite
+-- 3.40's integrity check takes the others for NULL where they do not.
 CREATE TABLE skill_set (
   project_id   INTEGER NOT NULL REFERENCES project(id),
+  refit_id     INTEGER NOT NULL DEFAULT 0,
   volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
   lambda       REAL NOT NULL,                     -- log error ratio against the pool
   prec         REAL NOT NULL,                     -- its precision
   n_credited   INTEGER NOT NULL,                  -- answers that taught
-  refit_id     INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (project_id, refit_id, volunteer_id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO skill_set (project_id, volunteer_id, lambda, prec, n_credited)
@@ -60,11 +61,11 @@ ALTER TABLE skill_set RENAME TO skill;
 
 CREATE TABLE skill_cell_set (
   project_id   INTEGER NOT NULL REFERENCES project(id),
-  volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
-  truth_id     INTEGER NOT NULL REFERENCES taxon(id),
-  answer_id    INTEGER NOT NULL REFERENCES taxon(id),
-  weight       REAL NOT NULL,                     -- answers, shared over truths by the others' posterior
   refit_id     INTEGER NOT NULL DEFAULT 0,
+  volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
+  answer_id    INTEGER NOT NULL REFERENCES taxon(id),
+  truth_id     INTEGER NOT NULL REFERENCES taxon(id),
+  weight       REAL NOT NULL,                     -- answers, shared over truths by the others' posterior
   PRIMARY KEY (project_id, refit_id, volunteer_id, answer_id, truth_id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO skill_cell_set (project_id, volunteer_id, truth_id, answer_id, weight)
@@ -74,11 +75,11 @@ ALTER TABLE skill_cell_set RENAME TO skill_cell;
 
 CREATE TABLE pool_cell_set (
   project_id INTEGER NOT NULL REFERENCES project(id),
-  truth_id   INTEGER NOT NULL REFERENCES taxon(id),
+  refit_id   INTEGER NOT NULL DEFAULT 0,
   answer_id  INTEGER NOT NULL REFERENCES taxon(id),
+  truth_id   INTEGER NOT NULL REFERENCES taxon(id),
   weight     REAL NOT NULL DEFAULT 0,             -- answers, no volunteer more than 200
   p          REAL NOT NULL,                       -- P(answer | truth) as of the last remix
-  refit_id   INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (project_id, refit_id, answer_id, truth_id)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO pool_cell_set (project_id, truth_id, answer_id, weight, p)
