@@ -4,6 +4,7 @@
 #include "label.h"
 #include "prediction.h"
 #include "refit.h"
+#include "server.h"
 #include "support_refit.h"
 
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -415,6 +417,30 @@ static void nightly_at_the_policys_hour(void **state)
 		}
 }
 
+static void the_server_does_it_by_itself(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct server *server = NULL;
+	refit_world(&t, "{\"tau\": 0.1, \"cap\": 1000, \"min_answers\": 1}");
+	test_sql(&t, "UPDATE project SET created_ms = 0"); /* a night has passed since */
+	const struct server_options options = {.dir = t.dir, .listen = "127.0.0.1:0"};
+	if (server_start(&options, &server, &err) != OK)
+		fail_msg("%s", err.text);
+	bool done = false;
+	for (int i = 0; i < 600 && !done; i++) {
+		usleep(100000);
+		done = test_sql(&t, "SELECT count(*) FROM refit WHERE state = 'done'") == 1;
+	}
+	server_stop(server);
+	assert_true(done);
+	assert_true(test_sql(&t, "SELECT n_reopened FROM refit") > 0);
+	/* Nobody has answered since: the next night has nothing to do. */
+	int64_t id = 0;
+	assert_int_equal(project_refit_due(t.db, INT64_C(9000000000000), 0, &id, &err), NOT_FOUND);
+	test_project_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +450,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_came_too_late_counts_now),
 		cmocka_unit_test(gold_tells_how_far_people_go_wrong_together),
 		cmocka_unit_test(nightly_at_the_policys_hour),
+		cmocka_unit_test(the_server_does_it_by_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ enum {
 	SWEEP_PIECE = 100,
 	PAUSE_S = 1,
 	DEAD_LEASE_MS = 24 * 3600 * 1000,
+	REFIT_SECOND = 3,    /* of every minute: whether a refit is due */
 	REFIT_AGAIN_S = 3600 /* after one that failed */
 };
 
@@ -129,7 +130,7 @@ static void *upkeep_main(void *arg)
 		if (st != OK && !told) /* a full disk, say: it is tried again every second and told once */
 			fprintf(stderr, "topi: upkeep waits: %s\n", err.text);
 		told = st != OK;
-		if (second % 60 == 30 && second >= u->refit_from_s && !refit_due(u))
+		if (second % 60 == REFIT_SECOND && second >= u->refit_from_s && !refit_due(u))
 			u->refit_from_s = second + REFIT_AGAIN_S;
 	}
 	return NULL;
