@@ -46,8 +46,8 @@ enum status audit_answered(struct db *db, const struct project *p, int64_t subje
 		*wants_expert ? NULL : &now_ms);
 }
 
-enum status audit_judged(
-	struct db *db, int64_t subject_id, int64_t taxon_id, int64_t now_ms, struct err *err)
+enum status audit_judged(struct db *db, int64_t subject_id, const int64_t *taxon_ids, int n,
+	int64_t now_ms, struct err *err)
 {
 	struct found audit = {0};
 	enum status st = find_audit(db, subject_id, "expert", &audit, err);
@@ -55,8 +55,11 @@ enum status audit_judged(
 		st = find_audit(db, subject_id, "crowd", &audit, err);
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
+	const int64_t *truth = n > 0 ? taxon_ids : NULL;
+	for (int i = 1; i < n; i++)
+		truth = *truth == audit.model_label_id ? &taxon_ids[i] : truth;
 	return db_run(db, Q_AUDIT_JUDGE, err, "iisIi", subject_id, audit.certificate_id,
-		taxon_id ? "done" : "void", taxon_id ? &taxon_id : NULL, now_ms);
+		truth ? "done" : "void", truth, now_ms);
 }
 
 enum status audit_reopened(struct db *db, int64_t subject_id, bool *blind, struct err *err)

@@ -40,9 +40,12 @@ enum status certificate_apply(struct db *db, const struct project *project,
 enum status audit_answered(struct db *db, const struct project *project, int64_t subject_id,
 	int64_t crowd_label_id, int64_t now_ms, bool *wants_expert, struct err *err) MUST_CHECK;
 
-/* The expert has spoken (taxon_id 0: cannot be told, which voids the audit). OK where there is no audit. */
-enum status audit_judged(struct db *db, int64_t subject_id, int64_t taxon_id, int64_t now_ms,
-	struct err *err) MUST_CHECK;
+/*
+ * The expert has spoken (n 0: cannot be told, which voids the audit). Of several species the truth is one that the model did
+ * not name. OK where there is no audit. Shapes: taxon_ids [n].
+ */
+enum status audit_judged(struct db *db, int64_t subject_id, const int64_t *taxon_ids, int n,
+	int64_t now_ms, struct err *err) MUST_CHECK;
 
 /* Reads the confidence sequence after an audit of this subject: ends a probation, or revokes. */
 enum status audit_settle(struct db *db, const struct project *project, int64_t subject_id,

@@ -2,10 +2,11 @@
 #include "classification.h"
 
 #include "label.h"
-#include "plant.h"
+#include "survey.h"
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { UNDO_LAST = 10, UNDO_AFTER_RETIREMENT_MS = 10 * 60 * 1000 };
@@ -71,23 +72,56 @@ static enum status exists(struct stmt *row, enum status st, bool *out)
 	return st == NOT_FOUND ? OK : st;
 }
 
-/* The class that an answer names, or -1 for "can't tell". */
-static enum status check_answer(
-	const struct project *p, const struct classification *c, int *class, struct err *err)
+/* The species that an answer names, in order. */
+static struct named named_at(const struct classification *c, int i)
 {
-	*class = -1;
-	if (c->count && (*c->count < 1 || *c->count > 1000000))
+	return i == 0 ? (struct named){c->taxon_id, c->count, c->details} : c->more[i - 1];
+}
+
+/* What an answer means in the project's classes. */
+struct answer_classes {
+	int n; /* 0: "can't tell" */
+	int classes[ANSWER_MAX_TAXA];
+	bool several;
+};
+
+static enum status check_named(const struct project *p, const struct classification *c, int i,
+	struct answer_classes *a, struct err *err)
+{
+	struct named one = named_at(c, i);
+	int class = project_class(p, one.taxon_id);
+	if (class < 0 || p->taxa[class].retired)
+		return err_set(err, BAD_INPUT, "the project has no taxon %lld", (long long)one.taxon_id);
+	if (one.count && (*one.count < 1 || *one.count > 1000000))
 		return err_set(
-			err, BAD_INPUT, "a count of %lld: 1 to 1000000 is wanted", (long long)*c->count);
+			err, BAD_INPUT, "a count of %lld: 1 to 1000000 is wanted", (long long)*one.count);
+	for (int j = 0; j < i; j++)
+		if (a->classes[j] == class)
+			return err_set(err, BAD_INPUT, "%.60s is named twice", p->taxa[class].code);
+	if (p->taxa[class].kind == TAXON_BLANK && (c->n_more > 0 || c->several))
+		return err_set(err, BAD_INPUT, "\"nothing here\" goes with no other species");
+	a->classes[i] = class;
+	return OK;
+}
+
+static enum status check_answer(const struct project *p, const struct classification *c,
+	struct answer_classes *a, struct err *err)
+{
+	enum status st = OK;
+	*a = (struct answer_classes){.several = c->several || c->n_more > 0};
 	if (c->duration_ms && *c->duration_ms < 0)
 		return err_set(err, BAD_INPUT, "a duration of %lld ms: 0 or more is wanted",
 			(long long)*c->duration_ms);
+	if (c->answer == ANSWER_CANT_TELL && a->several)
+		return err_set(err, BAD_INPUT, "\"can't tell\" goes with no species");
 	if (c->answer == ANSWER_CANT_TELL)
 		return OK;
-	*class = project_class(p, c->taxon_id);
-	if (*class < 0 || p->taxa[*class].retired)
-		return err_set(err, BAD_INPUT, "the project has no taxon %lld", (long long)c->taxon_id);
-	return OK;
+	if (c->n_more < 0 || c->n_more >= ANSWER_MAX_TAXA)
+		return err_set(
+			err, BAD_INPUT, "%d species: 1 to %d can be named", c->n_more + 1, ANSWER_MAX_TAXA);
+	for (a->n = 0; st == OK && a->n <= c->n_more; a->n++)
+		st = check_named(p, c, a->n, a, err);
+	return st;
 }
 
 static enum status check_given(
@@ -114,6 +148,17 @@ static enum status check_given(
 	return st;
 }
 
+static enum status add_annotation(
+	struct db *db, const struct project *p, int64_t id, struct named one, struct err *err)
+{
+	char *details = NULL;
+	enum status st = survey_details(p->survey, one.details, &details, err);
+	if (st == OK)
+		st = db_run(db, Q_ANNOTATION_ADD, err, "iiIs", id, one.taxon_id, one.count, details);
+	free(details);
+	return st;
+}
+
 static enum status insert(struct db *db, const struct project *p, const struct subject *s,
 	const struct classification *c, bool counted, bool planted, int64_t now_ms, int64_t *id,
 	struct err *err)
@@ -124,8 +169,10 @@ static enum status insert(struct db *db, const struct project *p, const struct s
 		(int64_t)counted, (int64_t)c->expert, (int64_t)s->blind, p->policy.id, heard,
 		c->duration_ms, now_ms, (int64_t)planted);
 	*id = db_last_id(db);
-	if (st == OK && c->answer == ANSWER_TAXA)
-		st = db_run(db, Q_ANNOTATION_ADD, err, "iiI", *id, c->taxon_id, c->count);
+	for (int i = 0; st == OK && c->answer == ANSWER_TAXA && i <= c->n_more; i++)
+		st = add_annotation(db, p, *id, named_at(c, i), err);
+	if (st == OK && (c->several || c->n_more > 0))
+		st = db_run(db, Q_CLASSIFICATION_SEVERAL, err, "i", *id);
 	if (st == OK)
 		st = db_run(db, Q_TASK_END, err, "ii", s->id, c->volunteer_id);
 	return st;
@@ -135,14 +182,14 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	int64_t now_ms, struct classification_result *out, struct err *err)
 {
 	struct subject s;
-	int class = -1;
+	struct answer_classes a;
 	int64_t id = 0;
 	bool planted = false;
 	enum status st = subject_load(db, c->subject_id, &s, err);
 	if (st == OK && s.project_id != p->id)
 		return err_set(err, NOT_FOUND, "the project has no subject %lld", (long long)c->subject_id);
 	if (st == OK)
-		st = check_answer(p, c, &class, err);
+		st = check_answer(p, c, &a, err);
 	if (st == OK)
 		st = check_given(db, c, &planted, err);
 	if (st != OK)
@@ -151,11 +198,15 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	out->counted = counted || planted;
 	st = insert(db, p, &s, c, counted, planted, now_ms, &id, err);
 	if (st == OK && planted)
-		return plant_answered(db, p, s.id, c->volunteer_id, id, class, &out->truth_id, err);
+		return plant_answered(db, p, s.id,
+			(struct planted_answer){c->volunteer_id, id, a.n, a.classes}, &out->truth, err);
 	if (st != OK || !counted)
 		return st;
-	return c->expert ? label_by_expert(db, p, s.id, class, c->volunteer_id, id, now_ms, err)
-					 : label_decide(db, p, s.id, id, now_ms, err);
+	if (!c->expert)
+		return label_decide(db, p, s.id, id, now_ms, err);
+	return a.n > 1
+		? label_by_expert_set(db, p, s.id, a.classes, a.n, c->volunteer_id, id, now_ms, err)
+		: label_by_expert(db, p, s.id, a.n ? a.classes[0] : -1, c->volunteer_id, id, now_ms, err);
 }
 
 enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,

@@ -4,17 +4,31 @@
  */
 #pragma once
 
-#include "db.h"
+#include "plant.h"
 
 enum answer_kind { ANSWER_TAXA, ANSWER_CANT_TELL };
+
+enum { ANSWER_MAX_TAXA = 20 };
+
+/* One species of an answer. */
+struct named {
+	int64_t taxon_id;
+	const int64_t *count; /* animals, or NULL where not asked */
+	const json_t
+		*details; /* object with the answers to the project's other questions (survey.h), or NULL */
+};
 
 struct classification {
 	uint8_t uuid[16]; /* the client's name for it: a retry counts once */
 	int64_t project_id, subject_id, volunteer_id;
 	bool expert; /* an expert's verdict; the caller has checked the role */
 	enum answer_kind answer;
-	int64_t taxon_id;           /* ANSWER_TAXA */
-	const int64_t *count;       /* animals, or NULL where not asked */
+	int64_t taxon_id;           /* ANSWER_TAXA: the species, or the first of several, */
+	const int64_t *count;       /* how many of it, or NULL where not asked, */
+	const json_t *details;      /* and what else the project asks of it, or NULL; */
+	int n_more;                 /* the others */
+	const struct named *more;   /* [n_more] */
+	bool several;               /* there are more species than are named */
 	const int64_t *duration_ms; /* or NULL */
 };
 
@@ -22,13 +36,14 @@ struct classification_result {
 	bool
 		counted; /* false: the subject had retired. Gold that was planted looks as if it counted. */
 	bool replay; /* this UUID was stored before; nothing changed */
-	int64_t truth_id; /* the expert's answer, where the volunteer is to hear it (plant.h); else 0 */
+	struct planted_truth truth; /* the expert's answer, where the volunteer is to hear it */
 };
 
 /*
  * Stores an answer, ends its lease and decides the subject. Runs inside the caller's transaction.
- * Errors: NOT_FOUND unknown subject; BAD_INPUT a taxon that the project does not have (or no longer has) or a count
- *         below 1; DENIED a subject that this volunteer was never given, or a UUID of somebody else's answer; CONFLICT a
+ * An answer that names several species, or says that there are, moves the subject to set mode (set_mode.h).
+ * Errors: NOT_FOUND unknown subject; BAD_INPUT a taxon that the project does not have (or no longer has), one that is named
+ *         twice, "nothing here" among others, an answer to what the project does not ask, or a count below 1; DENIED a subject that this volunteer was never given, or a UUID of somebody else's answer; CONFLICT a
  *         second answer to the subject.
  */
 enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,

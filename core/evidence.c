@@ -3,11 +3,18 @@
 
 #include "confusion.h"
 #include "consensus.h"
+#include "cost.h"
 #include "prediction.h"
 #include "skill.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+static void add_class(struct vote *v, int class)
+{
+	v->classes = xrealloc(v->classes, (size_t)(v->n_classes + 1) * sizeof *v->classes);
+	v->classes[v->n_classes++] = class;
+}
 
 static enum status load_votes(
 	struct db *db, const struct project *p, int64_t subject_id, struct evidence *e, struct err *err)
@@ -19,6 +26,11 @@ static enum status load_votes(
 		int answer = project_class(p, col_int(row, 2));
 		if (answer < 0)
 			continue;
+		e->set_mode = e->set_mode || col_int(row, 4) != 0;
+		if (e->n_votes > 0 && e->votes[e->n_votes - 1].classification_id == col_int(row, 0)) {
+			add_class(&e->votes[e->n_votes - 1], answer);
+			continue;
+		}
 		if (e->n_votes == room) {
 			room = room ? room * 2 : 8;
 			e->votes = xrealloc(e->votes, (size_t)room * sizeof *e->votes);
@@ -29,6 +41,7 @@ static enum status load_votes(
 			.answer = answer,
 			.credited = col_int(row, 3) != 0,
 		};
+		add_class(&e->votes[e->n_votes - 1], answer);
 	}
 	return st == NOT_FOUND ? OK : st;
 }
@@ -44,6 +57,8 @@ enum status evidence_load(struct db *db, const struct project *p, int64_t subjec
 	enum status st = load_votes(db, p, subject_id, e, err);
 	if (st == OK && prediction_id)
 		st = prediction_evidence(db, p, prediction_id, e->model, &e->has_model, err);
+	if (st == OK && e->set_mode)
+		return evidence_set_load(db, p, e, err);
 	for (int z = 0; z < p->k; z++)
 		e->sum[z] = e->model[z];
 	for (int i = 0; st == OK && i < e->n_votes; i++) {
@@ -57,17 +72,21 @@ enum status evidence_load(struct db *db, const struct project *p, int64_t subjec
 		st = consensus_decide(
 			p->log_prior, e->sum, e->n_votes + e->has_model, p->k, p->correlation, e->q, err);
 	if (st == OK) {
-		e->top = consensus_argmax(e->q, p->k);
-		e->risk = consensus_risk(e->q, p->k);
+		cost_decide(p->cost, e->q, p->k, &e->top, &e->risk);
+		e->p = e->q[e->top];
 	}
 	return st;
 }
 
 void evidence_release(struct evidence *e)
 {
-	for (int i = 0; i < e->n_votes; i++)
+	for (int i = 0; i < e->n_votes; i++) {
 		free(e->votes[i].log_theta);
+		free(e->votes[i].classes);
+	}
 	free(e->votes);
+	free(e->also);
+	free(e->prior);
 	free(e->model);
 	free(e->sum);
 	free(e->q);
@@ -77,6 +96,8 @@ void evidence_release(struct evidence *e)
 enum status evidence_others(const struct evidence *e, const struct project *p, int i, double *t_out,
 	bool *any, struct err *err)
 {
+	if (e->set_mode)
+		return evidence_set_others(e, p, i, t_out, any, err);
 	int n_others = e->n_votes + e->has_model - 1;
 	*any = n_others > 0;
 	if (!*any)
@@ -86,9 +107,32 @@ enum status evidence_others(const struct evidence *e, const struct project *p, i
 	return consensus_credit(p->log_prior, t_out, n_others, e->k, p->correlation, t_out, err);
 }
 
+/* With costs the label that n_more answers of one mind lead to need not be the class that they name. */
+static enum status reach_with_costs(const struct evidence *e, const struct project *p,
+	const double *log_theta, int n_more, double *risk_out, struct err *err)
+{
+	double *q = xcalloc((size_t)e->k, sizeof *q);
+	enum status st = OK;
+	for (int m = 1; st == OK && m <= n_more; m++) {
+		int decided = 0;
+		double risk = 1;
+		for (int z = 0; z < e->k; z++)
+			q[z] = e->sum[z] + m * log_theta[z];
+		st = consensus_decide(
+			p->log_prior, q, e->n_votes + e->has_model + m, e->k, p->correlation, q, err);
+		if (st == OK)
+			cost_decide(p->cost, q, e->k, &decided, &risk);
+		*risk_out = fmin(*risk_out, risk);
+	}
+	free(q);
+	return st;
+}
+
 enum status evidence_reach(struct db *db, const struct evidence *e, const struct project *p,
 	int n_more, double *risk_out, struct err *err)
 {
+	if (e->set_mode)
+		return evidence_set_reach(db, e, p, n_more, risk_out, err);
 	double *log_theta = xcalloc((size_t)e->k, sizeof *log_theta);
 	enum status st = OK;
 	*risk_out = 1;
@@ -96,7 +140,9 @@ enum status evidence_reach(struct db *db, const struct evidence *e, const struct
 		if (e->q[a] < label_params.trunc)
 			continue;
 		st = skill_column(db, p, SKILL_AVERAGE, a, log_theta, err);
-		if (st == OK)
+		if (st == OK && p->cost)
+			st = reach_with_costs(e, p, log_theta, n_more, risk_out, err);
+		else if (st == OK)
 			*risk_out = fmin(*risk_out,
 				consensus_reach(p->log_prior, e->sum, e->n_votes + e->has_model, log_theta, a,
 					n_more, e->k, p->correlation));

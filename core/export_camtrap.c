@@ -7,6 +7,8 @@
  */
 #include "export_part.h"
 
+#include "survey.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,19 +130,49 @@ static const char *event_type(const struct camtrap *c, int class, bool retired)
 	return retired ? "unknown" : "unclassified";
 }
 
-static enum status put_count(
-	const struct camtrap *c, struct sheet *s, int64_t subject_id, int64_t taxon_id, struct err *err)
+/* count to behavior. A count of a bin is its least number; a word stands where more than half of the voters said it. */
+static void put_species(struct sheet *s, const struct export_species *e)
 {
-	struct stmt *row = NULL;
-	enum status st = db_one(c->job->db, Q_EXPORT_COUNT, &row, err, "ii", subject_id, taxon_id);
-	if (st == OK) {
-		sheet_int(s, col_int(row, 0));
-		db_done(row);
-	} else if (st == NOT_FOUND) {
+	if (e->n_counts)
+		sheet_int(s, e->count);
+	else
 		sheet_empty(s, 1);
-		st = OK;
+	sheet_text(s, e->life_stage.most);
+	sheet_text(s, e->sex.most);
+	sheet_text(s, e->behaviours.most);
+}
+
+/* " | young:0.67 | behaviour:resting=0.67": what voters saw, as shares of them. */
+static size_t put_shares(char *tags, size_t n, size_t size, const char *name, const char *shares)
+{
+	while (*shares && n < size) {
+		size_t word = strcspn(shares, "|");
+		const char *mark = memchr(shares, ':', word);
+		int before = mark ? (int)(mark - shares) : 0;
+		n += (size_t)snprintf(tags + n, size - n, "%s%s:%.*s%s%.*s", n ? " | " : "", name, before,
+			shares, mark ? "=" : "", (int)word - before - (mark != NULL),
+			shares + before + (mark != NULL));
+		shares += word + (shares[word] == '|');
 	}
-	return st;
+	return n;
+}
+
+static void put_comment(struct sheet *s, const struct export_species *e)
+{
+	char median[24], low[24], high[24], text[160];
+	if (!e->n_counts || e->count_min == e->count_max) {
+		sheet_text(s,
+			e->n_counts && e->count >= COUNT_ELEVEN
+				? e->count >= COUNT_MANY ? "Count: 51+." : "Count: 11-50."
+				: NULL);
+		return;
+	}
+	count_text(e->count, median);
+	count_text(e->count_min, low);
+	count_text(e->count_max, high);
+	snprintf(text, sizeof text, "Count: median %s of %d answers, from %s to %s.", median,
+		e->n_counts, low, high);
+	sheet_text(s, text);
 }
 
 /* classificationMethod, classifiedBy, classificationTimestamp, classificationProbability. */
@@ -169,40 +201,53 @@ static void put_classification(
 		sheet_empty(s, 1);
 }
 
-/* "taxon:zebra | event:name of the manifest | certificate:3" */
-static void put_tags(const struct camtrap *c, struct sheet *s, const struct stmt *row, int class)
+/* "taxon:zebra | event:name of the manifest | certificate:3 | young:0.67" */
+static void put_tags(const struct camtrap *c, struct sheet *s, const struct stmt *row, int class,
+	const struct export_species *e)
 {
-	char tags[700];
-	int n = 0;
+	char tags[4000];
+	size_t n = 0;
 	tags[0] = '\0';
 	if (class >= 0)
-		n += snprintf(tags, 100, "taxon:%.80s", c->job->project->taxa[class].code);
+		n += (size_t)snprintf(tags, 100, "taxon:%.80s", c->job->project->taxa[class].code);
 	if (!col_null(row, 2)) {
-		int from = n;
-		n += snprintf(tags + n, 500, "%sevent:%.400s", n ? " | " : "", col_text(row, 2));
+		size_t from = n;
+		n += (size_t)snprintf(tags + n, 500, "%sevent:%.400s", n ? " | " : "", col_text(row, 2));
 		for (char *p = tags + from + (from ? 3 : 0); *p; p++)
 			*p = *p == '|' ? '/' : *p;
 	}
 	if (!col_null(row, 11))
-		snprintf(tags + n, 60, "%scertificate:%lld", n ? " | " : "", (long long)col_int(row, 11));
+		n += (size_t)snprintf(
+			tags + n, 60, "%scertificate:%lld", n ? " | " : "", (long long)col_int(row, 11));
+	n = put_shares(tags, n, sizeof tags, "young", e->young);
+	n = put_shares(tags, n, sizeof tags, "behaviour", e->behaviours.text);
+	n = put_shares(tags, n, sizeof tags, "sex", e->sex.text);
+	put_shares(tags, n, sizeof tags, "lifeStage", e->life_stage.text);
 	sheet_text(s, tags);
 }
 
-static enum status event_row(
-	const struct camtrap *c, struct sheet *s, const struct stmt *row, struct err *err)
+/* One species of an event's label, or the event without one (class -1); nth 0 is the label's first. */
+static enum status observation_row(const struct camtrap *c, struct sheet *s, const struct stmt *row,
+	int class, int nth, struct err *err)
 {
-	char id[32], event[32];
+	char id[64], event[32];
 	enum status st = OK;
+	struct export_species e = {0};
 	int64_t subject_id = col_int(row, 0);
 	struct camtrap_deployment *d = find_deployment(c, col_int(row, 1));
-	int class = col_null(row, 7) ? -1 : project_class(c->job->project, col_int(row, 7));
 	const struct taxon *taxon = class >= 0 ? &c->job->project->taxa[class] : NULL;
 	bool retired = strcmp(col_text(row, 5), "retired") == 0;
 	if (taxon)
 		c->observed[class] = true;
 	if (taxon && taxon->protected)
 		d->rounded = true;
-	snprintf(id, sizeof id, "o%lld", (long long)subject_id);
+	if (taxon && taxon->kind != TAXON_BLANK)
+		st = export_species_load(c->job, subject_id, taxon->id, &e, err);
+	if (st != OK)
+		return st;
+	int n = snprintf(id, sizeof id, "o%lld", (long long)subject_id);
+	if (nth > 0)
+		snprintf(id + n, sizeof id - (size_t)n, ".%lld", (long long)taxon->id);
 	snprintf(event, sizeof event, "e%lld", (long long)subject_id);
 	sheet_text(s, id);
 	sheet_text(s, d->name);
@@ -214,20 +259,28 @@ static enum status event_row(
 	sheet_text(s, event_type(c, class, retired));
 	sheet_empty(s, 1); /* cameraSetupType */
 	sheet_text(s, taxon && taxon->kind == TAXON_ANIMAL ? taxon->scientific_name : NULL);
-	if (taxon && taxon->kind != TAXON_BLANK)
-		st = put_count(c, s, subject_id, taxon->id, err);
-	else
-		sheet_empty(s, 1);
-	if (st != OK)
-		return st;
-	sheet_empty(s, 11); /* lifeStage to bboxHeight */
+	put_species(s, &e);
+	sheet_empty(s, 8); /* individualID to bboxHeight */
 	if (taxon || retired)
 		put_classification(c, s, row, d->utc_offset_s);
 	else
 		sheet_empty(s, 4);
-	put_tags(c, s, row, class);
-	sheet_empty(s, 1); /* observationComments */
+	put_tags(c, s, row, class, &e);
+	put_comment(s, &e);
 	return sheet_end_row(s, err);
+}
+
+static enum status event_rows(
+	const struct camtrap *c, struct sheet *s, const struct stmt *row, int *also, struct err *err)
+{
+	int n_also = 0;
+	int class = col_null(row, 7) ? -1 : project_class(c->job->project, col_int(row, 7));
+	enum status st = export_also(c->job, col_int(row, 0), also, &n_also, err);
+	if (st == OK)
+		st = observation_row(c, s, row, class, 0, err);
+	for (int i = 0; st == OK && i < n_also; i++)
+		st = observation_row(c, s, row, also[i], 1 + i, err);
+	return st;
 }
 
 static enum status write_observations(struct camtrap *c, struct err *err)
@@ -243,11 +296,13 @@ static enum status write_observations(struct camtrap *c, struct err *err)
 	enum status st = open_table(c, "observations.csv", header, &s, err);
 	if (st != OK)
 		return st;
+	int *also = xcalloc((size_t)c->job->project->k, sizeof *also);
 	struct stmt *row = db_query(c->job->db, Q_EXPORT_EVENTS, "i", c->job->project->id);
 	while ((st = db_step(row, err)) == OK)
-		if ((st = event_row(c, s, row, err)) != OK)
+		if ((st = event_rows(c, s, row, also, err)) != OK)
 			break;
 	db_done(row);
+	free(also);
 	return close_table(s, st, &c->observations_sum, err);
 }
 
@@ -266,7 +321,8 @@ static enum status media_row(
 	const char *hash = col_text(row, 3);
 	int class = col_null(row, 5) ? -1 : project_class(c->job->project, col_int(row, 5));
 	/* Whether a person is in it is known only where it has a label. */
-	bool public = class >= 0 && c->job->project->taxa[class].kind != TAXON_HUMAN;
+	bool public = class >= 0 && c->job->project->taxa[class].kind != TAXON_HUMAN &&
+		!col_int(row, 6);
 	snprintf(id, sizeof id, "m%lld", (long long)col_int(row, 0));
 	snprintf(path, sizeof path, "media/%.2s/%s.jpg", hash, hash);
 	sheet_text(s, id);

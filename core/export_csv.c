@@ -1,5 +1,10 @@
-/* The two plain tables: a row a subject with where its label comes from, and a row an answer as it was given. */
+/*
+ * The two plain tables: a row a subject with where its label comes from, and a row an answer as it was given. Where a label
+ * or an answer names several species there is a row for each.
+ */
 #include "export_part.h"
+
+#include "survey.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,14 +70,35 @@ static enum status list_files(const struct export_job *job, int64_t subject_id, 
 	return st == NOT_FOUND ? OK : st;
 }
 
-static enum status subject_row(const struct export_job *job, struct sheet *s,
-	const struct stmt *row, struct text *files, struct err *err)
+/* How many, and what voters saw of it. */
+static enum status put_species(const struct export_job *job, struct sheet *s, int64_t subject_id,
+	const struct taxon *taxon, struct err *err)
 {
-	int64_t n_files = 0;
+	struct export_species e = {0};
+	enum status st = taxon->kind == TAXON_BLANK
+		? OK
+		: export_species_load(job, subject_id, taxon->id, &e, err);
+	const int64_t counts[3] = {e.count, e.count_min, e.count_max};
+	for (int i = 0; i < 3; i++) {
+		char text[24] = "";
+		if (e.n_counts)
+			count_text(counts[i], text);
+		sheet_text(s, text);
+	}
+	sheet_text(s, e.young);
+	sheet_text(s, e.behaviours.text);
+	sheet_text(s, e.sex.text);
+	sheet_text(s, e.life_stage.text);
+	return st;
+}
+
+/* One species of a subject's label; taxon NULL: it has none. */
+static enum status subject_row(const struct export_job *job, struct sheet *s,
+	const struct stmt *row, const struct text *files, int64_t n_files, const struct taxon *taxon,
+	int n_species, struct err *err)
+{
+	enum status st = OK;
 	int64_t offset_s = col_int(row, 5);
-	enum status st = list_files(job, col_int(row, 0), files, &n_files, err);
-	if (st != OK)
-		return st;
 	put_int(s, row, 0);
 	put_text(s, row, 1);
 	if (col_null(row, 2)) {
@@ -86,7 +112,9 @@ static enum status subject_row(const struct export_job *job, struct sheet *s,
 	put_time(s, row, 4, offset_s);
 	sheet_int(s, n_files);
 	sheet_text(s, files->bytes);
-	for (int i = 6; i <= 10; i++) /* label, scientific_name, state, decided_by, reason */
+	sheet_text(s, taxon ? taxon->code : NULL);
+	sheet_text(s, taxon ? taxon->scientific_name : NULL);
+	for (int i = 8; i <= 10; i++) /* state, decided_by, reason */
 		put_text(s, row, i);
 	if (col_null(row, 11))
 		sheet_empty(s, 1);
@@ -100,7 +128,32 @@ static enum status subject_row(const struct export_job *job, struct sheet *s,
 	put_time(s, row, 17, offset_s);
 	put_text(s, row, 18);
 	put_text(s, row, 19);
-	return sheet_end_row(s, err);
+	sheet_int(s, n_species);
+	if (taxon)
+		st = put_species(job, s, col_int(row, 0), taxon, err);
+	else
+		sheet_empty(s, 7);
+	return st == OK ? sheet_end_row(s, err) : st;
+}
+
+/* All rows of a subject: one, or one a species. */
+static enum status subject_rows(const struct export_job *job, struct sheet *s,
+	const struct stmt *row, struct text *files, int *also, struct err *err)
+{
+	const struct project *p = job->project;
+	int64_t n_files = 0;
+	int n_also = 0;
+	int class = col_null(row, 20) ? -1 : project_class(p, col_int(row, 20));
+	const struct taxon *first = class >= 0 ? &p->taxa[class] : NULL;
+	enum status st = list_files(job, col_int(row, 0), files, &n_files, err);
+	if (st == OK)
+		st = export_also(job, col_int(row, 0), also, &n_also, err);
+	int n_species = first && first->kind != TAXON_BLANK ? 1 + n_also : 0;
+	if (st == OK)
+		st = subject_row(job, s, row, files, n_files, first, n_species, err);
+	for (int i = 0; st == OK && i < n_also; i++)
+		st = subject_row(job, s, row, files, n_files, &p->taxa[also[i]], n_species, err);
+	return st;
 }
 
 /* Ends a sheet well or not at all; its rows are in *out then. */
@@ -125,17 +178,20 @@ enum status export_subjects(const struct export_job *job, const char *path, stru
 	static const char *const header[] = {"subject", "deployment", "event", "start", "end",
 		"n_frames", "files", "label", "scientific_name", "state", "decided_by", "reason",
 		"probability", "n_answers", "n_cant_tell", "model", "certificate", "policy", "decided",
-		"gold", "audit", NULL};
+		"gold", "audit", "n_species", "count", "count_min", "count_max", "young", "behaviours",
+		"sex", "life_stage", NULL};
 	struct sheet *s = NULL;
 	struct text files = {0};
 	enum status st = sheet_open(path, header, &s, err);
 	if (st != OK)
 		return st;
+	int *also = xcalloc((size_t)job->project->k, sizeof *also);
 	struct stmt *row = db_query(job->db, Q_EXPORT_SUBJECTS, "i", job->project->id);
 	while ((st = db_step(row, err)) == OK)
-		if ((st = subject_row(job, s, row, &files, err)) != OK)
+		if ((st = subject_rows(job, s, row, &files, also, err)) != OK)
 			break;
 	db_done(row);
+	free(also);
 	free(files.bytes);
 	return finish(job, s, st, err);
 }
@@ -145,7 +201,7 @@ enum status export_answers(const struct export_job *job, const char *path, struc
 	static const char *const header[] = {"classification", "uuid", "subject", "deployment",
 		"volunteer", "answer", "label", "scientific_name", "count", "details", "counted", "expert",
 		"blind", "credited", "superseded_by", "shown", "policy", "model", "duration_ms", "created",
-		"subject_label", "gold", "gold_label", NULL};
+		"subject_label", "gold", "gold_label", "several", NULL};
 	enum { CREATED = 19 };
 	struct sheet *s = NULL;
 	enum status st = sheet_open(path, header, &s, err);

@@ -15,6 +15,27 @@ struct export_job {
 	struct export_result *out;
 };
 
+/* Shares of voters: "resting:0.67|moving:0.33", the largest first; and those that most voters said, "resting". */
+struct export_shares {
+	char text[1500], most[1000];
+};
+
+/* What people said about one species of a subject. Texts are empty where nobody said anything. */
+struct export_species {
+	int n_counts;
+	int64_t count, count_min,
+		count_max;  /* least numbers of their bins (survey.h): lower median, ends */
+	char young[24]; /* share of voters who saw young */
+	struct export_shares behaviours, sex, life_stage;
+};
+
+enum status export_species_load(const struct export_job *job, int64_t subject_id, int64_t taxon_id,
+	struct export_species *out, struct err *err) MUST_CHECK;
+
+/* The classes of a label's species besides its first, in the order of their ids. Shapes: classes [project->k]. */
+enum status export_also(const struct export_job *job, int64_t subject_id, int *classes, int *n,
+	struct err *err) MUST_CHECK;
+
 /* Each writes into `path`, a new file, inside the job's read transaction. */
 enum status export_subjects(
 	const struct export_job *job, const char *path, struct err *err) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "certificate.h"
 #include "evidence.h"
 #include "prediction.h"
+#include "set_skill.h"
 #include "skill.h"
 
 #include <stdio.h>
@@ -52,6 +53,8 @@ struct change {
 	const char *by; /* NULL: no label */
 	const char *reason;
 	int64_t taxon_id; /* 0: no label */
+	int n_also;       /* and the label's other species, as classes */
+	const int *also;
 	double p;
 	int64_t certificate_id;    /* 0: none */
 	int64_t classification_id; /* 0: none */
@@ -66,10 +69,17 @@ static const int64_t *or_null(const int64_t *id)
 static enum status event(struct db *db, const struct project *p, const struct subject *s,
 	const struct change *c, int64_t now_ms, struct err *err)
 {
-	return db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIiI", s->id, now_ms, c->what,
+	json_t *also = json_array();
+	for (int i = 0; i < c->n_also; i++)
+		json_array_append_new(also, json_integer((json_int_t)p->taxa[c->also[i]].id));
+	char *text = json_dumps(also, JSON_COMPACT);
+	json_decref(also);
+	enum status st = db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIisI", s->id, now_ms, c->what,
 		or_null(&c->taxon_id), c->taxon_id ? &c->p : NULL, s->risk, c->by, c->reason,
 		(int64_t)s->n_answers, or_null(&c->classification_id), or_null(&s->prediction_id),
-		or_null(&c->certificate_id), p->policy.id, or_null(&p->refit_id));
+		or_null(&c->certificate_id), p->policy.id, text, or_null(&p->refit_id));
+	free(text);
+	return st;
 }
 
 static enum status apply(struct db *db, const struct project *p, const struct subject *s,
@@ -80,28 +90,53 @@ static enum status apply(struct db *db, const struct project *p, const struct su
 		(int64_t)c->blind, or_null(&c->taxon_id), c->taxon_id ? &c->p : NULL, c->by,
 		decided ? c->reason : NULL, decided ? &now_ms : NULL, p->policy.id,
 		or_null(&c->certificate_id));
+	if (st == OK)
+		st = db_run(db, Q_LABEL_ALSO_CLEAR, err, "i", s->id);
+	for (int i = 0; st == OK && i < c->n_also; i++)
+		st = db_run(db, Q_LABEL_ALSO_ADD, err, "ii", s->id, p->taxa[c->also[i]].id);
 	return st == OK ? event(db, p, s, c, now_ms, err) : st;
+}
+
+/* What an expert has said; n 0: nothing yet. */
+struct truth {
+	const int *classes;
+	int n;
+};
+
+/* Of several species people's answers teach how often each is named; of one, whom it is mistaken for too. */
+static enum status teach_vote(struct db *db, const struct project *p, const struct evidence *e,
+	const struct vote *v, const double *t, struct err *err)
+{
+	if (!e->set_mode)
+		return skill_teach(db, p, v->volunteer_id, v->answer, t, err);
+	bool *named = xcalloc((size_t)p->k, sizeof *named);
+	for (int j = 0; j < v->n_classes; j++)
+		named[v->classes[j]] = true;
+	enum status st = set_teach(db, p, v->volunteer_id, named, t, err);
+	free(named);
+	return st;
 }
 
 /* The only time anybody learns: each vote is credited against the other sources, or against the truth where it is known. */
 static enum status teach(struct db *db, const struct project *p, const struct subject *s,
-	const struct evidence *e, int truth, struct err *err)
+	const struct evidence *e, struct truth truth, struct err *err)
 {
 	double *t = xcalloc((size_t)p->k, sizeof *t);
 	enum status st = OK;
 	bool taught = false;
 	for (int i = 0; st == OK && i < e->n_votes; i++) {
 		const struct vote *v = &e->votes[i];
-		bool any = truth >= 0;
+		bool any = truth.n > 0;
 		if (v->credited)
 			continue;
-		if (truth >= 0)
-			for (int z = 0; z < p->k; z++)
-				t[z] = z == truth;
-		else
+		for (int z = 0; z < p->k; z++)
+			t[z] = 0;
+		for (int j = 0; j < truth.n; j++)
+			t[truth.classes[j]] = 1;
+		if (truth.n == 0)
 			st = evidence_others(e, p, i, t, &any, err);
 		if (st == OK && any)
-			st = skill_teach(db, p, v->volunteer_id, v->answer, t, err);
+			st = teach_vote(db, p, e, v, t, err);
 		if (st == OK && any)
 			st = db_run(db, Q_VOTE_SET_CREDITED, err, "i", v->classification_id);
 		taught = taught || any;
@@ -137,7 +172,10 @@ static enum status to_expert(struct db *db, const struct project *p, const struc
 		.certificate_id = s->certificate_id,
 		.classification_id = classification_id,
 	};
-	enum status st = db_run(db, Q_SUBJECT_TO_EXPERT, err, "is", s->id, reason);
+	/* subject.reason has no word for it yet; "expert" is free in this state (schema/queries/set.sql, expert_list). */
+	bool protected = strcmp(reason, "protected") == 0;
+	enum status st = db_run(
+		db, Q_SUBJECT_TO_EXPERT, err, "is", s->id, protected ? "expert" : reason);
 	return st == OK ? event(db, p, s, &c, now_ms, err) : st;
 }
 
@@ -151,17 +189,23 @@ static enum status by_people(struct db *db, const struct project *p, const struc
 		.by = "people",
 		.reason = reason,
 		.taxon_id = p->taxa[e->top].id,
-		.p = 1 - e->risk,
+		.n_also = e->n_also,
+		.also = e->also,
+		.p = e->p,
 		.classification_id = classification_id,
 	};
 	enum status st = apply(db, p, s, &c, now_ms, err);
-	return st == OK ? teach(db, p, s, e, -1, err) : st;
+	return st == OK ? teach(db, p, s, e, (struct truth){0}, err) : st;
 }
 
 enum status label_by_model(struct db *db, const struct project *p, const struct subject *s,
 	int64_t taxon_id, double prob, int64_t certificate_id, bool audited, int64_t now_ms,
 	struct err *err)
 {
+	int class = project_class(p, taxon_id);
+	if (class < 0 || p->taxa[class].protected)
+		return err_set(
+			err, FAULT, "taxon %lld is not one that a model may label with", (long long)taxon_id);
 	struct change c = {
 		.state = audited ? "open" : "retired",
 		.what = "retired",
@@ -175,10 +219,29 @@ enum status label_by_model(struct db *db, const struct project *p, const struct 
 	return apply(db, p, s, &c, now_ms, err);
 }
 
-/* A label that people may give: enough answers, little risk, and still on the project's list. */
+/* Whether something holds of a species of the label that the evidence points to. */
+static bool label_has_protected(const struct project *p, const struct evidence *e)
+{
+	bool has = p->taxa[e->top].protected;
+	for (int i = 0; i < e->n_also; i++)
+		has = has || p->taxa[e->also[i]].protected;
+	return has;
+}
+
+static bool label_has_retired(const struct project *p, const struct evidence *e)
+{
+	bool has = p->taxa[e->top].retired;
+	for (int i = 0; i < e->n_also; i++)
+		has = has || p->taxa[e->also[i]].retired;
+	return has;
+}
+
+/* A label that people may give: enough answers (of a protected taxon never fewer than the policy's), little risk, and on the list. */
 static bool is_sure(const struct project *p, const struct evidence *e, int n_min, double tau)
 {
-	return e->n_votes >= n_min && e->risk <= tau && !p->taxa[e->top].retired;
+	if (label_has_protected(p, e) && n_min < p->policy.min_answers)
+		n_min = p->policy.min_answers;
+	return e->n_votes >= n_min && e->risk <= tau && !label_has_retired(p, e);
 }
 
 /*
@@ -204,7 +267,9 @@ enum { AUDIT_MIN_ANSWERS = 2 };
 static enum status decide_blind(struct db *db, const struct project *p, const struct subject *s,
 	const struct evidence *e, int64_t classification_id, int64_t now_ms, struct err *err)
 {
-	bool sure = is_sure(p, e, AUDIT_MIN_ANSWERS, p->policy.audit_tau);
+	/* An audit counts errors, whatever each of them costs. */
+	bool sure = is_sure(p, e, AUDIT_MIN_ANSWERS, p->policy.audit_tau) &&
+		1 - e->p <= p->policy.audit_tau;
 	bool stuck = e->n_votes >= p->policy.cap || s->n_cant_tell >= p->policy.cant_tell;
 	bool wants_expert = false;
 	enum status st = OK;
@@ -212,7 +277,9 @@ static enum status decide_blind(struct db *db, const struct project *p, const st
 		st = is_out_of_reach(db, p, e, p->policy.audit_tau, &stuck, err);
 	if (st != OK || (!sure && !stuck))
 		return st;
-	st = audit_answered(db, p, s->id, sure ? p->taxa[e->top].id : 0, now_ms, &wants_expert, err);
+	/* Several species are never what the model said: an expert looks at them as where people cannot tell. */
+	int64_t crowd = sure && e->n_also == 0 ? p->taxa[e->top].id : 0;
+	st = audit_answered(db, p, s->id, crowd, now_ms, &wants_expert, err);
 	if (st != OK)
 		return st;
 	if (wants_expert)
@@ -229,7 +296,10 @@ static enum status decide_open(struct db *db, const struct project *p, const str
 	bool out_of_reach = false;
 	if (e->n_votes == 0 && s->n_cant_tell == 0)
 		return certificate_apply(db, p, s, now_ms, drawn, err);
-	if (is_sure(p, e, e->has_model ? 1 : p->policy.min_answers, p->policy.tau))
+	bool sure = is_sure(p, e, e->has_model ? 1 : p->policy.min_answers, p->policy.tau);
+	if (sure && p->policy.protected_expert && label_has_protected(p, e))
+		return to_expert(db, p, s, "protected", classification_id, now_ms, err);
+	if (sure)
 		return by_people(db, p, s, e, "risk", classification_id, now_ms, err);
 	if (e->n_votes >= p->policy.cap)
 		return to_expert(db, p, s, "cap", classification_id, now_ms, err);
@@ -295,39 +365,61 @@ static enum status gold_came(
 	return p->model_id ? certificate_renew(db, p, now_ms, err) : OK;
 }
 
-enum status label_by_expert(struct db *db, const struct project *p, int64_t subject_id, int truth,
-	int64_t expert_id, int64_t classification_id, int64_t now_ms, struct err *err)
+static enum status verdict(struct db *db, const struct project *p, int64_t subject_id,
+	struct truth truth, int64_t expert_id, int64_t classification_id, int64_t now_ms,
+	struct err *err)
 {
 	struct subject s = {0};
 	struct evidence e = {0};
-	int64_t taxon_id = truth >= 0 ? p->taxa[truth].id : 0;
+	int64_t *ids = xcalloc((size_t)truth.n + 1, sizeof *ids);
+	for (int i = 0; i < truth.n; i++)
+		ids[i] = p->taxa[truth.classes[i]].id;
 	enum status st = subject_load(db, subject_id, &s, err);
 	if (st == OK)
 		st = evidence_load(db, p, subject_id, 0, &e, err);
+	e.set_mode = e.set_mode || truth.n > 1;
 	struct change c = {
 		.state = "retired",
 		.what = s.state == SUBJECT_RETIRED ? "relabelled" : "retired",
-		.by = truth >= 0 ? "expert" : NULL,
-		.reason = truth >= 0 ? "expert" : "cant_tell",
-		.taxon_id = taxon_id,
+		.by = truth.n ? "expert" : NULL,
+		.reason = truth.n ? "expert" : "cant_tell",
+		.taxon_id = ids[0],
+		.n_also = truth.n > 1 ? truth.n - 1 : 0,
+		.also = truth.classes + (truth.n > 1),
 		.p = 1,
 		.classification_id = classification_id,
 	};
 	if (st == OK)
 		st = apply(db, p, &s, &c, now_ms, err);
-	if (st == OK && truth >= 0)
+	if (st == OK && truth.n)
 		st = teach(db, p, &s, &e, truth, err);
 	if (st == OK)
-		st = db_run(db, Q_GOLD_LABEL, err, "iIIi", subject_id, or_null(&taxon_id),
+		st = db_run(db, Q_GOLD_LABEL, err, "iIIi", subject_id, or_null(&ids[0]),
 			or_null(&expert_id), now_ms);
 	if (st == OK)
-		st = audit_judged(db, subject_id, taxon_id, now_ms, err);
+		st = audit_judged(db, subject_id, ids, truth.n, now_ms, err);
 	if (st == OK)
 		st = audit_settle(db, p, subject_id, now_ms, err);
 	if (st == OK)
 		st = gold_came(db, p, subject_id, now_ms, err);
 	evidence_release(&e);
+	free(ids);
 	return st;
+}
+
+enum status label_by_expert(struct db *db, const struct project *p, int64_t subject_id, int truth,
+	int64_t expert_id, int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	return verdict(db, p, subject_id, (struct truth){&truth, truth >= 0}, expert_id,
+		classification_id, now_ms, err);
+}
+
+enum status label_by_expert_set(struct db *db, const struct project *p, int64_t subject_id,
+	const int *truths, int n, int64_t expert_id, int64_t classification_id, int64_t now_ms,
+	struct err *err)
+{
+	return verdict(
+		db, p, subject_id, (struct truth){truths, n}, expert_id, classification_id, now_ms, err);
 }
 
 enum status label_reopen(struct db *db, const struct project *p, int64_t subject_id,
@@ -368,7 +460,7 @@ static enum status refit_people(struct db *db, const struct project *p, const st
 		.by = "people",
 		.reason = "risk",
 		.taxon_id = p->taxa[e->top].id,
-		.p = 1 - e->risk,
+		.p = e->p,
 	};
 	*out = LABEL_RELABELLED;
 	return apply(db, p, s, &c, now_ms, err);
@@ -402,7 +494,8 @@ enum status label_refit(struct db *db, const struct project *p, int64_t subject_
 	if (st == OK)
 		st = db_run(db, Q_SUBJECT_SET_EVIDENCE, err, "iiidd", s.id, (int64_t)s.n_answers,
 			(int64_t)s.n_cant_tell, s.risk, priority_of(&s));
-	if (st == OK && by_people && s.state == SUBJECT_RETIRED)
+	/* Several species are several bits, which no refit learns: such a label stands. */
+	if (st == OK && by_people && s.state == SUBJECT_RETIRED && !e.set_mode)
 		st = refit_people(db, p, &s, &e, now_ms, out, err);
 	evidence_release(&e);
 	return st;
@@ -417,8 +510,11 @@ enum status label_posterior(
 	int64_t heard = st == OK && !was_audit(&s) ? s.prediction_id : 0;
 	if (st == OK)
 		st = evidence_load(db, p, subject_id, heard, &e, err);
+	double sum = 0;
 	for (int z = 0; st == OK && z < p->k; z++)
-		q_out[z] = e.q[z];
+		sum += q_out[z] = e.q[z];
+	for (int z = 0; st == OK && e.set_mode && z < p->k; z++) /* bits: shared out */
+		q_out[z] = sum > 0 ? q_out[z] / sum : z == e.top;
 	evidence_release(&e);
 	return st;
 }

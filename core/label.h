@@ -42,6 +42,15 @@ enum status label_by_expert(struct db *db, const struct project *project, int64_
 	int truth, int64_t expert_id, int64_t classification_id, int64_t now_ms,
 	struct err *err) MUST_CHECK;
 
+/*
+ * The same of a subject with several species. Gold and the audit keep one taxon: the first, and for an audit one that the
+ * model did not name, since a label of one species is wrong where there are two.
+ * Shapes: truths [n], different classes, n >= 1.
+ */
+enum status label_by_expert_set(struct db *db, const struct project *project, int64_t subject_id,
+	const int *truths, int n, int64_t expert_id, int64_t classification_id, int64_t now_ms,
+	struct err *err) MUST_CHECK;
+
 /* Takes the label of a subject back and opens it, with the reason ("undone", "revoked"); then decides it anew. */
 enum status label_reopen(struct db *db, const struct project *project, int64_t subject_id,
 	const char *why, int64_t now_ms, struct err *err) MUST_CHECK;
@@ -63,6 +72,9 @@ enum status label_by_model(struct db *db, const struct project *project,
 	const struct subject *subject, int64_t taxon_id, double p, int64_t certificate_id, bool audited,
 	int64_t now_ms, struct err *err) MUST_CHECK;
 
-/* The posterior of a subject from its counted votes and the model's evidence, where that was heard. Shapes: q_out [project->k]. */
+/*
+ * The posterior of a subject from its counted votes and the model's evidence, where that was heard; sums to 1. Of several
+ * species each has the share that its own probability is of all of theirs. Shapes: q_out [project->k].
+ */
 enum status label_posterior(struct db *db, const struct project *project, int64_t subject_id,
 	double *q_out, struct err *err) MUST_CHECK;

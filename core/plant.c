@@ -5,6 +5,7 @@
 #include "plant.h"
 
 #include "draw.h"
+#include "set_skill.h"
 #include "skill.h"
 
 #include <math.h>
@@ -53,21 +54,42 @@ enum status plant_draw(struct db *db, int64_t project_id, const struct policy *p
 	return st == NOT_FOUND ? OK : st;
 }
 
-static enum status teach(struct db *db, const struct project *p, int64_t volunteer_id,
-	int64_t classification_id, int class, int truth, struct err *err)
+static enum status teach(struct db *db, const struct project *p, struct planted_answer a,
+	const struct planted_truth *truth, struct err *err)
 {
 	double *t = xcalloc((size_t)p->k, sizeof *t);
-	t[truth] = 1;
-	enum status st = skill_teach(db, p, volunteer_id, class, t, err);
+	bool *named = xcalloc((size_t)p->k, sizeof *named);
+	for (int i = 0; i < truth->n; i++)
+		t[project_class(p, truth->taxa[i])] = 1;
+	for (int i = 0; i < a.n; i++)
+		named[a.classes[i]] = true;
+	enum status st = a.n == 1 && truth->n == 1
+		? skill_teach(db, p, a.volunteer_id, a.classes[0], t, err)
+		: set_teach(db, p, a.volunteer_id, named, t, err);
 	free(t);
-	return st == OK ? db_run(db, Q_VOTE_SET_CREDITED, err, "i", classification_id) : st;
+	free(named);
+	return st == OK ? db_run(db, Q_VOTE_SET_CREDITED, err, "i", a.classification_id) : st;
+}
+
+/* All species of the truth; n is 0 where the expert has taken it back meanwhile. */
+static enum status load_truth(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t taxon_id, struct planted_truth *out, struct err *err)
+{
+	enum status st;
+	*out = (struct planted_truth){.n = project_class(p, taxon_id) >= 0, .taxa = {taxon_id}};
+	struct stmt *row = db_query(db, Q_LABEL_ALSO_LIST, "i", subject_id);
+	while ((st = db_step(row, err)) == OK)
+		if (out->n > 0 && out->n < PLANT_MAX_TAXA)
+			out->taxa[out->n++] = col_int(row, 0);
+	return st == NOT_FOUND ? OK : st;
 }
 
 enum status plant_answered(struct db *db, const struct project *p, int64_t subject_id,
-	int64_t volunteer_id, int64_t classification_id, int class, int64_t *told, struct err *err)
+	struct planted_answer a, struct planted_truth *told, struct err *err)
 {
 	struct stmt *row = NULL;
-	*told = 0;
+	struct planted_truth truth;
+	*told = (struct planted_truth){0};
 	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
@@ -75,19 +97,20 @@ enum status plant_answered(struct db *db, const struct project *p, int64_t subje
 	bool certify = strcmp(purpose, "certify") == 0;
 	bool tell = strcmp(purpose, "train-people") == 0;
 	int64_t truth_id = col_int(row, 2);
-	int truth = project_class(p, truth_id);
 	db_done(row);
-	if (truth < 0)
-		return OK; /* the expert has taken the truth back meanwhile */
+	st = load_truth(db, p, subject_id, truth_id, &truth, err);
+	if (st != OK || truth.n == 0)
+		return st;
 	/* Who took an answer back and gives another may know the truth by now. */
-	st = db_one(db, Q_CLASSIFICATION_TAKEN_BACK, &row, err, "ii", subject_id, volunteer_id);
+	st = db_one(db, Q_CLASSIFICATION_TAKEN_BACK, &row, err, "ii", subject_id, a.volunteer_id);
 	bool again = st == OK;
 	db_done(again ? row : NULL);
 	st = st == NOT_FOUND ? OK : st;
 	if (st == OK && !again)
 		st = db_run(db, Q_GOLD_PLANTED, err, "i", subject_id);
-	if (st == OK && class >= 0 && !certify && !again)
-		st = teach(db, p, volunteer_id, classification_id, class, truth, err);
-	*told = st == OK && tell ? truth_id : 0;
+	if (st == OK && a.n > 0 && !certify && !again)
+		st = teach(db, p, a, &truth, err);
+	if (st == OK && tell)
+		*told = truth;
 	return st;
 }

@@ -18,10 +18,24 @@ enum status plant_draw(struct db *db, int64_t project_id, const struct policy *p
 	int64_t volunteer_id, int slot, int64_t now_ms, int64_t *subject_id,
 	struct err *err) MUST_CHECK;
 
+/* An answer to planted gold that has been stored: the classes that it names; none: "can't tell". */
+struct planted_answer {
+	int64_t volunteer_id, classification_id;
+	int n;
+	const int *classes; /* [n] */
+};
+
+enum { PLANT_MAX_TAXA = 20 };
+
+/* The truth as taxa. */
+struct planted_truth {
+	int n; /* 0: the volunteer is not to hear it */
+	int64_t taxa[PLANT_MAX_TAXA];
+};
+
 /*
- * An answer to planted gold has been stored (class -1: "can't tell"). *told is the truth's taxon where the volunteer is to
- * hear it, else 0.
+ * Learns from such an answer. Where it and the truth are one species, their confusion (skill_teach); else whether each
+ * species was named (set_teach).
  */
 enum status plant_answered(struct db *db, const struct project *project, int64_t subject_id,
-	int64_t volunteer_id, int64_t classification_id, int class, int64_t *told,
-	struct err *err) MUST_CHECK;
+	struct planted_answer answer, struct planted_truth *told, struct err *err) MUST_CHECK;

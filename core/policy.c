@@ -1,11 +1,14 @@
 /* One table of fields: name, place, kind and range. Parsing, printing and the messages all come from it. */
 #include "policy.h"
 
+#include "cost.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { REAL, REAL_OR_AUTO, WHOLE, YES_NO };
+enum kind { REAL, REAL_OR_AUTO, WHOLE, YES_NO, COSTS };
 
 struct field {
 	const char *name;
@@ -25,6 +28,7 @@ static const struct field fields[] = {
 	{AT(cap), WHOLE, 1, 1000},
 	{AT(cant_tell), WHOLE, 1, 1000},
 	{AT(min_answers), WHOLE, 1, 1000},
+	{AT(protected_expert), YES_NO, 0, 1},
 	{AT(auto_label), YES_NO, 0, 1},
 	{AT(audit_rate), REAL, 0.001, 1},
 	{AT(audits), WHOLE, 10, 100000},
@@ -34,6 +38,7 @@ static const struct field fields[] = {
 	{AT(plant_rate), REAL, 0, 0.5},
 	{AT(lease_s), WHOLE, 10, 86400},
 	{AT(refit_hour), WHOLE, -1, 23},
+	{AT(costs), COSTS, 0, 100},
 };
 
 enum { N_FIELDS = sizeof fields / sizeof *fields };
@@ -59,6 +64,50 @@ struct policy policy_default(void)
 		.lease_s = 900,
 		.refit_hour = 2,
 	};
+}
+
+static enum status put_cost(const json_t *one, struct policy_cost *out, struct err *err)
+{
+	const char *truth = json_string_value(json_array_get(one, 0));
+	const char *decided = json_string_value(json_array_get(one, 1));
+	const json_t *cost = json_array_get(one, 2);
+	double number = json_number_value(cost);
+	if (json_array_size(one) != 3 || !truth || !decided || !json_is_number(cost) ||
+		!(number >= 0 && number <= 100) || strlen(truth) >= POLICY_COST_NAME ||
+		strlen(decided) >= POLICY_COST_NAME)
+		return err_set(err, BAD_INPUT,
+			"policy: each of costs must be [truth, decided, cost from 0 to 100], such as "
+			"[\"kind:animal\", \"blank\", 5]");
+	if (strcmp(truth, decided) == 0 && strncmp(truth, "kind:", 5) != 0)
+		return err_set(
+			err, BAD_INPUT, "policy: costs give one to '%.60s' where it is right", truth);
+	snprintf(out->truth, sizeof out->truth, "%s", truth);
+	snprintf(out->decided, sizeof out->decided, "%s", decided);
+	out->cost = number;
+	return OK;
+}
+
+static enum status put_costs(const json_t *list, struct policy *p, struct err *err)
+{
+	size_t n = json_array_size(list);
+	enum status st = OK;
+	if (!json_is_array(list) || n > POLICY_MAX_COSTS)
+		return err_set(err, BAD_INPUT,
+			"policy: costs must be a list of at most %d entries [truth, decided, cost]",
+			POLICY_MAX_COSTS);
+	p->n_costs = (int)n;
+	for (size_t i = 0; st == OK && i < n; i++)
+		st = put_cost(json_array_get(list, i), &p->costs[i], err);
+	return st;
+}
+
+static json_t *show_costs(const struct policy *p)
+{
+	json_t *list = json_array();
+	for (int i = 0; i < p->n_costs; i++)
+		json_array_append_new(
+			list, json_pack("[s, s, f]", p->costs[i].truth, p->costs[i].decided, p->costs[i].cost));
+	return list;
 }
 
 static enum status put_field(
@@ -94,6 +143,8 @@ static enum status put_field(
 				f->low, f->high);
 		*(double *)at = number;
 		return OK;
+	case COSTS:
+		return put_costs(value, p, err);
 	}
 	return OK;
 }
@@ -147,6 +198,9 @@ json_t *policy_json(const struct policy *p)
 		case REAL:
 			value = json_real(*(const double *)at);
 			break;
+		case COSTS:
+			value = show_costs(p);
+			break;
 		}
 		json_object_set_new(object, f->name, value);
 	}
@@ -179,13 +233,16 @@ enum status policy_get(struct db *db, int64_t project_id, struct policy *out, st
 enum status policy_put(
 	struct db *db, int64_t project_id, struct policy *p, int64_t now_ms, struct err *err)
 {
+	enum status st = cost_check(db, project_id, p, err);
+	if (st != OK)
+		return st;
 	json_t *object = policy_json(p);
 	char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	json_decref(object);
 	if (!text)
 		return err_set(err, FAULT, "out of memory");
 	struct stmt *row = NULL;
-	enum status st = db_one(db, Q_POLICY_ADD, &row, err, "isi", project_id, text, now_ms);
+	st = db_one(db, Q_POLICY_ADD, &row, err, "isi", project_id, text, now_ms);
 	free(text);
 	if (st != OK)
 		return st == NOT_FOUND ? err_set(err, FAULT, "the policy was not stored") : st;

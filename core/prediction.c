@@ -355,6 +355,12 @@ static enum status sweep_some(struct db *db, const struct project *p, int64_t fr
 	*n_swept = n;
 	if (st != OK || n > 0)
 		goto done;
+	st = take_ids(db_query(db, Q_SUBJECT_PROTECTED, "ii", p->id, (int64_t)n_max), ids, &n, err);
+	for (int i = 0; st == OK && i < n; i++)
+		st = label_reopen(db, p, ids[i], "protected", now_ms, err);
+	*n_swept = n;
+	if (st != OK || n > 0)
+		goto done;
 	st = take_ids(db_query(db, Q_SUBJECT_SWEEP, "iii", p->id, from, (int64_t)n_max), ids, &n, err);
 	/* Set before the decisions: one of them may mark the project anew. */
 	if (st == OK)

@@ -40,7 +40,7 @@ enum status prediction_forget(struct db *db, const struct project *project, int6
 	int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
- * Takes up to n_max labels of a revoked certificate back, or decides up to n_max open subjects again where a
+ * Takes up to n_max labels of a revoked certificate, or the model's of a protected taxon, back, or decides up to n_max open subjects again where a
  * calibration, a certificate or its end made that necessary (marked in the database, so that a crash loses nothing). *n_swept is 0 when nothing is left. The server calls it in small
  * pieces about once a second, so that answers are not kept waiting; a command calls it until it is done.
  */

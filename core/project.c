@@ -2,7 +2,9 @@
 #include "project.h"
 
 #include "confusion.h"
+#include "cost.h"
 #include "skill.h"
+#include "survey.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -114,6 +116,7 @@ static enum status add_row(
 	const char *slug = NULL, *title = NULL, *description = NULL;
 	const json_t *gap = json_object_get(file, "gap_s");
 	const json_t *camtrap = json_object_get(file, "camtrap");
+	const json_t *survey = json_object_get(file, "survey");
 	if (member(file, "project", "slug", 60, NULL, &slug, err) != OK ||
 		member(file, "project", "title", 200, NULL, &title, err) != OK ||
 		member(file, "project", "description", 20000, "", &description, err) != OK)
@@ -126,10 +129,15 @@ static enum status add_row(
 		return err_set(err, BAD_INPUT, "project: \"gap_s\" must be a whole number from 0 to 86400");
 	if (camtrap && !json_is_object(camtrap))
 		return err_set(err, BAD_INPUT, "project: \"camtrap\" must be an object");
+	if (survey && survey_check(survey, err) != OK)
+		return BAD_INPUT;
 	char *text = camtrap ? json_dumps(camtrap, JSON_COMPACT) : NULL;
-	enum status st = db_run(db, Q_PROJECT_ADD, err, "sssisi", slug, title, description,
-		gap ? (int64_t)json_integer_value(gap) : (int64_t)60, text ? text : "{}", now_ms);
+	char *questions = survey ? json_dumps(survey, JSON_COMPACT) : NULL;
+	enum status st = db_run(db, Q_PROJECT_ADD, err, "sssisis", slug, title, description,
+		gap ? (int64_t)json_integer_value(gap) : (int64_t)60, text ? text : "{}", now_ms,
+		questions ? questions : "{}");
 	free(text);
+	free(questions);
 	if (st == CONFLICT)
 		return err_set(err, CONFLICT, "there is a project '%s' already", slug);
 	*id = db_last_id(db);
@@ -140,7 +148,7 @@ enum status project_add(
 	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
 {
 	static const char *const known[] = {
-		"slug", "title", "description", "gap_s", "taxa", "camtrap", "policy"};
+		"slug", "title", "description", "gap_s", "taxa", "camtrap", "survey", "policy"};
 	const char *name;
 	json_t *value;
 	struct policy policy = policy_default();
@@ -227,16 +235,19 @@ enum status project_load(struct db *db, int64_t id, struct project *out, struct 
 	out->gap_s = (int)col_int(row, 3);
 	out->camtrap = xstrdup(col_text(row, 4));
 	out->model_id = col_int(row, 5);
-	out->refit_id = col_int(row, 7);
+	out->survey = xstrdup(col_text(row, 7));
+	out->refit_id = col_int(row, 8);
 	out->correlation = (struct correlation){.kappa = label_params.kd};
-	if (!col_null(row, 8))
+	if (!col_null(row, 9))
 		out->correlation = (struct correlation){
-			.kappa = col_real(row, 8), .gamma = col_real(row, 9)};
+			.kappa = col_real(row, 9), .gamma = col_real(row, 10)};
 	db_done(row);
 	st = policy_get(db, id, &out->policy, err);
 	if (st == OK && out->policy.kappa != POLICY_AUTO)
 		out->correlation = (struct correlation){.kappa = out->policy.kappa};
-	return st == OK ? load_taxa(db, out, err) : st;
+	if (st == OK)
+		st = load_taxa(db, out, err);
+	return st == OK ? cost_matrix(out, &out->cost, err) : st;
 }
 
 void project_release(struct project *p)
@@ -256,6 +267,8 @@ void project_release(struct project *p)
 	free(p->title);
 	free(p->description);
 	free(p->camtrap);
+	free(p->survey);
+	free(p->cost);
 	*p = (struct project){0};
 }
 

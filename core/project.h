@@ -24,7 +24,7 @@ struct taxon {
 
 struct project {
 	int64_t id;
-	char *slug, *title, *description, *camtrap; /* camtrap: JSON text */
+	char *slug, *title, *description, *camtrap, *survey; /* camtrap, survey: JSON text */
 	int gap_s;
 	int64_t model_id; /* the promoted model; 0: none */
 	struct policy policy;
@@ -34,11 +34,13 @@ struct project {
 	struct taxon *taxa;  /* [k] */
 	double *log_prior;   /* [k] log of the class prior as of the last remix, nats */
 	int64_t *n_labelled; /* [k] subjects that carry the label */
+	double *cost;        /* [k x k] what a wrong label costs (cost.h), or NULL: 1 */
 };
 
 /*
  * Makes a project from a project file: {"slug", "title", "description"?, "gap_s"?, "taxa": [{"code", "kind",
- * "common_name", "scientific_name"?, "rank"?, "hotkey"?, "protected"?}], "camtrap"?: {...}, "policy"?: {...}}.
+ * "common_name", "scientific_name"?, "rank"?, "hotkey"?, "protected"?}], "camtrap"?: {...}, "survey"?: {...} (survey.h),
+ * "policy"?: {...}}.
  * Errors: BAD_INPUT with the field that is wrong and what would be right; CONFLICT the slug is taken.
  */
 enum status project_add(
@@ -68,10 +70,10 @@ const char *taxon_kind_name(enum taxon_kind kind);
 enum status project_show(struct db *db, int64_t id, json_t **out, struct err *err) MUST_CHECK;
 
 /*
- * Changes a project by a project file, of which any part may be missing: title, description, gap_s (for imports to come)
- * and camtrap are replaced; a taxon whose code is known has the fields given replaced, a new one joins at the end. Ids
- * stay, and no taxon is ever removed: "retired": true takes it off the list, false brings it back. Runs in the caller's
- * transaction, to be rolled back unless OK.
+ * Changes a project by a project file, of which any part may be missing: title, description, gap_s (for imports to come),
+ * camtrap and survey are replaced; a taxon whose code is known has the fields given replaced, a new one joins at the end. Ids
+ * stay, and no taxon is ever removed: "retired": true takes it off the list, false brings it back. Auto-labels of a taxon
+ * that becomes protected are taken back by the next sweep. Runs in the caller's transaction, to be rolled back unless OK.
  * Errors: BAD_INPUT with the field that is wrong; CONFLICT another slug, kind or policy than the project has.
  */
 enum status project_set(

@@ -2,6 +2,7 @@
 #include "project.h"
 
 #include "skill.h"
+#include "survey.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +31,10 @@ enum status project_show(struct db *db, int64_t id, json_t **out, struct err *er
 		for (int i = 0; i < p.k; i++)
 			if (!p.taxa[i].retired)
 				json_array_append_new(taxa, show_taxon(&p.taxa[i]));
-		*out = json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "slug", p.slug, "title", p.title,
-			"description", p.description, "gap_s", p.gap_s, "taxa", taxa, "camtrap",
-			json_loads(p.camtrap, 0, NULL), "policy", policy_json(&p.policy));
+		*out = json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "slug", p.slug, "title",
+			p.title, "description", p.description, "gap_s", p.gap_s, "taxa", taxa, "camtrap",
+			json_loads(p.camtrap, 0, NULL), "survey", json_loads(p.survey, 0, NULL), "policy",
+			policy_json(&p.policy));
 	}
 	project_release(&p);
 	return st;
@@ -61,8 +63,8 @@ static enum status bool_of(
 	return OK;
 }
 
-static enum status set_taxon(
-	struct db *db, const struct taxon *t, const json_t *object, int64_t now_ms, struct err *err)
+static enum status set_taxon(struct db *db, int64_t project_id, const struct taxon *t,
+	const json_t *object, int64_t now_ms, struct err *err)
 {
 	const char *kind = NULL, *scientific = NULL, *common = NULL, *rank = NULL, *hotkey = NULL;
 	bool protected = false, retired = false;
@@ -82,6 +84,9 @@ static enum status set_taxon(
 		hotkey, (int64_t) protected, (int64_t)retired, now_ms);
 	if (st == CONFLICT)
 		return err_set(err, CONFLICT, "taxon %s: the project has another blank taxon", t->code);
+	if (st == OK && protected &&
+		!t->protected) /* what the model has labelled with it is taken back */
+		st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", project_id);
 	return st;
 }
 
@@ -110,7 +115,7 @@ static enum status set_taxa(
 			const json_t *object = json_array_get(taxa, i);
 			const struct taxon *t = find_taxon(p, object);
 			if (t && !new)
-				st = set_taxon(db, t, object, now_ms, err);
+				st = set_taxon(db, p->id, t, object, now_ms, err);
 			else if (!t && new)
 				st = taxon_add(db, p->id, object, position++, err);
 		}
@@ -144,7 +149,7 @@ static enum status check_list(struct db *db, int64_t id, struct err *err)
 static enum status check_same(const struct project *p, const json_t *file, struct err *err)
 {
 	static const char *const known[] = {
-		"slug", "title", "description", "gap_s", "taxa", "camtrap", "policy"};
+		"slug", "title", "description", "gap_s", "taxa", "camtrap", "survey", "policy"};
 	const char *name;
 	json_t *value;
 	json_object_foreach((json_t *)file, name, value)
@@ -189,10 +194,15 @@ static enum status set_row(
 		return err_set(err, BAD_INPUT, "project: \"gap_s\" must be a whole number from 0 to 86400");
 	if (camtrap && !json_is_object(camtrap))
 		return err_set(err, BAD_INPUT, "project: \"camtrap\" must be an object");
+	const json_t *survey = json_object_get(file, "survey");
+	if (survey && survey_check(survey, err) != OK)
+		return BAD_INPUT;
 	char *text = camtrap ? json_dumps(camtrap, JSON_COMPACT) : xstrdup(p->camtrap);
-	enum status st = db_run(db, Q_PROJECT_SET, err, "issis", p->id, title, description,
-		gap ? (int64_t)json_integer_value(gap) : (int64_t)p->gap_s, text);
+	char *questions = survey ? json_dumps(survey, JSON_COMPACT) : xstrdup(p->survey);
+	enum status st = db_run(db, Q_PROJECT_SET, err, "ississ", p->id, title, description,
+		gap ? (int64_t)json_integer_value(gap) : (int64_t)p->gap_s, text, questions);
 	free(text);
+	free(questions);
 	return st;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "project_refit_part.h"
 
-#include "confusion.h"
+#include "cost.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -145,12 +145,13 @@ static bool is_changed(const struct project_refit *r, size_t i, const double *q)
 {
 	const struct refit_subject *was = &r->was[i];
 	const struct policy *policy = &r->project.policy;
-	const double risk = consensus_risk(q, r->project.k);
+	int decided = 0;
+	double risk = 1;
+	cost_decide(r->project.cost, q, r->project.k, &decided, &risk);
 	if (was->state == SUBJECT_OPEN)
 		return fabs(risk - (double)was->risk) > 1e-6;
 	return was->state == SUBJECT_RETIRED && was->by_people &&
-		(consensus_argmax(q, r->project.k) != was->label ||
-			risk > 2 * (was->blind ? policy->audit_tau : policy->tau));
+		(decided != was->label || risk > 2 * (was->blind ? policy->audit_tau : policy->tau));
 }
 
 static enum status find_changed(struct staging *s, struct err *err)

@@ -2,6 +2,7 @@
 #include "skill.h"
 
 #include "confusion.h"
+#include "set_skill.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -148,6 +149,8 @@ static enum status remix_pool(struct db *db, const struct project *p, struct err
 		for (int a = 0; st == OK && a < p->k; a++)
 			st = db_run(db, Q_POOL_CELL_PUT, err, "iiid", p->id, p->taxa[z].id, p->taxa[a].id,
 				m[z * p->k + a]);
+	if (st == OK)
+		st = set_remix(db, p, counts, err);
 	free(counts);
 	free(m);
 	return st;

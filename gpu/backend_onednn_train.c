@@ -87,29 +87,7 @@ void onednn_train_set_steps(struct onednn *o, int64_t n_steps)
 	o->trainer->n_steps = n_steps;
 }
 
-/* What of backward somebody is trained by. */
-struct wanted {
-	int slope[NET_MAX_LAYERS + 1];                       /* by an activation */
-	int weight[NET_MAX_LAYERS], trained[NET_MAX_LAYERS]; /* of a layer: that, or any parameter */
-};
-
-/* A caller that asks for the gradient gets all of it. */
-static void find_wanted(const struct onednn *o, const struct backend_step *step, struct wanted *w)
-{
-	const struct net *net = o->net;
-	memset(w, 0, sizeof *w);
-	for (int i = 0; i < net->n_layers; i++) {
-		const struct net_layer *l = &net->layers[i];
-		for (int j = 0; l->kind == NET_CONV && j < 3; j++) {
-			int is_trained = step->gradient || step_is_trained(net, step, l->weight + j);
-			w->weight[i] |= j == 0 && is_trained;
-			w->trained[i] |= is_trained;
-		}
-		w->slope[l->dst] = w->trained[i] || w->slope[l->src] || (l->add >= 0 && w->slope[l->add]);
-	}
-}
-
-static int is_wanted(const struct onednn *o, const struct train_op *op, const struct wanted *w)
+static int is_wanted(const struct onednn *o, const struct train_op *op, const struct step_wanted *w)
 {
 	switch (op->use) {
 	case TRAIN_PASS:
@@ -146,11 +124,11 @@ static enum status backward(struct onednn *o, const struct backend_step *step, s
 {
 	struct onednn_trainer *t = o->trainer;
 	const struct net *net = o->net;
-	struct wanted wanted;
+	struct step_wanted wanted;
 	size_t known = net->params[net->layers[net->n_layers - 1].weight].offset;
 	size_t unsent = net->n_floats;
 	enum status status = OK;
-	find_wanted(o, step, &wanted);
+	step_wanted_of(net, step, &wanted);
 	for (int i = 0; i < t->backward.n && !status; i++) {
 		const struct train_op *op = &t->backward.ops[i];
 		if (is_wanted(o, op, &wanted))

@@ -68,26 +68,58 @@ static const float *param(const struct reference *r, int i)
 	return r->state.live + r->net->params[i].offset;
 }
 
-/* All convolution loops run over outputs (n, o, y, x) and taps (c, ky, kx). */
+/* Outputs i, from *first to before *end, whose tap at i * stride + offset lies within n_in. */
+static void tap_range(int n_out, int n_in, int stride, int offset, int *first, int *end)
+{
+	*first = 0;
+	while (*first < n_out && *first * stride + offset < 0)
+		++*first;
+	*end = n_out;
+	while (*end > *first && (*end - 1) * stride + offset >= n_in)
+		--*end;
+}
+
+/* One tap of a convolution (output and input channel, place in the kernel) over a picture's plane. */
+struct tap {
+	int weight;            /* its index */
+	int first, end;        /* outputs of a row */
+	int in, out, n_rows;   /* index of the first row's first input and output */
+	int in_step, out_step; /* from a row to the next */
+};
+
+static struct tap tap_of(
+	const struct reference *r, const struct net_layer *l, int n, int o, int c, int k)
+{
+	const struct net_act *in = &r->net->acts[l->src], *to = &r->net->acts[l->dst];
+	int ky = k / l->kernel - l->pad, kx = k % l->kernel - l->pad, top, bottom;
+	struct tap t = {.weight = (o * in->c + c) * l->kernel * l->kernel + k,
+		.in_step = in->w * l->stride,
+		.out_step = to->w};
+	tap_range(to->w, in->w, l->stride, kx, &t.first, &t.end);
+	tap_range(to->h, in->h, l->stride, ky, &top, &bottom);
+	t.n_rows = bottom - top;
+	t.in = ((n * in->c + c) * in->h + top * l->stride + ky) * in->w + kx;
+	t.out = ((n * to->c + o) * to->h + top) * to->w;
+	return t;
+}
+
+/* All convolution loops run over pictures n, channels o and c, taps k, and outputs. */
 static void conv_forward(struct reference *r, const struct net_layer *l, double *out)
 {
 	const struct net_act *in = &r->net->acts[l->src], *to = &r->net->acts[l->dst];
 	const float *w = param(r, l->weight);
+	memset(out, 0, (size_t)r->batch * act_size(r->net, l->dst) * sizeof *out);
 	for (int n = 0; n < r->batch; n++)
 		for (int o = 0; o < to->c; o++)
-			for (int y = 0; y < to->h; y++)
-				for (int x = 0; x < to->w; x++) {
-					double sum = 0;
-					for (int c = 0; c < in->c; c++)
-						for (int ky = 0; ky < l->kernel; ky++)
-							for (int kx = 0; kx < l->kernel; kx++) {
-								int iy = y * l->stride - l->pad + ky,
-									ix = x * l->stride - l->pad + kx;
-								if (iy >= 0 && iy < in->h && ix >= 0 && ix < in->w)
-									sum += w[((o * in->c + c) * l->kernel + ky) * l->kernel + kx] *
-										r->act[l->src][((n * in->c + c) * in->h + iy) * in->w + ix];
-							}
-					out[((n * to->c + o) * to->h + y) * to->w + x] = sum;
+			for (int c = 0; c < in->c; c++)
+				for (int k = 0; k < l->kernel * l->kernel; k++) {
+					struct tap t = tap_of(r, l, n, o, c, k);
+					for (int y = 0; y < t.n_rows; y++) {
+						const double *from = r->act[l->src] + t.in + y * t.in_step;
+						double *sum = out + t.out + y * t.out_step, by = (double)w[t.weight];
+						for (int x = t.first; x < t.end; x++)
+							sum[x] += by * from[x * l->stride];
+					}
 				}
 }
 
@@ -98,21 +130,20 @@ static void conv_backward(struct reference *r, const struct net_layer *l, const 
 	double *dw = r->gradient + r->net->params[l->weight].offset;
 	for (int n = 0; n < r->batch; n++)
 		for (int o = 0; o < to->c; o++)
-			for (int y = 0; y < to->h; y++)
-				for (int x = 0; x < to->w; x++) {
-					double d = slope[((n * to->c + o) * to->h + y) * to->w + x];
-					for (int c = 0; c < in->c; c++)
-						for (int ky = 0; ky < l->kernel; ky++)
-							for (int kx = 0; kx < l->kernel; kx++) {
-								int iy = y * l->stride - l->pad + ky,
-									ix = x * l->stride - l->pad + kx;
-								if (iy < 0 || iy >= in->h || ix < 0 || ix >= in->w)
-									continue;
-								int wi = ((o * in->c + c) * l->kernel + ky) * l->kernel + kx;
-								int ai = ((n * in->c + c) * in->h + iy) * in->w + ix;
-								dw[wi] += d * r->act[l->src][ai];
-								r->slope[l->src][ai] += d * w[wi];
-							}
+			for (int c = 0; c < in->c; c++)
+				for (int k = 0; k < l->kernel * l->kernel; k++) {
+					struct tap t = tap_of(r, l, n, o, c, k);
+					double by = (double)w[t.weight], sum = 0;
+					for (int y = 0; y < t.n_rows; y++) {
+						const double *from = r->act[l->src] + t.in + y * t.in_step;
+						const double *d = slope + t.out + y * t.out_step;
+						double *dx = r->slope[l->src] + t.in + y * t.in_step;
+						for (int x = t.first; x < t.end; x++) {
+							sum += d[x] * from[x * l->stride];
+							dx[x * l->stride] += d[x] * by;
+						}
+					}
+					dw[t.weight] += sum;
 				}
 }
 
@@ -442,13 +473,8 @@ static void move_params(struct reference *r, const struct backend_step *step)
 	for (int i = 0; i < r->net->n_params; i++) {
 		const struct net_param *p = &r->net->params[i];
 		struct param_rule rule = param_rule_of(r->net, step, i, r->n_steps);
-		for (size_t j = p->offset; j < p->offset + p->n; j++) {
-			if (rule.is_trained && rule.is_adamw)
-				element_adamw_step(j, (float)r->gradient[j], &rule, &r->state);
-			else if (rule.is_trained)
-				element_sgd_step(j, (float)r->gradient[j], &rule, &r->state);
-			element_average(j, &rule, &r->state);
-		}
+		for (size_t j = p->offset; j < p->offset + p->n; j++)
+			element_step(j, (float)r->gradient[j], &rule, &r->state);
 	}
 }
 

@@ -1,21 +1,11 @@
-/*
- * From a step to what it does to each parameter: backend.h's formulas, one element `i` at a time.
- * No element reads what another writes.
- */
+/* From a step to what it does to each parameter (step_math.h), and to what of backward it needs. */
 #pragma once
 
 #include "backend.h"
+#include "step_math.h"
 
 #include <math.h>
-
-struct param_rule {
-	int is_trained; /* 0: only the average moves */
-	int is_adamw;
-	float rate, momentum, beta2, decay;
-	float scale;                 /* of the gradient: the clipping's, or 1 */
-	float by_momentum, by_beta2; /* AdamW: 1 / (1 - momentum^t), 1 / (1 - beta2^t) */
-	float average;
-};
+#include <string.h>
 
 /* Running statistics have no gradient; a rate of 0 leaves them, too, where they are. */
 static inline int step_is_statistic(const struct net_param *p)
@@ -51,11 +41,6 @@ static inline struct param_rule param_rule_of(
 		.average = step->average};
 }
 
-/* Everything that a step changes. Shapes: each [net->n_floats]. */
-struct param_state {
-	float *live, *average, *momentum, *second;
-};
-
 static inline float **param_state_of(struct param_state *s, enum backend_state which)
 {
 	float **const states[] = {[BACKEND_LIVE] = &s->live,
@@ -65,25 +50,25 @@ static inline float **param_state_of(struct param_state *s, enum backend_state w
 	return states[which];
 }
 
-static inline void element_sgd_step(
-	size_t i, float gradient, const struct param_rule *r, const struct param_state *s)
-{
-	s->momentum[i] = r->momentum * s->momentum[i] + r->scale * gradient + r->decay * s->live[i];
-	s->live[i] -= r->rate * s->momentum[i];
-}
+/* What of backward somebody is trained by. */
+struct step_wanted {
+	int slope[NET_MAX_LAYERS + 1]; /* by an activation */
+	int weight[NET_MAX_LAYERS],
+		trained[NET_MAX_LAYERS]; /* of a convolution: that, or any parameter */
+};
 
-static inline void element_adamw_step(
-	size_t i, float gradient, const struct param_rule *r, const struct param_state *s)
+/* A caller that asks for the gradient gets all of it. The head is always worked out: it has no entry. */
+static inline void step_wanted_of(
+	const struct net *net, const struct backend_step *step, struct step_wanted *w)
 {
-	float g = r->scale * gradient;
-	float m = s->momentum[i] = r->momentum * s->momentum[i] + (1 - r->momentum) * g;
-	float v = s->second[i] = r->beta2 * s->second[i] + (1 - r->beta2) * g * g;
-	s->live[i] -= r->rate *
-		(m * r->by_momentum / (sqrtf(v * r->by_beta2) + 1e-8f) + r->decay * s->live[i]);
-}
-
-static inline void element_average(
-	size_t i, const struct param_rule *r, const struct param_state *s)
-{
-	s->average[i] += (1 - r->average) * (s->live[i] - s->average[i]);
+	memset(w, 0, sizeof *w);
+	for (int i = 0; i < net->n_layers; i++) {
+		const struct net_layer *l = &net->layers[i];
+		for (int j = 0; l->kind == NET_CONV && j < 3; j++) {
+			int is_trained = step->gradient || step_is_trained(net, step, l->weight + j);
+			w->weight[i] |= j == 0 && is_trained;
+			w->trained[i] |= is_trained;
+		}
+		w->slope[l->dst] = w->trained[i] || w->slope[l->src] || (l->add >= 0 && w->slope[l->add]);
+	}
 }

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FEED_THREADS = 1 }; /* on few cores more take the time of the net's own */
+enum { MAX_FEED_THREADS = 16 };
 
 struct run {
 	const struct train_spec *spec;
@@ -244,6 +244,13 @@ static bool is_over(const struct run *r)
 			epoch - r->at.best_epoch >= r->recipe->patience);
 }
 
+/* A card leaves the cores to the pictures; else they are the net's own, and on few of them more threads take its time. */
+static int feed_threads(const struct run *r)
+{
+	long n = strcmp(r->backend->name, "cuda") == 0 ? sysconf(_SC_NPROCESSORS_ONLN) - 1 : 1;
+	return n < 1 ? 1 : n > MAX_FEED_THREADS ? MAX_FEED_THREADS : (int)n;
+}
+
 static enum status open_feed(struct run *r, struct err *err)
 {
 	r->first_step = r->at.step;
@@ -251,7 +258,7 @@ static enum status open_feed(struct run *r, struct err *err)
 		.batch = r->batch,
 		.draw = draw_batch,
 		.arg = r};
-	return plan.n_batches > 0 ? train_feed_open(r->set, &plan, FEED_THREADS, &r->feed, err) : OK;
+	return plan.n_batches > 0 ? train_feed_open(r->set, &plan, feed_threads(r), &r->feed, err) : OK;
 }
 
 static enum status run_epochs(struct run *r, struct err *err)

@@ -8,11 +8,14 @@
  *            n_retired: number}} ProjectSummary
  * @typedef {{id: number, code: string, kind: 'animal'|'blank'|'human'|'vehicle', common_name: string,
  *            scientific_name: string, hotkey: string}} Taxon
- * @typedef {ProjectSummary & {taxa: Taxon[]}} Project
+ * @typedef {{count?: boolean, young?: boolean, sex?: boolean, life_stage?: boolean, behaviours?: string[]}} Survey
+ * @typedef {ProjectSummary & {taxa: Taxon[], survey: Survey}} Project
  * @typedef {{id: number, url: string, thumb: string, width: number, height: number}} Frame
  * @typedef {{task: number, subject: number, expires: string, frames: Frame[]}} Task
- * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell',
- *            taxa: {taxon: number, count: number|null}[], duration_ms: number, queue?: 'expert'}} Classification
+ * @typedef {{taxon: number, count: number|null, young?: boolean, behaviours?: string[], sex?: string,
+ *            life_stage?: string}} Named
+ * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell', taxa: Named[], several?: boolean,
+ *            duration_ms: number, queue?: 'expert'}} Classification
  */
 
 const TIMEOUT_MS = 30_000;
@@ -120,9 +123,9 @@ export const nextTasks = (slug, n, expert) =>
 
 /**
  * Throws with status 0 when the reply does not acknowledge this very answer.
- * `truth` is there after some subjects whose answer is known: the taxon that an expert named.
+ * `truth` is there after some subjects whose answer is known: the taxon that an expert named; `truth_also`: the others.
  * @param {string} slug @param {Classification} body
- * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number}>}
+ * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number, truth_also?: number[]}>}
  */
 export const classify = (slug, body) => acknowledged(`${project_path(slug)}/classifications`, body);
 

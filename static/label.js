@@ -12,6 +12,7 @@ import { setShortcuts } from './help.js';
 import { say, showError, showNote, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
 import { Queue } from './queue.js';
+import { Draft } from './survey.js';
 import { Taxa } from './taxa.js';
 import { Viewer } from './viewer.js';
 
@@ -30,6 +31,8 @@ export class LabelScreen {
 	/** @type {number|undefined} whose leases and answers these are */
 	#volunteer;
 	#listening = new AbortController();
+	/** @type {HTMLButtonElement} */
+	#more;
 	#last = el('span', { class: 'last' });
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
@@ -49,10 +52,22 @@ export class LabelScreen {
 		this.project = project;
 		this.account = account;
 		this.outbox = outbox;
-		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer));
+		this.draft = new Draft(project.survey ?? {}, {
+			change: (byPointer) => this.#onDraft(byPointer), done: (byPointer) => this.#finish(byPointer),
+		});
+		this.#more = el('button', {
+			type: 'button', class: 'more', disabled: true, 'aria-keyshortcuts': '+',
+			on: {
+				click: () => {
+					this.draft.another();
+					this.#onDraft(false);
+				},
+			},
+		}, 'More than one species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
-			el('div', { class: 'side' }, el('h2', { class: 'ask' }, 'What do you see?'), this.taxa.element));
+			el('div', { class: 'side' }, el('h2', { class: 'ask' }, 'What do you see?'), this.draft.element, this.taxa.element));
 		main.replaceChildren(el('div', { class: 'label' },
 			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
 				el('div', { class: 'given' }, this.#last, this.#undo)),
@@ -68,7 +83,7 @@ export class LabelScreen {
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
 			if (entry.project === project.slug && reply.truth)
-				this.#tell(entry.body.taxa[0]?.taxon === reply.truth, reply.truth);
+				this.#tell(entry.body.taxa.map((/** @type {api.Named} */ one) => one.taxon), [reply.truth, ...reply.truth_also ?? []]);
 		}, { signal });
 		setShortcuts(() => this.#shortcuts());
 		this.#recall();
@@ -83,18 +98,51 @@ export class LabelScreen {
 		this.viewer.show(null);
 	}
 
-	/** @param {Choice} choice @param {boolean} [byPointer] */
+	/** A choice is an answer, unless more is asked about it or it joins others. @param {Choice} choice @param {boolean} [byPointer] */
 	async answer(choice, byPointer = false) {
+		const { taxon } = choice;
+		if (this.#shown_ms === null)
+			return;
+		if (taxon && this.draft.takes(taxon)) {
+			this.draft.add(taxon);
+			this.taxa.clearFilter();
+			this.#onDraft(byPointer);
+		} else if (!this.draft.isOpen) {
+			const label = taxon ? (taxon.kind === 'blank' ? 'Nothing here' : taxon.common_name) : 'Can’t tell';
+			await this.#give({
+				answer: taxon ? 'taxa' : 'cant_tell', taxa: taxon ? [{ taxon: taxon.id, count: null }] : [],
+			}, label, byPointer);
+		}
+	}
+
+	/** The draft is whole. @param {boolean} byPointer */
+	async #finish(byPointer) {
+		if (this.#shown_ms === null || this.draft.n === 0)
+			return;
+		const { taxa, several, label } = this.draft.answer();
+		await this.#give({ answer: 'taxa', taxa, ...(several && { several }) }, label, byPointer);
+	}
+
+	/** @param {boolean} byPointer */
+	#onDraft(byPointer) {
+		const { isOpen, wantsName } = this.draft;
+		this.taxa.setAdding(isOpen ? this.draft.taxa : null);
+		this.taxa.element.hidden = !wantsName;
+		if (byPointer)
+			this.viewer.focus();
+	}
+
+	/**
+	 * @param {Pick<api.Classification, 'answer'|'taxa'|'several'>} given @param {string} label in words
+	 * @param {boolean} byPointer
+	 */
+	async #give(given, label, byPointer) {
 		const item = this.#queue.current;
 		if (this.#shown_ms === null || !item)
 			return;
 		const duration_ms = Math.round(performance.now() - this.#shown_ms);
-		const label = choice.taxon ? (choice.taxon.kind === 'blank' ? 'Nothing here' : choice.taxon.common_name) : 'Can’t tell';
 		/** @type {api.Classification} */
-		const body = {
-			uuid: newUuid(), subject: item.task.subject, answer: choice.taxon ? 'taxa' : 'cant_tell',
-			taxa: choice.taxon ? [{ taxon: choice.taxon.id, count: null }] : [], duration_ms,
-		};
+		const body = { uuid: newUuid(), subject: item.task.subject, ...given, duration_ms };
 		if (this.#isExpert)
 			body.queue = 'expert';
 		this.#enable(false);
@@ -102,8 +150,7 @@ export class LabelScreen {
 			await this.outbox.answer(this.project.slug, body, label);
 		} catch (cause) {
 			showError(cause, 'This browser could not keep your answer, so it was not given');
-			this.#shown_ms = performance.now();
-			this.taxa.enable(true);
+			this.#enable(true);
 			return;
 		}
 		this.#given.push({ uuid: body.uuid, task: item.task, label });
@@ -115,9 +162,10 @@ export class LabelScreen {
 			this.viewer.focus();
 	}
 
-	/** What an expert had said of a subject that is there to learn from. @param {boolean} isRight @param {number} taxon */
-	#tell(isRight, taxon) {
-		const name = this.project.taxa.find((t) => t.id === taxon)?.common_name ?? 'something else';
+	/** What an expert had said of a subject that is there to learn from. @param {number[]} given @param {number[]} truth taxa */
+	#tell(given, truth) {
+		const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
+		const name = truth.map((id) => this.project.taxa.find((t) => t.id === id)?.common_name ?? 'something else').join(' and ');
 		showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
 	}
 
@@ -193,6 +241,8 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
+		this.draft.close();
+		this.#onDraft(false);
 		this.#enable(false);
 		this.viewer.show(item);
 	}
@@ -201,8 +251,7 @@ export class LabelScreen {
 	#onShown(item) {
 		if (item !== this.#queue.current)
 			return;
-		this.#shown_ms = performance.now();
-		this.taxa.enable(true);
+		this.#enable(true);
 		const n = item.task.frames.length;
 		this.#work.dataset.subject = String(item.task.subject);
 		say(n > 1 ? `${plural(n, 'picture')}.` : 'One picture.');
@@ -211,6 +260,8 @@ export class LabelScreen {
 	/** @param {boolean} on */
 	#enable(on) {
 		this.#shown_ms = on ? performance.now() : null;
+		this.#more.disabled = !on;
+		this.draft.element.inert = !on;
 		this.taxa.enable(on);
 	}
 
@@ -223,6 +274,10 @@ export class LabelScreen {
 		const isOnButton = target.matches('button, a, input') && (event.key === ' ' || event.key === 'Enter');
 		if (isOnButton)
 			return;
+		if (this.#shown_ms !== null && !event.repeat && this.draft.onKey(event)) {
+			event.preventDefault();
+			return;
+		}
 		const choice = this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
 		if (choice && !event.repeat)
 			this.answer(choice);
@@ -242,6 +297,8 @@ export class LabelScreen {
 			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon?.common_name ?? ''])),
 			['space', 'nothing here'],
 			[this.taxa.cantTellKey, 'can’t tell'],
+			['+', 'more than one species'],
+			...this.draft.shortcuts(),
 			['← →', 'previous, next picture'],
 			['.', 'play or pause the burst'],
 			['backspace', 'take back the last answer'],

@@ -8,7 +8,7 @@ import { el } from './dom.js';
 
 const FILTER_FROM = 8;
 /** Keys of the labelling screen itself (label.js, viewer.js); no taxon is given one of them by us. */
-const RESERVED = ['?', '/', '.', ' ', '0'];
+const RESERVED = ['?', '/', '.', ' ', '0', '+'];
 
 /**
  * A key for every choice. A taxon's own hotkey wins; the others get the first free letter of their name, then any free
@@ -51,6 +51,7 @@ export class Taxa {
 	#cells = [];
 	/** @type {HTMLButtonElement[]} */
 	#buttons = [];
+	#always = el('div', { class: 'always', role: 'group', 'aria-label': 'Other answers' });
 	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': 'What do you see?' });
 	#none = el('p', { class: 'hint', hidden: true }, 'No name matches.');
 	#filter = el('input', {
@@ -63,8 +64,9 @@ export class Taxa {
 	/**
 	 * @param {Taxon[]} taxa in the page's order
 	 * @param {(choice: Choice, byPointer: boolean) => void} onChoose
+	 * @param {HTMLElement} more the button for more than one species
 	 */
-	constructor(taxa, onChoose) {
+	constructor(taxa, onChoose, more) {
 		this.#onChoose = onChoose;
 		const { keys, keyOf, cantTell } = assignKeys(taxa);
 		this.keys = keys;
@@ -83,10 +85,20 @@ export class Taxa {
 		this.element = el('div', { class: 'answers' },
 			taxa.length >= FILTER_FROM ? el('div', { class: 'filter' }, this.#filter) : null,
 			this.#grid, this.#none,
-			el('div', { class: 'always', role: 'group', 'aria-label': 'Other answers' },
-				blank ? this.#button({ taxon: blank }, ' ', 'Nothing here') : null,
-				this.#button({ taxon: null }, cantTell, 'Can’t tell')));
+			this.#always);
+		this.#always.append(...blank ? [this.#button({ taxon: blank }, ' ', 'Nothing here')] : [],
+			this.#button({ taxon: null }, cantTell, 'Can’t tell'), more);
 		this.enable(false);
+	}
+
+	/** An answer of several species is being made: nothing goes with it but names. @param {Set<number>|null} chosen taxa in it */
+	setAdding(chosen) {
+		this.#always.hidden = chosen !== null;
+		for (const { taxon, button } of this.#cells)
+			if (chosen)
+				button.setAttribute('aria-pressed', String(chosen.has(taxon.id)));
+			else
+				button.removeAttribute('aria-pressed');
 	}
 
 	/** @param {boolean} on */

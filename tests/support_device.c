@@ -1,7 +1,5 @@
 /* The device of this test: device.h as textbook loops on the processor. */
-#include "support_device.h"
-
-#include "device.h"
+#include "support_device_part.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -13,30 +11,14 @@
 
 #include <cmocka.h>
 
-#define LANES 2
-
-int device_n_live, device_n_allocated, device_fail_at, device_n_tuned, device_n_recorded;
+int device_n_live, device_n_allocated, device_fail_at, device_n_recorded;
 size_t device_room = (size_t)1 << 40;
-
-struct device {
-	int failed;
-	int is_put[LANES], is_marked[LANES]; /* copies that the queue does not know, and what waits */
-	const struct backend_ranks *ranks;
-};
-
-struct device_layer {
-	struct device *device;
-	struct net_layer of;
-	struct net_act x, y;
-	int batch;
-	enum number type;
-	enum device_use use;
-};
 
 struct device_graph {
 	struct device *device;
 	void (*queue)(void *arg);
 	void *arg;
+	uint64_t work; /* of its first run; 0: none yet */
 };
 
 int device_count(void)
@@ -138,6 +120,7 @@ void device_lane_use(struct device *d, int lane)
 
 void device_lane_get(struct device *d, void *to, const void *from, size_t n_bytes)
 {
+	note(d, to, (double)n_bytes);
 	device_put(d, to, from, n_bytes);
 }
 
@@ -157,7 +140,7 @@ struct device_graph *device_graph_new(struct device *d, void (*queue)(void *arg)
 	if (d->failed)
 		return NULL;
 	struct device_graph *g = calloc(1, sizeof *g);
-	*g = (struct device_graph){d, queue, arg};
+	*g = (struct device_graph){d, queue, arg, 0};
 	device_n_live++;
 	device_n_recorded++;
 	return g;
@@ -165,174 +148,19 @@ struct device_graph *device_graph_new(struct device *d, void (*queue)(void *arg)
 
 void device_graph_run(struct device_graph *g)
 {
-	if (!g->device->failed)
-		g->queue(g->arg);
+	if (g->device->failed)
+		return;
+	g->device->work = 1;
+	g->queue(g->arg);
+	if (g->work)
+		assert_true(g->work == g->device->work); /* a card would have done the first run's work */
+	g->work = g->device->work;
 }
 
 void device_graph_free(struct device_graph *g)
 {
 	device_n_live -= g != NULL;
 	free(g);
-}
-
-struct device_layer *device_layer_new(struct device *d, const struct net *net, int layer, int batch,
-	enum number type, enum device_use use)
-{
-	if (d->failed)
-		return NULL;
-	assert_int_equal(net->layers[layer].kind, NET_CONV);
-	struct device_layer *l = calloc(1, sizeof *l);
-	*l = (struct device_layer){.device = d,
-		.of = net->layers[layer],
-		.x = net->acts[net->layers[layer].src],
-		.y = net->acts[net->layers[layer].dst],
-		.batch = batch,
-		.type = type,
-		.use = use};
-	if (l->x.c == 3)
-		l->x.c = 4;
-	device_n_live++;
-	return l;
-}
-
-void device_layer_free(struct device_layer *l)
-{
-	device_n_live -= l != NULL;
-	free(l);
-}
-
-/* Where (n, c, y, x) lies in an activation. */
-static size_t at(const struct net_act *a, int n, int c, int y, int x)
-{
-	return (size_t)(((n * a->h + y) * a->w + x) * a->c + c);
-}
-
-static size_t size_of(const struct device_layer *l, const struct net_act *a)
-{
-	return (size_t)(l->batch * a->c * a->h * a->w);
-}
-
-/* One tap of a window: an output, an input, and the place in the window that joins them. */
-struct tap {
-	int n, o, y, x; /* output */
-	int iy, ix, k;  /* input's row and column; place */
-};
-
-/* The next tap inside the picture, channel of the input aside. 0 after the last. */
-static int next_tap(const struct device_layer *l, struct tap *t)
-{
-	int kernel = l->of.kernel;
-	for (;;) {
-		if (++t->k == kernel * kernel) {
-			t->k = 0;
-			if (++t->x == l->y.w) {
-				t->x = 0;
-				if (++t->y == l->y.h) {
-					t->y = 0;
-					if (++t->o == l->y.c) {
-						t->o = 0;
-						if (++t->n == l->batch)
-							return 0;
-					}
-				}
-			}
-		}
-		t->iy = t->y * l->of.stride - l->of.pad + t->k / kernel;
-		t->ix = t->x * l->of.stride - l->of.pad + t->k % kernel;
-		if (t->iy >= 0 && t->iy < l->x.h && t->ix >= 0 && t->ix < l->x.w)
-			return 1;
-	}
-}
-
-static const struct tap before_first = {.k = -1};
-
-/* The weights' place for a tap and an input channel. */
-static size_t weight_at(const struct device_layer *l, const struct tap *t, int c)
-{
-	return (size_t)((t->o * l->of.kernel * l->of.kernel + t->k) * l->x.c + c);
-}
-
-static void store_all(enum number type, void *to, const double *from, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		number_store(type, to, i, (float)from[i]);
-}
-
-static double *convolved(const struct device_layer *l, const void *x, const void *weights)
-{
-	double *sum = calloc(size_of(l, &l->y), sizeof *sum);
-	for (struct tap t = before_first; next_tap(l, &t);)
-		for (int c = 0; c < l->x.c; c++)
-			sum[at(&l->y, t.n, t.o, t.y, t.x)] += (double)number_load(
-													  l->type, weights, weight_at(l, &t, c)) *
-				(double)number_load(l->type, x, at(&l->x, t.n, c, t.iy, t.ix));
-	return sum;
-}
-
-void device_conv_infer(struct device_layer *l, const struct device_conv *c)
-{
-	if (l->device->failed)
-		return;
-	assert_int_equal(l->use, DEVICE_INFER);
-	assert_true(c->x != c->y && c->add != c->y);
-	double *sum = convolved(l, c->x, c->weights);
-	for (size_t i = 0; i < size_of(l, &l->y); i++) {
-		sum[i] += (double)number_load(l->type, c->bias, i % (size_t)l->y.c);
-		sum[i] += c->add ? (double)number_load(l->type, c->add, i) : 0;
-		sum[i] = l->of.relu && sum[i] < 0 ? 0 : sum[i];
-	}
-	store_all(l->type, c->y, sum, size_of(l, &l->y));
-	free(sum);
-}
-
-/* As a card's, it spoils y. */
-void device_conv_tune(struct device_layer *l, const struct device_conv *c)
-{
-	if (l->device->failed)
-		return;
-	memset(c->y, 0xff, size_of(l, &l->y) * number_size(l->type));
-	device_n_tuned++;
-}
-
-void device_conv(struct device_layer *l, const void *x, const void *weights, void *y)
-{
-	if (l->device->failed)
-		return;
-	assert_int_equal(l->use, DEVICE_TRAIN);
-	double *sum = convolved(l, x, weights);
-	store_all(l->type, y, sum, size_of(l, &l->y));
-	free(sum);
-}
-
-void device_conv_backward_weights(
-	struct device_layer *l, const void *x, const void *y_slope, void *weights_slope)
-{
-	size_t n = (size_t)(l->y.c * l->x.c * l->of.kernel * l->of.kernel);
-	if (l->device->failed)
-		return;
-	double *sum = calloc(n, sizeof *sum);
-	for (struct tap t = before_first; next_tap(l, &t);)
-		for (int c = 0; c < l->x.c; c++)
-			sum[weight_at(l, &t, c)] += (double)number_load(
-											l->type, y_slope, at(&l->y, t.n, t.o, t.y, t.x)) *
-				(double)number_load(l->type, x, at(&l->x, t.n, c, t.iy, t.ix));
-	store_all(l->type, weights_slope, sum, n);
-	free(sum);
-}
-
-void device_conv_backward_data(
-	struct device_layer *l, const void *weights, const void *y_slope, void *x_slope)
-{
-	if (l->device->failed)
-		return;
-	double *sum = calloc(size_of(l, &l->x), sizeof *sum);
-	for (struct tap t = before_first; next_tap(l, &t);)
-		for (int c = 0; c < l->x.c; c++)
-			sum[at(&l->x, t.n, c, t.iy, t.ix)] += (double)number_load(
-													  l->type, weights, weight_at(l, &t, c)) *
-				(double)number_load(l->type, y_slope, at(&l->y, t.n, t.o, t.y, t.x));
-	store_all(l->type, x_slope, sum, size_of(l, &l->x));
-	free(sum);
 }
 
 /* Calls f for every unit, with the first channel of it. */
@@ -354,6 +182,7 @@ void device_norm(struct device *d, const struct device_norm *n, const void *x, c
 	double *sums = calloc((size_t)n->c * 2, sizeof *sums), *squares = sums + n->c;
 	float *by = calloc((size_t)n->c * 2, sizeof *by), *plus = by + n->c;
 	assert_true(x != y && add != y);
+	note(d, y, n->is_frozen);
 	EACH_UNIT(n, i, channel)
 	{
 		float sum[UNIT] = {0}, square[UNIT] = {0};
@@ -496,19 +325,24 @@ void device_gradient_norm(struct device *d, const struct step_range *ranges, int
 	double sum = 0;
 	if (d->failed)
 		return;
+	note(d, norm, (double)clip);
 	for (int r = 0; r < n_ranges; r++)
-		for (size_t i = 0; i < ranges[r].n && ranges[r].is_trained; i++)
+		for (size_t i = 0; i < ranges[r].n && ranges[r].rule.is_trained; i++)
 			sum += pow((double)gradient[ranges[r].at + i], 2);
 	norm[0] = (float)sqrt(sum);
 	norm[1] = norm[0] > clip ? clip / norm[0] : 1;
 }
 
 void device_step(struct device *d, const struct step_range *ranges, int n_ranges,
-	const float *gradient_by, const struct step_arrays *a)
+	const float *gradient, const float *scale, const struct param_state *state)
 {
-	for (int r = 0; r < n_ranges && !d->failed; r++)
-		for (size_t i = 0; i < ranges[r].n; i++)
-			element_step(ranges[r].at + i, &ranges[r], gradient_by ? *gradient_by : 1, a);
+	note(d, scale, 0);
+	for (int r = 0; r < n_ranges && !d->failed; r++) {
+		struct param_rule rule = ranges[r].rule;
+		rule.scale = scale ? *scale : 1;
+		for (size_t i = ranges[r].at; i < ranges[r].at + ranges[r].n; i++)
+			element_step(i, gradient[i], &rule, state);
+	}
 }
 
 enum status device_ranks_join(struct device *d, const struct backend_ranks *ranks, struct err *err)

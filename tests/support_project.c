@@ -1,7 +1,6 @@
 /* Builds the rows that imports and registries make in real life, by plain SQL. */
 #include "support_project.h"
 
-#include "classification.h"
 #include "prediction.h"
 #include "project.h"
 
@@ -179,17 +178,13 @@ void test_uuid(int64_t n, uint8_t out[16])
 	memcpy(out, &n, sizeof n);
 }
 
-enum status test_answer(
-	struct test_project *t, int64_t subject, int v, int class, int64_t now, struct err *err)
+enum status test_answer_with(struct test_project *t, int64_t subject, int v,
+	struct classification c, int64_t now, struct err *err)
 {
 	struct classification_result result;
-	struct classification c = {
-		.project_id = t->id,
-		.subject_id = subject,
-		.volunteer_id = t->volunteers[v],
-		.answer = class < 0 ? ANSWER_CANT_TELL : ANSWER_TAXA,
-		.taxon_id = class < 0 ? 0 : t->taxa[class],
-	};
+	c.project_id = t->id;
+	c.subject_id = subject;
+	c.volunteer_id = t->volunteers[v];
 	test_uuid(++test_n_answers, c.uuid);
 	test_sql(t,
 		"INSERT INTO task (project_id, subject_id, volunteer_id, issued_ms, expires_ms) VALUES "
@@ -200,9 +195,31 @@ enum status test_answer(
 	if (st == OK)
 		st = classification_add(t->db, &c, now, &result, err);
 	if (st == OK)
-		return db_commit(t->db, err);
-	db_rollback(t->db);
+		st = db_commit(t->db, err);
+	if (st != OK)
+		db_rollback(t->db);
 	return st;
+}
+
+enum status test_answer(
+	struct test_project *t, int64_t subject, int v, int class, int64_t now, struct err *err)
+{
+	struct classification c = {
+		.answer = class < 0 ? ANSWER_CANT_TELL : ANSWER_TAXA,
+		.taxon_id = class < 0 ? 0 : t->taxa[class],
+	};
+	return test_answer_with(t, subject, v, c, now, err);
+}
+
+void test_must_answer_set(struct test_project *t, int64_t subject, int v, const int *classes, int n)
+{
+	struct err err = {0};
+	struct named more[ANSWER_MAX_TAXA] = {0};
+	for (int i = 1; i < n; i++)
+		more[i - 1].taxon_id = t->taxa[classes[i]];
+	struct classification c = {.taxon_id = t->taxa[classes[0]], .n_more = n - 1, .more = more};
+	if (test_answer_with(t, subject, v, c, 100, &err) != OK)
+		fail_msg("%s", err.text);
 }
 
 void test_must_answer(struct test_project *t, int64_t subject, int v, int class, int64_t now)

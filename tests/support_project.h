@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "db.h"
+#include "classification.h"
 
 struct test_project {
 	char dir[64];
@@ -35,6 +35,12 @@ void test_predict(struct test_project *t, int64_t subject, int top, double p, in
 /* Leases the subject to volunteer v and answers it; class -1: "can't tell". Returns the status of the answer. */
 enum status test_answer(
 	struct test_project *t, int64_t subject, int v, int class, int64_t now_ms, struct err *err);
+/* The same with an answer of the test's own making; its uuid, project, subject and volunteer are filled in. */
+enum status test_answer_with(struct test_project *t, int64_t subject, int v,
+	struct classification answer, int64_t now_ms, struct err *err);
+/* Leases and answers {classes}; several of them make the subject one of several species. Stops the test unless it is OK. */
+void test_must_answer_set(
+	struct test_project *t, int64_t subject, int v, const int *classes, int n);
 /* The same, and stops the test unless it is OK. */
 void test_must_answer(struct test_project *t, int64_t subject, int v, int class, int64_t now_ms);
 /* A subject's "state", "by" (who decided) or "reason", until the next call. */

@@ -20,11 +20,17 @@ static void sgd_by_hand(void **state)
 	(void)state;
 	float p = 8, a = 4, v = 4, none = 3;
 	struct param_state s = {&p, &a, &v, &none};
-	struct param_rule r = {
-		.rate = 0.5f, .momentum = 0.5f, .decay = 0.25f, .scale = 0.5f, .average = 0.75f};
-	element_sgd_step(0, 2, &r, &s);
-	element_average(0, &r, &s);
+	struct param_rule r = {.is_trained = 1,
+		.rate = 0.5f,
+		.momentum = 0.5f,
+		.decay = 0.25f,
+		.scale = 0.5f,
+		.average = 0.75f};
+	element_step(0, 2, &r, &s);
 	assert_true(v == 5.0f && p == 5.5f && a == 4.375f && none == 3.0f);
+	r.is_trained = 0; /* the average alone: 4.375 + .25 * (5.5 - 4.375) */
+	element_step(0, 2, &r, &s);
+	assert_true(v == 5.0f && p == 5.5f && a == 4.65625f && none == 3.0f);
 }
 
 /* Two steps, gradients 1 and -1: the second's m is -.01 / .19 once corrected, v 1 both times. */
@@ -39,7 +45,7 @@ static void adamw_by_hand(void **state)
 		{-1, 1.8 - .1 * (-.01 / .19 + .5 * 1.8), -.01, .001999},
 	};
 	struct net *net = calloc(1, sizeof *net);
-	net->params[0].n_dims = 2;
+	net->params[0].n_dims = 2; /* a layer's weights */
 	struct backend_step step = {.rule = BACKEND_ADAMW,
 		.rate = 0.1f,
 		.momentum = 0.9f,
@@ -49,7 +55,7 @@ static void adamw_by_hand(void **state)
 	struct param_state s = {&p, &a, &m, &v};
 	for (int i = 0; i < 2; i++) {
 		struct param_rule r = param_rule_of(net, &step, 0, i + 1);
-		element_adamw_step(0, rows[i].gradient, &r, &s);
+		element_step(0, rows[i].gradient, &r, &s);
 		assert_true(fabs((double)p - rows[i].p) < 1e-5);
 		assert_true(fabs((double)m - rows[i].m) < 1e-7 && fabs((double)v - rows[i].v) < 1e-7);
 	}

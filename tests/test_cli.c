@@ -50,6 +50,8 @@ static const struct row {
 	{"gold draw $D p --fast", 2, "--fast"},
 	{"gold draw $D p --n 5 --purpose fun", 2, "'fun'"},
 	{"certificate list", 2, "certificate"},
+	{"expert list $D", 2, "expert list"},
+	{"expert show $D p", 2, "expert list"},
 	{"worker", 2, "URL"},
 	{"worker nonsense --token-file $F/text.jpg", 2, "nonsense"},
 	{"worker http://127.0.0.1:1 --token-file $F/text.jpg --device cudax", 2, "'cudax'"},
@@ -102,6 +104,7 @@ static const struct row {
 	{"policy show $D nope", 1, "'nope'"},
 	{"policy set $D p $F/nowhere.json", 1, "nowhere.json"},
 	{"certificate list $D nope", 1, "'nope'"},
+	{"expert list $D nope", 1, "'nope'"},
 	{"gold add $D p $F/nowhere.csv", 1, "nowhere.csv"},
 	{"gold draw $D p --n 5 --purpose certify", 1, "0 subjects are open"},
 	{"token revoke $D nobody", 1, "nobody"},
@@ -138,6 +141,14 @@ static const struct row {
 	{"model import $D p $F/garbage.safetensors", 1, "garbage.safetensors: no safetensors file"},
 	{"model import $D p $F/other.safetensors", 1, "other.safetensors"},
 	{"train $D p --from $F/other.safetensors", 1, "other.safetensors"},
+	{"train $D p --recipe $F/nowhere.json", 1, "nowhere.json: No such file"},
+	{"train $D p --recipe $F", 1, "files: Is a directory"},
+	{"train $D p --recipe $F/text.jpg", 1, "text.jpg: the recipe is no JSON"},
+	{"train $D p --recipe $F/field.json", 1, "field.json: a recipe has no field 'batches'"},
+	{"train $D p --recipe $F/range.json", 1,
+		"range.json: the recipe's batch is 0: wanted 1 to 4096"},
+	{"train $D p --recipe $F/rule.json --queue", 1,
+		"rule.json: the recipe's rule is \"adam\": wanted \"sgd\" or \"adamw\""},
 	{"infer $F/garbage.safetensors $F/bad/good.jpg", 1, "garbage.safetensors"},
 	{"infer $F/other.safetensors $F/bad/good.jpg", 1, "other.safetensors"},
 	{"serve $D --worker none --listen 127.0.0.1:$P", 1, "$P"},
@@ -231,6 +242,9 @@ static int set_up(void **state)
 	text_write(files, "gold.csv", "subject,label\n99,blank\n");
 	text_write(files, "several-gold.csv", "subject,label\n99,blank\nx,blank\n");
 	text_write(files, "policy.json", "{\"alpha\": 3}");
+	text_write(files, "field.json", "{\"batches\": 32}");
+	text_write(files, "range.json", "{\"batch\": 0}");
+	text_write(files, "rule.json", "{\"rule\": \"adam\"}");
 	busy_port();
 	return 0;
 }

@@ -5,7 +5,6 @@
 #include "element_math.h"
 #include "loss_math.h"
 #include "norm_math.h"
-#include "step_math.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -190,20 +189,6 @@ static void bias_is_by_column(void **state)
 	assert_memory_equal(rows, expected, sizeof rows);
 }
 
-/* By hand, in numbers that floats hold: v = .5 * 4 + 1 + .25 * 8 = 5; p = 8 - .5 * 5 = 5.5;
- * a = 4 + .25 * (5.5 - 4) = 4.375. */
-static void sgd_by_hand(void **state)
-{
-	(void)state;
-	float gradient = 2, v = 4, param = 8, average = 4;
-	const struct step_range r = {
-		.is_trained = 1, .rate = 0.5f, .momentum = 0.5f, .decay = 0.25f, .average = 0.75f};
-	const struct step_arrays a = {
-		.gradient = &gradient, .param = &param, .average = &average, .momentum = &v};
-	element_step(0, &r, 0.5f, &a);
-	assert_true(v == 5.0f && param == 5.5f && average == 4.375f);
-}
-
 /* As the other backends' own, over two heads of which the second is not known. */
 static void loss_is_the_others(void **state)
 {
@@ -235,7 +220,6 @@ int main(void)
 		cmocka_unit_test(weights_are_packed),
 		cmocka_unit_test(relus),
 		cmocka_unit_test(bias_is_by_column),
-		cmocka_unit_test(sgd_by_hand),
 		cmocka_unit_test(loss_is_the_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

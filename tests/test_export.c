@@ -28,24 +28,24 @@
 /* One row a line. */
 /* clang-format off */
 static const char wanted_labels[] =
-	"subject,deployment,event,start,end,n_frames,files,label,scientific_name,state,decided_by,reason,probability,n_answers,n_cant_tell,model,certificate,policy,decided,gold,audit\r\n"
-	"1,\"cam, \"\"A\"\"\",e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,2,\"IMG_1.JPG|Gro\xc3\x9f, \"\"a\\|b\"\"\n\xef\xbf\xbd.jpg\",zebra,Equus quagga,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,\r\n"
-	"2,\"cam, \"\"A\"\"\",ev|2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,1,IMG_2.JPG,rhino,Diceros bicornis,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,certify,\r\n"
-	"3,\"cam, \"\"A\"\"\",e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,1,IMG_3.JPG,blank,,retired,model,certificate,0.999,0,0,m1,7,1,2020-05-31T07:40:00+03:00,,audit:crowd\r\n"
-	"4,NA,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,1,IMG_4.JPG,,,open,,,,0,0,,,,,,\r\n"
-	"5,NA,e5,2020-05-30T00:10:00-03:30,2020-05-30T00:10:00-03:30,1,IMG_5.JPG,,,retired,,cant_tell,,0,3,,,,2020-05-31T01:10:00-03:30,,\r\n"
-	"6,NA,e6,2020-05-30T02:56:40-03:30,2020-05-30T02:56:40-03:30,1,IMG_6.JPG,human,,retired,people,risk,0.97,2,0,,,1,2020-05-31T01:10:00-03:30,,\r\n"
-	"7,NA,e7,2020-05-30T05:43:20-03:30,2020-05-30T05:43:20-03:30,1,IMG_7.JPG,,,expert,,,,20,0,,,,,,\r\n"
-	"8,cam A again,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,1,IMG_8.JPG,vehicle,,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,probe,\r\n";
+	"subject,deployment,event,start,end,n_frames,files,label,scientific_name,state,decided_by,reason,probability,n_answers,n_cant_tell,model,certificate,policy,decided,gold,audit,n_species,count,count_min,count_max,young,behaviours,sex,life_stage\r\n"
+	"1,\"cam, \"\"A\"\"\",e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,2,\"IMG_1.JPG|Gro\xc3\x9f, \"\"a\\|b\"\"\n\xef\xbf\xbd.jpg\",zebra,Equus quagga,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,,1,2,2,5,,,,\r\n"
+	"2,\"cam, \"\"A\"\"\",ev|2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,1,IMG_2.JPG,rhino,Diceros bicornis,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,certify,,1,,,,,,,\r\n"
+	"3,\"cam, \"\"A\"\"\",e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,1,IMG_3.JPG,blank,,retired,model,certificate,0.999,0,0,m1,7,1,2020-05-31T07:40:00+03:00,,audit:crowd,0,,,,,,,\r\n"
+	"4,NA,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,1,IMG_4.JPG,,,open,,,,0,0,,,,,,,0,,,,,,,\r\n"
+	"5,NA,e5,2020-05-30T00:10:00-03:30,2020-05-30T00:10:00-03:30,1,IMG_5.JPG,,,retired,,cant_tell,,0,3,,,,2020-05-31T01:10:00-03:30,,,0,,,,,,,\r\n"
+	"6,NA,e6,2020-05-30T02:56:40-03:30,2020-05-30T02:56:40-03:30,1,IMG_6.JPG,human,,retired,people,risk,0.97,2,0,,,1,2020-05-31T01:10:00-03:30,,,1,,,,,,,\r\n"
+	"7,NA,e7,2020-05-30T05:43:20-03:30,2020-05-30T05:43:20-03:30,1,IMG_7.JPG,,,expert,,,,20,0,,,,,,,0,,,,,,,\r\n"
+	"8,cam A again,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,1,IMG_8.JPG,vehicle,,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,probe,,1,,,,,,,\r\n";
 
 static const char wanted_answers[] =
-	"classification,uuid,subject,deployment,volunteer,answer,label,scientific_name,count,details,counted,expert,blind,credited,superseded_by,shown,policy,model,duration_ms,created,subject_label,gold,gold_label\r\n"
-	"1,30303030303030303030303030303031,1,\"cam, \"\"A\"\"\",1,taxa,zebra,Equus quagga,2,{},1,0,0,0,,survey,1,,1500,2020-05-31T04:23:20Z,zebra,,\r\n"
-	"2,30303030303030303030303030303032,1,\"cam, \"\"A\"\"\",2,taxa,zebra,Equus quagga,5,{},1,0,0,0,,survey,1,m1,,2020-05-31T04:40:00Z,zebra,,\r\n"
-	"3,30303030303030303030303030303033,5,NA,1,cant_tell,,,,,1,0,1,0,,survey,1,,,2020-05-31T04:40:00Z,,,\r\n"
-	"4,30303030303030303030303030303034,4,NA,1,taxa,zebra,Equus quagga,9,{},1,0,0,0,5,survey,1,,,2020-05-31T04:40:00Z,,,\r\n"
-	"5,30303030303030303030303030303035,4,NA,1,undone,,,,,0,0,0,0,,survey,1,,,2020-05-31T04:40:01Z,,,\r\n"
-	"6,30303030303030303030303030303036,2,\"cam, \"\"A\"\"\",2,taxa,rhino,Diceros bicornis,,{},1,1,0,0,,survey,1,,,2020-05-31T04:40:00Z,rhino,certify,rhino\r\n";
+	"classification,uuid,subject,deployment,volunteer,answer,label,scientific_name,count,details,counted,expert,blind,credited,superseded_by,shown,policy,model,duration_ms,created,subject_label,gold,gold_label,several\r\n"
+	"1,30303030303030303030303030303031,1,\"cam, \"\"A\"\"\",1,taxa,zebra,Equus quagga,2,{},1,0,0,0,,survey,1,,1500,2020-05-31T04:23:20Z,zebra,,,0\r\n"
+	"2,30303030303030303030303030303032,1,\"cam, \"\"A\"\"\",2,taxa,zebra,Equus quagga,5,{},1,0,0,0,,survey,1,m1,,2020-05-31T04:40:00Z,zebra,,,0\r\n"
+	"3,30303030303030303030303030303033,5,NA,1,cant_tell,,,,,1,0,1,0,,survey,1,,,2020-05-31T04:40:00Z,,,,0\r\n"
+	"4,30303030303030303030303030303034,4,NA,1,taxa,zebra,Equus quagga,9,{},1,0,0,0,5,survey,1,,,2020-05-31T04:40:00Z,,,,0\r\n"
+	"5,30303030303030303030303030303035,4,NA,1,undone,,,,,0,0,0,0,,survey,1,,,2020-05-31T04:40:01Z,,,,0\r\n"
+	"6,30303030303030303030303030303036,2,\"cam, \"\"A\"\"\",2,taxa,rhino,Diceros bicornis,,{},1,1,0,0,,survey,1,,,2020-05-31T04:40:00Z,rhino,certify,rhino,0\r\n";
 
 static const char wanted_deployments[] =
 	"deploymentID,locationID,locationName,latitude,longitude,coordinateUncertainty,deploymentStart,deploymentEnd,setupBy,cameraID,cameraModel,cameraDelay,cameraHeight,cameraDepth,cameraTilt,cameraHeading,detectionDistance,timestampIssues,baitUse,featureType,habitat,deploymentGroups,deploymentTags,deploymentComments\r\n"
@@ -67,7 +67,7 @@ static const char wanted_media[] =
 
 static const char wanted_observations[] =
 	"observationID,deploymentID,mediaID,eventID,eventStart,eventEnd,observationLevel,observationType,cameraSetupType,scientificName,count,lifeStage,sex,behavior,individualID,individualPositionRadius,individualPositionAngle,individualSpeed,bboxX,bboxY,bboxWidth,bboxHeight,classificationMethod,classifiedBy,classificationTimestamp,classificationProbability,observationTags,observationComments\r\n"
-	"o1,\"cam, \"\"A\"\"\",,e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,event,animal,,Equus quagga,2,,,,,,,,,,,,human,\"Two zones, \"\"one\"\" project\",2020-05-31T07:40:00+03:00,,taxon:zebra,\r\n"
+	"o1,\"cam, \"\"A\"\"\",,e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,event,animal,,Equus quagga,2,,,,,,,,,,,,human,\"Two zones, \"\"one\"\" project\",2020-05-31T07:40:00+03:00,,taxon:zebra,\"Count: median 2 of 2 answers, from 2 to 5.\"\r\n"
 	"o2,\"cam, \"\"A\"\"\",,e2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,event,animal,,Diceros bicornis,,,,,,,,,,,,,human,expert 2,2020-05-31T07:40:00+03:00,,taxon:rhino | event:ev/2,\r\n"
 	"o3,\"cam, \"\"A\"\"\",,e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,event,blank,,,,,,,,,,,,,,,machine,m1 (sha256 abcdef012345),2020-05-31T07:40:00+03:00,0.999,taxon:blank | certificate:7,\r\n"
 	"o4,d2:NA,,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,event,unclassified,,,,,,,,,,,,,,,,,,,,\r\n"

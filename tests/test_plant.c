@@ -144,7 +144,7 @@ static void an_answer_teaches_and_never_counts(void **state)
 		struct classification_result result = answer(gold, 0, rows[i].class, ++nth);
 		/* It looks as any other answer, */
 		assert_true(result.counted && !result.replay);
-		assert_int_equal(result.truth_id, rows[i].told ? t.taxa[1] : 0);
+		assert_int_equal(result.truth.taxa[0], rows[i].told ? t.taxa[1] : 0);
 		result = answer(gold, 0, rows[i].class, nth);
 		assert_true(result.counted && result.replay);
 		/* the expert's label stands as it was, */

@@ -3,37 +3,33 @@
  * Real workers (child processes) against a real server in this process, over a small project of coloured frames: grey
  * is blank, red a zebra, blue a topi. Two subjects have no frame that can be decoded.
  */
-#include "image.h"
-#include "job.h"
 #include "model.h"
-#include "project.h"
 #include "registry.h"
 #include "server.h"
+#include "support_frames.h"
 #include "volunteer.h"
 
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-#include <spawn.h>
 #include <sqlite3.h>
 
 #include <cmocka.h>
 
-enum { N_SUBJECTS = 180, N_BROKEN = 2, N_FRAMES = 2, PX = 64, LEASE_MS = 400 };
+enum { LEASE_MS = 400 };
 
-extern char **environ;
-static char dir[64], token_file[100], wrong_file[100];
+static struct frames frames;
+static char token_file[100], wrong_file[100];
 static struct server *server;
-static int64_t project_id, model_id;
+
+#define sql(...) frames_sql(&frames, __VA_ARGS__)
 
 static void check_status(enum status st, const struct err *err)
 {
@@ -41,94 +37,12 @@ static void check_status(enum status st, const struct err *err)
 		fail_msg("%s", err->text);
 }
 
-static int64_t sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int64_t sql(const char *format, ...)
+static void write_text(const char *path, const char *text)
 {
-	char path[100], text[2000];
-	sqlite3 *raw = NULL;
-	sqlite3_stmt *stmt = NULL;
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	snprintf(path, sizeof path, "%s/topi.db", dir);
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	sqlite3_busy_timeout(raw, 10000);
-	if (strncmp(text, "ATTACH", 6) == 0) {
-		snprintf(path, sizeof path, "ATTACH '%s/embeddings.db' AS emb", dir);
-		assert_int_equal(sqlite3_exec(raw, path, NULL, NULL, NULL), SQLITE_OK);
-		memmove(text, text + 6, strlen(text + 6) + 1);
-	}
-	if (sqlite3_prepare_v2(raw, text, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", text, sqlite3_errmsg(raw));
-	int code = sqlite3_step(stmt);
-	int64_t out = code == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : -1;
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		fail_msg("%s: %s", text, sqlite3_errmsg(raw));
-	sqlite3_finalize(stmt);
-	sqlite3_close(raw);
-	return out;
-}
-
-static void write_file(const char *path, const void *bytes, size_t n)
-{
-	FILE *out = fopen(path, "wb");
+	FILE *out = fopen(path, "w");
 	assert_non_null(out);
-	assert_int_equal(fwrite(bytes, 1, n, out), n);
+	assert_true(fputs(text, out) >= 0);
 	assert_int_equal(fclose(out), 0);
-}
-
-/* The 448 px rendition of a frame: its class' colour with noise, or no JPEG at all. */
-static void make_frame(int subject, int frame)
-{
-	static const uint8_t colours[3][3] = {{128, 128, 128}, {220, 40, 40}, {40, 40, 220}};
-	struct err err = {0};
-	struct image_rgb image = {.width_px = PX, .height_px = PX};
-	char hex[65], path[300];
-	uint8_t *bytes = NULL;
-	size_t n = 0;
-	unsigned noise = (unsigned)(subject * 7919 + frame);
-	snprintf(hex, sizeof hex, "%02x%062d", subject, subject * 10 + frame);
-	snprintf(path, sizeof path, "%s/renditions/448/%.2s", dir, hex);
-	mkdir(path, 0750);
-	snprintf(path, sizeof path, "%s/renditions/448/%.2s/%s-0.jpg", dir, hex, hex);
-	image.pixels = xmalloc(PX * PX * 3);
-	for (int i = 0; i < PX * PX * 3; i++) {
-		noise = noise * 1664525 + 1013904223;
-		image.pixels[i] = (uint8_t)(colours[subject % 3][i % 3] + (int)(noise >> 27) - 16);
-	}
-	if (subject <= N_SUBJECTS - N_BROKEN) {
-		check_status(image_encode_rgb(&image, 90, &bytes, &n, &err), &err);
-		write_file(path, bytes, n);
-	} else {
-		write_file(path, "no JPEG", 7);
-	}
-	free(bytes);
-	image_rgb_release(&image);
-	sql("INSERT INTO media (project_id, deployment_id, subject_id, sha256, n_bytes, file_name, "
-		"width_px, height_px, crop_bottom_px, created_ms) "
-		"VALUES (%d, %d, %d, x'%s', 1, 'f%d', 64, 64, 0, 0)",
-		(int)project_id, subject % 3 == 0 ? 3 : 1 + subject % 2, subject, hex, frame);
-}
-
-/* An untrained net of the project's taxa, promoted. */
-static void make_model(struct db *db)
-{
-	static const char *const codes[] = {"blank", "zebra", "topi"};
-	struct err err = {0};
-	struct model *model = NULL;
-	struct registry_file file = {0};
-	char path[100];
-	snprintf(path, sizeof path, "%s/start.safetensors", dir);
-	check_status(model_new("resnet10s", codes, 3, PX, 1, &model, &err), &err);
-	model_set(model, "backbone", model->backbone);
-	check_status(model_save(model, path, NULL, &err), &err);
-	model_free(model);
-	check_status(registry_parse(path, &file, &err), &err);
-	check_status(registry_keep_file(dir, path, file.sha256, &err), &err);
-	check_status(registry_import(db, project_id, "start", &file, 1, &model_id, &err), &err);
-	check_status(registry_promote(db, project_id, model_id, 1, &err), &err);
-	registry_file_release(&file);
 }
 
 static int set_up(void **state)
@@ -136,45 +50,18 @@ static int set_up(void **state)
 	(void)state;
 	struct err err = {0};
 	struct db *db = NULL;
-	char secret[SECRET_SIZE], path[100];
-	snprintf(dir, sizeof dir, "/tmp/topi-worker-XXXXXX");
-	assert_true(sodium_init() >= 0);
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/cache", dir);
-	setenv("XDG_CACHE_HOME", path, 1);
-	check_status(db_open(dir, DB_CREATE, &db, &err), &err);
-	secret_make(secret);
-	check_status(db_run(db, Q_SETTING_PUT, &err, "ss", "secret", secret), &err);
-	snprintf(path, sizeof path, "%d", LEASE_MS);
-	check_status(db_run(db, Q_SETTING_PUT, &err, "ss", "lease_ms", path), &err);
-	json_t *file = json_pack("{s:s, s:s, s:[{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "slug",
-		"p", "title", "P", "taxa", "code", "blank", "kind", "blank", "common_name", "nothing",
-		"code", "zebra", "common_name", "zebra", "scientific_name", "Equus quagga", "code", "topi",
-		"common_name", "topi", "scientific_name", "Damaliscus lunatus");
-	check_status(project_add(db, file, 1, &project_id, &err), &err);
-	json_decref(file);
-	for (int i = 1; i <= 3; i++)
-		sql("INSERT INTO deployment (project_id, name, utc_offset_s, holdout, created_ms) "
-			"VALUES (%d, 'd%d', 0, 0, 0)",
-			(int)project_id, i);
-	snprintf(path, sizeof path, "%s/renditions/448", dir);
-	assert_int_equal(mkdir(path, 0750), 0);
-	for (int i = 1; i <= N_SUBJECTS; i++) {
-		sql("INSERT INTO subject (project_id, deployment_id, created_ms) VALUES (%d, %d, 0)",
-			(int)project_id, 1 + (i / 3) % 3);
-		for (int j = 0; j < N_FRAMES; j++)
-			make_frame(i, j);
-	}
-	make_model(db);
+	char secret[SECRET_SIZE];
+	frames_open(&frames, LEASE_MS);
+	check_status(db_open(frames.dir, DB_WRITE, &db, &err), &err);
 	secret_make(secret);
 	check_status(token_add(db, "t", secret, 1, &err), &err);
 	db_close(db);
-	snprintf(token_file, sizeof token_file, "%s/token", dir);
-	write_file(token_file, secret, strlen(secret));
+	snprintf(token_file, sizeof token_file, "%s/token", frames.dir);
+	write_text(token_file, secret);
 	secret_make(secret);
-	snprintf(wrong_file, sizeof wrong_file, "%s/wrong", dir);
-	write_file(wrong_file, secret, strlen(secret));
-	struct server_options options = {.dir = dir, .listen = "127.0.0.1:0"};
+	snprintf(wrong_file, sizeof wrong_file, "%s/wrong", frames.dir);
+	write_text(wrong_file, secret);
+	struct server_options options = {.dir = frames.dir, .listen = "127.0.0.1:0"};
 	check_status(server_start(&options, &server, &err), &err);
 	return 0;
 }
@@ -182,57 +69,40 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	char command[100];
 	server_stop(server);
 	server = NULL;
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	return system(command); /* a test's own folder under /tmp */
+	frames_close(&frames);
+	return 0;
 }
 
 static pid_t start(const char *const *args)
 {
-	pid_t pid = 0;
-	posix_spawn_file_actions_t actions;
-	char out[100];
-	snprintf(out, sizeof out, "%s/out", dir);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 1, out, 01101 /* O_WRONLY|O_CREAT|O_TRUNC */, 0600);
-	assert_int_equal(posix_spawn(&pid, TOPI_BINARY_DIR "/topi", &actions, NULL,
-						 (char *const *)(uintptr_t)args, environ),
-		0);
-	posix_spawn_file_actions_destroy(&actions);
-	return pid;
+	return frames_start(&frames, args);
 }
 
 static pid_t start_worker(const char *url, const char *token, const char *name, bool media)
 {
 	const char *args[] = {"topi", "worker", url, "--token-file", token, "--device", "cpu", "--name",
-		name, "--quiet", "--once", media ? "--media" : NULL, dir, NULL};
+		name, "--quiet", "--once", media ? "--media" : NULL, frames.dir, NULL};
 	return start(args);
-}
-
-static int wait_for(pid_t pid)
-{
-	int status = 0;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static void check_predictions(void)
 {
 	assert_int_equal(sql("SELECT count(*) FROM job WHERE state <> 'done'"), 0);
-	assert_int_equal(sql("SELECT count(*) FROM prediction"), N_SUBJECTS - N_BROKEN);
+	assert_int_equal(sql("SELECT count(*) FROM prediction"), FRAMES_SUBJECTS - FRAMES_BROKEN);
 	assert_int_equal(
-		sql("SELECT count(DISTINCT subject_id) FROM prediction"), N_SUBJECTS - N_BROKEN);
-	assert_int_equal(sql("SELECT min(n_frames) + max(n_frames) FROM prediction"), 2 * N_FRAMES);
-	assert_int_equal(sql("SELECT count(*) FROM prediction_problem"), N_BROKEN);
-	assert_int_equal(sql("ATTACHSELECT count(*) FROM emb.embedding"), N_SUBJECTS - N_BROKEN);
+		sql("SELECT count(DISTINCT subject_id) FROM prediction"), FRAMES_SUBJECTS - FRAMES_BROKEN);
+	assert_int_equal(sql("SELECT min(n_frames) + max(n_frames) FROM prediction"), 2 * FRAMES_EACH);
+	assert_int_equal(sql("SELECT count(*) FROM prediction_problem"), FRAMES_BROKEN);
+	assert_int_equal(
+		sql("ATTACHSELECT count(*) FROM emb.embedding"), FRAMES_SUBJECTS - FRAMES_BROKEN);
 }
 
 static void every_subject_is_predicted_over_http_alone(void **state)
 {
 	(void)state;
-	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "w", false)), 0);
+	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "w", false)), 0);
 	check_predictions();
 }
 
@@ -252,12 +122,12 @@ static void killed_at_any_point_every_subject_is_predicted_once(void **state)
 		random = random * 1664525 + 1013904223;
 		nanosleep(&(struct timespec){.tv_nsec = (long)(random >> 8) % 700 * 1000000L}, NULL);
 		kill(pid, SIGKILL);
-		wait_for(pid);
+		frames_wait(pid);
 		n_held += sql("SELECT count(*) FROM batch WHERE done = 0") > 0;
 	}
 	print_message("%d of 10 held a batch when they were killed\n", n_held);
 	sql("UPDATE batch SET n_attempts = 1");
-	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "last", true)), 0);
+	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "last", true)), 0);
 	check_predictions();
 }
 
@@ -266,28 +136,28 @@ static void two_workers_share_the_work(void **state)
 	(void)state;
 	pid_t a = start_worker(server_url(server), token_file, "a", true);
 	pid_t b = start_worker(server_url(server), token_file, "b", false);
-	assert_int_equal(wait_for(a), 0);
-	assert_int_equal(wait_for(b), 0);
+	assert_int_equal(frames_wait(a), 0);
+	assert_int_equal(frames_wait(b), 0);
 	check_predictions();
 }
 
 static void a_wrong_token_and_no_server_end_the_worker(void **state)
 {
 	(void)state;
-	assert_int_equal(wait_for(start_worker(server_url(server), wrong_file, "w", true)), 1);
+	assert_int_equal(frames_wait(start_worker(server_url(server), wrong_file, "w", true)), 1);
 	assert_int_equal(sql("SELECT count(*) FROM prediction"), 0);
 	assert_int_equal(sql("SELECT count(*) FROM batch"), 0);
 	time_t begun = time(NULL);
-	assert_int_equal(wait_for(start_worker("http://127.0.0.1:1", token_file, "w", true)), 1);
+	assert_int_equal(frames_wait(start_worker("http://127.0.0.1:1", token_file, "w", true)), 1);
 	assert_true(time(NULL) - begun < 20);
-	assert_int_equal(wait_for(start_worker("gopher://x", token_file, "w", true)), 2);
+	assert_int_equal(frames_wait(start_worker("gopher://x", token_file, "w", true)), 2);
 }
 
 static json_t *run_json(const char *const *args)
 {
 	char out[100];
-	assert_int_equal(wait_for(start(args)), 0);
-	snprintf(out, sizeof out, "%s/out", dir);
+	assert_int_equal(frames_wait(start(args)), 0);
+	snprintf(out, sizeof out, "%s/out", frames.dir);
 	json_t *reply = json_load_file(out, 0, NULL);
 	assert_non_null(reply);
 	return reply;
@@ -309,17 +179,16 @@ static void trainings_make_candidates(void **state)
 {
 	(void)state;
 	const char *head[] = {
-		"topi", "train", dir, "p", "--from", "start", "--device", "cpu", "--json", NULL};
-	const char *full[] = {"topi", "train", dir, "p", "--arch", "resnet10s", "--epochs", "2",
+		"topi", "train", frames.dir, "p", "--from", "start", "--device", "cpu", "--json", NULL};
+	const char *full[] = {"topi", "train", frames.dir, "p", "--arch", "resnet10s", "--epochs", "2",
 		"--device", "cpu", "--json", NULL};
-	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "w", true)), 0);
-	sql("UPDATE subject SET state = 'retired', label_id = 1 + id %% 3, p_label = 1, decided_by = "
-		"'expert', reason = 'expert'");
+	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "w", true)), 0);
+	frames_label(&frames);
 	json_t *reply = run_json(head);
 	int64_t id = check_training(reply);
 	json_t *report = json_object_get(json_object_get(reply, "model"), "report");
 	assert_true(json_number_value(json_object_get(report, "accuracy")) > 0.8);
-	assert_int_equal(sql("SELECT parent_id FROM model WHERE id = %d", (int)id), model_id);
+	assert_int_equal(sql("SELECT parent_id FROM model WHERE id = %d", (int)id), frames.model);
 	json_decref(reply);
 	reply = run_json(full);
 	check_training(reply);
@@ -328,16 +197,16 @@ static void trainings_make_candidates(void **state)
 	assert_int_equal(sql("SELECT count(*) FROM token WHERE revoked_ms IS NULL"), 1);
 	/* the new head scores without a look at the photographs: they are gone */
 	char command[200];
-	snprintf(command, sizeof command, "rm -rf %s/renditions/448", dir);
+	snprintf(command, sizeof command, "rm -rf %s/renditions/448", frames.dir);
 	assert_int_equal(system(command), 0); /* a test's own folder under /tmp */
 	struct err err = {0};
 	struct db *db = NULL;
-	check_status(db_open(dir, DB_WRITE, &db, &err), &err);
-	check_status(registry_promote(db, project_id, id, 2, &err), &err);
+	check_status(db_open(frames.dir, DB_WRITE, &db, &err), &err);
+	check_status(registry_promote(db, frames.project, id, 2, &err), &err);
 	db_close(db);
-	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "w", true)), 0);
-	assert_int_equal(
-		sql("SELECT count(*) FROM prediction WHERE model_id = %d", (int)id), N_SUBJECTS - N_BROKEN);
+	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "w", true)), 0);
+	assert_int_equal(sql("SELECT count(*) FROM prediction WHERE model_id = %d", (int)id),
+		FRAMES_SUBJECTS - FRAMES_BROKEN);
 }
 
 /* A model of the same classes in another order, from a file. */
@@ -347,15 +216,15 @@ static void make_other(void)
 	struct err err = {0};
 	struct model *model = NULL;
 	char path[100];
-	snprintf(path, sizeof path, "%s/other.safetensors", dir);
-	check_status(model_new("resnet10s", codes, 3, PX, 2, &model, &err), &err);
+	snprintf(path, sizeof path, "%s/other.safetensors", frames.dir);
+	check_status(model_new("resnet10s", codes, 3, FRAMES_PX, 2, &model, &err), &err);
 	check_status(model_save(model, path, NULL, &err), &err);
 	model_free(model);
-	const char *import[] = {"topi", "model", "import", dir, "p", path, NULL};
+	const char *import[] = {"topi", "model", "import", frames.dir, "p", path, NULL};
 	const char *backbone[] = {
-		"topi", "model", "import", dir, "p", path, "--name", "bare", "--backbone", NULL};
-	assert_int_equal(wait_for(start(import)), 0);
-	assert_int_equal(wait_for(start(backbone)), 0);
+		"topi", "model", "import", frames.dir, "p", path, "--name", "bare", "--backbone", NULL};
+	assert_int_equal(frames_wait(start(import)), 0);
+	assert_int_equal(frames_wait(start(backbone)), 0);
 }
 
 /* The log of what a model said of the first three taxa. */
@@ -364,7 +233,7 @@ static void log_probs(const char *model, int subject, double *out)
 	char path[100];
 	sqlite3 *raw = NULL;
 	sqlite3_stmt *stmt = NULL;
-	snprintf(path, sizeof path, "%s/topi.db", dir);
+	snprintf(path, sizeof path, "%s/topi.db", frames.dir);
 	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
 	assert_int_equal(sqlite3_prepare_v2(raw,
 						 "SELECT p.top FROM prediction p JOIN model m ON m.id = p.model_id "
@@ -403,13 +272,13 @@ static void an_ensemble_is_a_model_like_any_other(void **state)
 {
 	(void)state;
 	make_other();
-	sql("INSERT INTO model_subject (model_id, subject_id) VALUES (%d, 7)", (int)model_id);
+	sql("INSERT INTO model_subject (model_id, subject_id) VALUES (%d, 7)", (int)frames.model);
 	sql("INSERT INTO model_subject (model_id, subject_id) SELECT id, 7 FROM model WHERE name = "
 		"'other'");
 	sql("INSERT INTO model_subject (model_id, subject_id) SELECT id, 8 FROM model WHERE name = "
 		"'other'");
-	const char *make[] = {
-		"topi", "model", "ensemble", dir, "p", "start,other", "--name", "both", "--json", NULL};
+	const char *make[] = {"topi", "model", "ensemble", frames.dir, "p", "start,other", "--name",
+		"both", "--json", NULL};
 	json_t *reply = run_json(make);
 	int64_t id = json_integer_value(json_object_get(reply, "id"));
 	assert_int_equal(json_integer_value(json_object_get(reply, "n_trained_on")), 2);
@@ -421,22 +290,24 @@ static void an_ensemble_is_a_model_like_any_other(void **state)
 	assert_int_equal(json_integer_value(json_object_get(reply, "id")), id);
 	json_decref(reply);
 	for (size_t i = 0; i < sizeof no_ensembles / sizeof *no_ensembles; i++) {
-		const char *args[] = {"topi", "model", "ensemble", dir, "p", no_ensembles[i].members,
+		const char *args[] = {"topi", "model", "ensemble", frames.dir, "p", no_ensembles[i].members,
 			"--name", no_ensembles[i].name, NULL};
-		if (wait_for(start(args)) != 1)
+		if (frames_wait(start(args)) != 1)
 			fail_msg("%s was made", no_ensembles[i].name);
 	}
-	const char *promote[] = {"topi", "model", "promote", dir, "p", "both", NULL};
-	const char *predict[] = {"topi", "predict", dir, "p", "--model", "other", "--queue", NULL};
-	assert_int_equal(wait_for(start(promote)), 0);
-	assert_int_equal(wait_for(start(predict)), 0);
-	assert_int_equal(wait_for(start_worker(server_url(server), token_file, "w", false)), 0);
+	const char *promote[] = {"topi", "model", "promote", frames.dir, "p", "both", NULL};
+	const char *predict[] = {
+		"topi", "predict", frames.dir, "p", "--model", "other", "--queue", NULL};
+	assert_int_equal(frames_wait(start(promote)), 0);
+	assert_int_equal(frames_wait(start(predict)), 0);
+	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "w", false)), 0);
 	assert_int_equal(sql("SELECT count(*) FROM prediction p JOIN model m ON m.id = p.model_id "
 						 "WHERE m.name IN ('both', 'start', 'other')"),
-		3 * (N_SUBJECTS - N_BROKEN));
+		3 * (FRAMES_SUBJECTS - FRAMES_BROKEN));
 	/* no embedding is the ensemble's */
-	assert_int_equal(sql("ATTACHSELECT count(*) FROM emb.embedding"), 2 * (N_SUBJECTS - N_BROKEN));
-	for (int subject = 1; subject <= N_SUBJECTS - N_BROKEN; subject++) {
+	assert_int_equal(
+		sql("ATTACHSELECT count(*) FROM emb.embedding"), 2 * (FRAMES_SUBJECTS - FRAMES_BROKEN));
+	for (int subject = 1; subject <= FRAMES_SUBJECTS - FRAMES_BROKEN; subject++) {
 		double a[3], b[3], both[3];
 		log_probs("start", subject, a);
 		log_probs("other", subject, b);
@@ -447,24 +318,25 @@ static void an_ensemble_is_a_model_like_any_other(void **state)
 				fail_msg("subject %d: %g, not %g", subject, both[c] - both[0], mean);
 		}
 	}
-	const char *train[] = {"topi", "train", dir, "p", "--from", "both", "--queue", NULL};
-	assert_int_equal(wait_for(start(train)), 1);
+	const char *train[] = {"topi", "train", frames.dir, "p", "--from", "both", "--queue", NULL};
+	assert_int_equal(frames_wait(start(train)), 1);
 	/* the list alone makes the model, and names it */
 	const char *list[] = {
-		"topi", "predict", dir, "p", "--model", "other,start", "--queue", "--json", NULL};
-	assert_int_equal(wait_for(start(list)), 0);
+		"topi", "predict", frames.dir, "p", "--model", "other,start", "--queue", "--json", NULL};
+	assert_int_equal(frames_wait(start(list)), 0);
 	assert_int_equal(sql("SELECT count(*) FROM model WHERE name = 'other+start'"), 1);
-	assert_int_equal(wait_for(start(list)), 0);
+	assert_int_equal(frames_wait(start(list)), 0);
 	assert_int_equal(sql("SELECT count(*) FROM model WHERE arch = 'ensemble'"), 2);
 	/* what is exported comes back as one model */
 	char path[100];
-	snprintf(path, sizeof path, "%s/exported.safetensors", dir);
-	const char *export[] = {"topi", "model", "export", dir, "p", "both", "--out", path, NULL};
-	const char *import[] = {"topi", "model", "import", dir, "p", path, NULL};
-	const char *focus[] = {"topi", "model", "import", dir, "p", path, "--focus", NULL};
-	assert_int_equal(wait_for(start(export)), 0);
-	assert_int_equal(wait_for(start(import)), 0);
-	assert_int_equal(wait_for(start(focus)), 1);
+	snprintf(path, sizeof path, "%s/exported.safetensors", frames.dir);
+	const char *export[] = {
+		"topi", "model", "export", frames.dir, "p", "both", "--out", path, NULL};
+	const char *import[] = {"topi", "model", "import", frames.dir, "p", path, NULL};
+	const char *focus[] = {"topi", "model", "import", frames.dir, "p", path, "--focus", NULL};
+	assert_int_equal(frames_wait(start(export)), 0);
+	assert_int_equal(frames_wait(start(import)), 0);
+	assert_int_equal(frames_wait(start(focus)), 1);
 	assert_int_equal(
 		sql("SELECT count(DISTINCT sha256) FROM model WHERE name IN ('both', 'exported')"), 1);
 }
@@ -472,9 +344,9 @@ static void an_ensemble_is_a_model_like_any_other(void **state)
 static void a_set_that_cannot_be_trained_on_says_why(void **state)
 {
 	(void)state;
-	const char *args[] = {"topi", "train", dir, "p", "--from", "start", "--json", NULL};
+	const char *args[] = {"topi", "train", frames.dir, "p", "--from", "start", "--json", NULL};
 	sql("UPDATE job SET state = 'cancelled'");
-	assert_int_equal(wait_for(start(args)), 1);
+	assert_int_equal(frames_wait(start(args)), 1);
 	assert_int_equal(
 		sql("SELECT error LIKE '0 labelled subjects%%' FROM job WHERE kind = 'train'"), 1);
 }

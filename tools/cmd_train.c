@@ -17,7 +17,7 @@
 
 struct options {
 	const char *dir, *project, *arch, *from, *mode, *device, *recipe_file;
-	char *recipe; /* its text */
+	char *recipe; /* the file's text */
 	bool queue, json;
 };
 
@@ -96,15 +96,21 @@ static enum status read_recipe(const char *path, char **out, struct err *err)
 {
 	enum { MAX_BYTES = 65536 };
 	struct recipe recipe;
+	struct err why = {0};
 	FILE *in = fopen(path, "re");
 	if (!in)
-		return err_set(err, NOT_FOUND, "the recipe %.120s: %s", path, strerror(errno));
+		return err_set(err, NOT_FOUND, "%.120s: %s", path, strerror(errno));
 	*out = xcalloc(1, MAX_BYTES + 1);
 	size_t n = fread(*out, 1, MAX_BYTES, in);
+	enum status st = OK;
+	if (ferror(in))
+		st = err_set(err, BAD_INPUT, "%.120s: %s", path, strerror(errno));
+	else if (n == MAX_BYTES)
+		st = err_set(err, TOO_LARGE, "%.120s: a recipe of 64 KiB or more", path);
+	else if (recipe_read(*out, &recipe, &why) != OK)
+		st = err_set(err, why.status, "%.80s: %.110s", path, why.text);
 	fclose(in);
-	if (n == MAX_BYTES)
-		return err_set(err, TOO_LARGE, "the recipe %.120s is over 64 KiB", path);
-	return recipe_read(*out, &recipe, err);
+	return st;
 }
 
 static enum status read_options(
@@ -127,11 +133,8 @@ static enum status read_options(
 		return err_set(err, BAD_INPUT, "--arch is '%.40s': no such net is known", o->arch);
 	if (!o->from && !o->arch)
 		o->arch = "resnet18";
-	if (o->recipe_file && (st = read_recipe(o->recipe_file, &o->recipe, err)) != OK)
-		return st;
 	request->arch = o->arch;
 	request->head = strcmp(o->mode, "head") == 0;
-	request->recipe = o->recipe;
 	return parse_device(o->device, err);
 }
 
@@ -216,12 +219,13 @@ int cmd_train(int argc, char **argv)
 	struct db *db = NULL;
 	int64_t id = 0;
 	struct train_request request;
-	if (read_options(argc, argv, &o, &request, &err) != OK) {
-		free(o.recipe);
+	if (read_options(argc, argv, &o, &request, &err) != OK)
 		return cmd_usage("%s", err.text);
-	}
 	struct ranks_place place;
 	enum status st = ranks_place(&place, &err);
+	if (st == OK && o.recipe_file)
+		st = read_recipe(o.recipe_file, &o.recipe, &err);
+	request.recipe = o.recipe;
 	if (st == OK && !o.queue && place.rank > 0) {
 		st = follow(&o, &place, &err);
 		free(o.recipe);

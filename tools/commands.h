@@ -18,6 +18,7 @@ int cmd_backup(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_gold(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);
+int cmd_expert(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_train(int argc, char **argv);

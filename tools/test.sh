@@ -19,17 +19,18 @@ done
 
 tools/setup.sh
 command -v ccache >/dev/null && export CMAKE_C_COMPILER_LAUNCHER=ccache
+jobs=$(nproc) # a test a core: tests/CMakeLists.txt keeps their teams of threads from spinning
 
 tests/lint.sh
 cuda=auto
 [ "${TOPI_REQUIRE_CUDA:-0}" = 1 ] && cuda=on
 cmake --preset release -DTOPI_CUDA=$cuda | grep 'CUDA module'
 cmake --build --preset release
-ctest --test-dir build --output-on-failure "${select[@]}"
+ctest --test-dir build -j "$jobs" --output-on-failure "${select[@]}"
 
 if [ "$quick" = 0 ]; then
 	cmake --preset asan >/dev/null
 	cmake --build --preset asan
 	# oneDNN is not built for the sanitizers and browsers do not care: `slow` tests run in the release build alone.
-	ctest --test-dir build-asan --output-on-failure "${select[@]}" -LE 'browser|slow|peer'
+	ctest --test-dir build-asan -j "$jobs" --output-on-failure "${select[@]}" -LE 'browser|slow|peer'
 fi

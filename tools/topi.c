@@ -21,10 +21,13 @@ static const struct command commands[] = {
 		"make, list, print or change a project",
 		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
 		"description,\n"
-		"gap_s and camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod,\n"
-		"licenses, ...) are replaced, taxa are changed by code or join the list; \"retired\": "
-		"true\n"
-		"takes one off the list. No taxon is ever removed, its id stays.\n"},
+		"gap_s, camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod,\n"
+		"licenses, ...) and survey (what is asked about each species: \"count\", \"young\", "
+		"\"sex\",\n"
+		"\"life_stage\": true, \"behaviours\": [words]) are replaced, taxa are changed by code or\n"
+		"join the list; \"retired\": true takes one off the list, \"protected\": true keeps "
+		"models\n"
+		"from labelling with it. No taxon is ever removed, its id stays.\n"},
 	{"deployment", cmd_deployment, "list DIR PROJECT | set DIR PROJECT NAME OPTIONS",
 		"list or correct deployments",
 		"--latitude D, --longitude D   where it stood, in degrees (WGS 84)\n"
@@ -36,7 +39,11 @@ static const struct command commands[] = {
 		"the rules a project decides by",
 		"FILE holds the fields to change: alpha, delta, tau, audit_tau, kappa, cap, cant_tell,\n"
 		"min_answers, auto_label, audit_rate, audits, expert_share, auto_weight, plant_first,\n"
-		"plant_rate, lease_s, refit_hour\n"
+		"plant_rate, lease_s, refit_hour, protected_expert, costs (a list of [truth, decided, "
+		"cost],\n"
+		"each a taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary "
+		"mistake\n"
+		"costs 1)\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
 		"it\n"
 		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "
@@ -71,22 +78,29 @@ static const struct command commands[] = {
 		"under which bounds the model labels alone",
 		"Each certificate with its promise, the gold that it stands on, its audits and whether it\n"
 		"was revoked. docs/consensus.md says what the figures promise.\n"},
+	{"expert", cmd_expert, "list DIR PROJECT [--json]", "what waits for an expert, and why",
+		"Reasons: cap (as many answers as the policy allows), cant_tell, out_of_reach (no further\n"
+		"answers could settle it), audit (people and the model differ, or a share of where they "
+		"do\n"
+		"not), protected (the policy's protected_expert), gold. In the order in which they are\n"
+		"handed out. The page does not tell experts why: it would sway them.\n"},
 	{"worker", cmd_worker,
-		"URL --token-file FILE [--device auto|cpu|cuda[:N]] [--media DIR] [--name NAME] [--once] "
-		"[--quiet]",
+		"URL --token-file FILE [--device D] [--media DIR] [--name NAME] [--once] [--quiet]",
 		"take predictions and trainings from a server",
-		"FILE holds the token that `topi token add` printed. --media is the server's data "
-		"directory\n"
-		"where it is seen from here; else photographs come over HTTP. --name tells workers apart\n"
-		"(host and process). --once ends when the server has no work left.\n"},
+		"FILE holds the token that `topi token add` printed. D is auto (the first card where it\n"
+		"can be used, else the CPU), cpu, cuda, cuda:N or cuda:all. --media is the server's data\n"
+		"directory where it is seen from here; else photographs come over HTTP. --name tells\n"
+		"workers apart (host and process). --once ends when the server has no work left. SIGTERM\n"
+		"ends it; a training goes on from there when a worker with the same cache takes it.\n"},
 	{"predict", cmd_predict,
-		"DIR PROJECT [--model MODEL[,MODEL...]] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"DIR PROJECT [--model MODEL[,MODEL...]] [--device D] [--queue] [--json]",
 		"predict every subject that a model has not seen",
 		"MODEL is a name or an id (the current one); several predict together, as `topi model\n"
-		"ensemble` makes them. --queue leaves the work to a running server's workers.\n"},
+		"ensemble` makes them. D is as for `topi worker`. --queue leaves the work to a running\n"
+		"server's workers.\n"},
 	{"train", cmd_train,
 		"DIR PROJECT [--arch ARCH] [--from MODEL|FILE] [--mode head|full] [--epochs N] [--seed N]\n"
-		"  [--recipe FILE.json] [--device auto|cpu|cuda[:N]] [--queue] [--json]",
+		"  [--recipe FILE.json] [--device D] [--queue] [--json]",
 		"train a candidate model on the project's labels",
 		"--from names a model of the project or a safetensors file of a ResNet to start from; "
 		"then\n"
@@ -97,15 +111,15 @@ static const struct command commands[] = {
 		"rate, momentum, beta2, weight_decay, schedule, warm_up, step_every, step_factor,\n"
 		"label_smoothing, logit_adjust, mixup, clip, average, patience, norm_frozen, layer_decay,\n"
 		"frozen_stages, precision, l2 (docs/model.md says what each does and what helped).\n"
-		"Started by torchrun, mpirun or srun, every process is a rank of one training.\n"
-		"--queue leaves the work to a running server's workers.\n"},
+		"Started by torchrun, mpirun or srun, every process is a rank of one training. D is as\n"
+		"for `topi worker`. --queue leaves the work to a running server's workers.\n"},
 	{"model", cmd_model,
 		"list DIR PROJECT | show DIR PROJECT MODEL | promote DIR PROJECT MODEL | rollback DIR "
 		"PROJECT |\n"
 		"  import DIR PROJECT FILE [--name NAME] [--backbone] [--focus] | export DIR PROJECT MODEL "
 		"--out "
 		"FILE |\n"
-		"  ensemble DIR PROJECT MODEL,MODEL... [--name NAME]",
+		"  ensemble DIR PROJECT MODEL,MODEL... [--name NAME]; each with [--json]",
 		"the models of a project, and which one is current",
 		"`promote` makes a model the current one and queues its predictions; `rollback` goes back "
 		"to\n"
@@ -155,8 +169,10 @@ static const struct command commands[] = {
 	{"export", cmd_export,
 		"DIR PROJECT --format csv|classifications|camtrap-dp --out PATH [--json]",
 		"write labels, answers or a Camtrap DP package",
-		"csv: one row a subject: its label, who decided, on what. classifications: one row an\n"
-		"answer, volunteers by number only. Both write PATH.json beside PATH: rows, SHA-256.\n"
+		"csv: one row a subject (or a species where its label names several): its label, who\n"
+		"decided, on what, counts and behaviours. classifications: one row an answer (or a\n"
+		"species of it), volunteers by number only. Both write PATH.json beside PATH: rows, "
+		"SHA-256.\n"
 		"camtrap-dp: a folder that holds to Camtrap DP 1.0.2; what the standard requires and the\n"
 		"project lacks is named.\n"
 		"PATH must not exist; nothing is left behind when an export fails.\n"},
@@ -168,13 +184,9 @@ static const struct command commands[] = {
 		"or timm; of several with the same classes the mean of the logits counts. --classes\n"
 		"names its classes, one a line. --top N prints the N likeliest (5), of every task where\n"
 		"the model has several, --raw the logits. --cam draws where in one FILE the evidence for\n"
-		"NAME (the likeliest) lies. A model that looks at what differs from a camera's background "
-		"sees "
-		"whole\n"
-		"pictures here: it knows of no camera. D is auto, cpu, cuda, cuda:N or cuda:all. A bad "
-		"file gets a "
-		"line with "
-		"\"error\".\n"},
+		"NAME (the likeliest) lies. A model that looks at what differs from a camera's background\n"
+		"sees whole pictures here: it knows of no camera. D is as for `topi worker`. A bad file\n"
+		"gets a line with \"error\".\n"},
 	{"backup", cmd_backup, "DIR FILE", "a consistent copy of the database while it is served",
 		"FILE must not exist. The database is checked first.\n"},
 	{"user", cmd_user,

@@ -30,6 +30,7 @@ enum status handle_project(struct request *r, struct reply *reply, struct err *e
 	if (st == OK) {
 		reply->json = project_json(r->args[0], col_text(row, 0), col_text(row, 1), col_int(row, 2),
 			col_int(row, 3), col_int(row, 4));
+		json_object_set_new(reply->json, "survey", json_loads(col_text(row, 5), 0, NULL));
 		db_done(row);
 		row = db_query(r->db, Q_PAGE_TAXA, "i", r->project_id);
 	}

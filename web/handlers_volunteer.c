@@ -98,33 +98,49 @@ static enum status read_optional(const json_t *object, const char *name, int64_t
 
 struct answer_work {
 	struct classification c;
-	int64_t count, duration_ms, now_ms;
+	int64_t counts[ANSWER_MAX_TAXA], duration_ms, now_ms;
+	struct named named[ANSWER_MAX_TAXA];
 	struct classification_result result;
 };
+
+static enum status read_species(
+	const json_t *entry, struct answer_work *w, size_t i, struct err *err)
+{
+	const json_t *taxon = json_object_get(entry, "taxon");
+	if (!json_is_integer(taxon))
+		return err_set(err, BAD_INPUT, "an entry of \"taxa\" needs \"taxon\", a taxon's id");
+	w->named[i] = (struct named){.taxon_id = json_integer_value(taxon), .details = entry};
+	return read_optional(entry, "count", 1, &w->counts[i], &w->named[i].count, err);
+}
 
 static enum status read_taxa(const struct request *r, struct answer_work *w, struct err *err)
 {
 	const json_t *taxa = json_object_get(r->json, "taxa");
+	const json_t *several = json_object_get(r->json, "several");
+	size_t n = json_array_size(taxa);
 	const char *answer = NULL;
 	enum status st = body_text(r, "answer", &answer, err);
 	if (st != OK)
 		return st;
+	if (several && !json_is_boolean(several))
+		return err_set(err, BAD_INPUT, "\"several\" must be true or false");
+	w->c.several = json_is_true(several);
 	if (strcmp(answer, "cant_tell") == 0) {
 		w->c.answer = ANSWER_CANT_TELL;
-		return json_array_size(taxa) == 0
-			? OK
-			: err_set(err, BAD_INPUT, "\"cant_tell\" goes with no \"taxa\"");
+		return n == 0 ? OK : err_set(err, BAD_INPUT, "\"cant_tell\" goes with no \"taxa\"");
 	}
 	if (strcmp(answer, "taxa") != 0)
 		return err_set(err, BAD_INPUT, "\"answer\" must be \"taxa\" or \"cant_tell\"");
-	if (!json_is_array(taxa) || json_array_size(taxa) != 1)
-		return err_set(err, BAD_INPUT, "\"taxa\" must hold exactly one entry");
-	const json_t *entry = json_array_get(taxa, 0);
-	const json_t *taxon = json_object_get(entry, "taxon");
-	if (!json_is_integer(taxon))
-		return err_set(err, BAD_INPUT, "an entry of \"taxa\" needs \"taxon\", a taxon's id");
-	w->c.taxon_id = json_integer_value(taxon);
-	return read_optional(entry, "count", 1, &w->count, &w->c.count, err);
+	if (!json_is_array(taxa) || n < 1 || n > ANSWER_MAX_TAXA)
+		return err_set(err, BAD_INPUT, "\"taxa\" must hold 1 to %d entries", ANSWER_MAX_TAXA);
+	for (size_t i = 0; st == OK && i < n; i++)
+		st = read_species(json_array_get(taxa, i), w, i, err);
+	w->c.taxon_id = w->named[0].taxon_id;
+	w->c.count = w->named[0].count;
+	w->c.details = w->named[0].details;
+	w->c.more = w->named + 1;
+	w->c.n_more = (int)n - 1;
+	return st;
 }
 
 static enum status read_uuid(
@@ -163,8 +179,15 @@ enum status handle_classify(struct request *r, struct reply *reply, struct err *
 	uuid_format(w.c.uuid, uuid);
 	reply->json = json_pack(
 		"{s:s, s:b, s:b}", "uuid", uuid, "counted", w.result.counted, "replay", w.result.replay);
-	if (w.result.truth_id)
-		json_object_set_new(reply->json, "truth", json_integer((json_int_t)w.result.truth_id));
+	const struct planted_truth *truth = &w.result.truth;
+	json_t *also = json_array();
+	for (int i = 1; i < truth->n; i++)
+		json_array_append_new(also, json_integer((json_int_t)truth->taxa[i]));
+	if (truth->n)
+		json_object_set_new(reply->json, "truth", json_integer((json_int_t)truth->taxa[0]));
+	if (truth->n > 1)
+		json_object_set(reply->json, "truth_also", also);
+	json_decref(also);
 	return OK;
 }
 

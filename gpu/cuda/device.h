@@ -151,13 +151,19 @@ struct device_loss {
 };
 void device_loss(struct device *d, const struct device_loss *l);
 
+/* What a step does to the floats [at, at + n) of the parameters. */
+struct step_range {
+	size_t at, n;
+	struct param_rule rule; /* its scale is not looked at: it becomes known on the card */
+};
+
 /* norm [2]: of the gradient over the ranges that are trained, and what to multiply it by so that it
  * is at most clip. Shapes: ranges [n_ranges], on the card. */
 void device_gradient_norm(struct device *d, const struct step_range *ranges, int n_ranges,
 	const float *gradient, float clip, float *norm);
-/* gradient_by: one float on the card, or NULL: 1. */
+/* scale: of the gradient, one float on the card; NULL: 1. */
 void device_step(struct device *d, const struct step_range *ranges, int n_ranges,
-	const float *gradient_by, const struct step_arrays *arrays);
+	const float *gradient, const float *scale, const struct param_state *state);
 
 /*
  * Training with others. Every rank joins (each waits for all); then device_ranks_mean makes

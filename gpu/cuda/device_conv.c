@@ -209,6 +209,10 @@ void device_conv_infer(struct device_layer *l, const struct device_conv *c)
 {
 	if (l->device->failed || run_way(l, l->way, c))
 		return;
+	if (l->device->is_recording) { /* the way may be good: the recording is not */
+		refused(l->device, "a fused convolution");
+		return;
+	}
 	int n = l->way.kind == WAY_PLAN ? plan_count(l->forward.plans) : 0;
 	for (int i = l->way.i + 1; i < n; i++) { /* an engine can be made and still refuse */
 		l->way.i = i;
@@ -289,6 +293,8 @@ static void run_direction(
 	for (; next_plan(d, way); way->i++) {
 		if (plan_run(way->plans, way->i, data, d->workspace) == CUDNN_STATUS_SUCCESS)
 			return;
+		if (d->is_recording)
+			break;
 	}
 	refused(d, what);
 }

@@ -67,10 +67,11 @@ static enum status check_card(int number, struct err *err)
 		int driver = 0, wanted = 0;
 		cudaDriverGetVersion(&driver);
 		cudaRuntimeGetVersion(&wanted);
-		if (driver > 0)
-			return err_set(err, BAD_INPUT,
-				"cuda was asked for: the driver is for CUDA %d.%d, and %d.%d or later is wanted",
-				driver / 1000, driver % 1000 / 10, wanted / 1000, wanted % 1000 / 10);
+		if (driver == 0)
+			return err_set(err, BAD_INPUT, "cuda was asked for: there is no NVIDIA driver here");
+		return err_set(err, BAD_INPUT,
+			"cuda was asked for: the driver is for CUDA %d.%d, and %d.%d or later is wanted",
+			driver / 1000, driver % 1000 / 10, wanted / 1000, wanted % 1000 / 10);
 	}
 	if (error != cudaSuccess || n == 0)
 		return err_set(err, BAD_INPUT,
@@ -317,7 +318,9 @@ struct device_graph *device_graph_new(struct device *d, void (*queue)(void *arg)
 	struct device_graph *g = xcalloc(1, sizeof *g);
 	*g = (struct device_graph){.device = d, .queue = queue, .arg = arg};
 	if (cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
+		d->is_recording = 1;
 		queue(arg);
+		d->is_recording = 0;
 		cudaError_t error = cudaStreamEndCapture(d->stream, &graph);
 		if (error == cudaSuccess && graph && !d->failed)
 			error = cudaGraphInstantiate(&g->exec, graph, 0);

@@ -33,7 +33,8 @@ struct device {
 	void *partials; /* DEVICE_PARTIAL_BYTES, between a kernel and the next */
 	struct device_known *known;
 	struct device_ranks *ranks;
-	int failed; /* failure holds the first one's words */
+	int is_recording; /* nothing runs: whether an engine takes a layer cannot be seen */
+	int failed;       /* failure holds the first one's words */
 	struct err failure;
 };
 

@@ -412,19 +412,28 @@ static enum status run_all(
 	return status;
 }
 
+enum status cuda_infer_new(struct cuda *c, struct err *err)
+{
+	struct cuda_infer *f = c->infer = xcalloc(1, sizeof *f);
+	f->type = c->is_exact ? NUMBER_SINGLE : NUMBER_HALF;
+	plan_slots(f, c->net);
+	enum status status = load_weights(c, err);
+	choose_largest(c);
+	if (!status)
+		status = size_buffers(c, 1, err);
+	if (status)
+		cuda_infer_free(c);
+	return status;
+}
+
 enum status cuda_infer(
 	struct cuda *c, const uint8_t *rgb, int n, float *logits, float *embeddings, struct err *err)
 {
 	enum status status = OK;
 	if (n == 0)
 		return OK;
-	if (!c->infer) {
-		c->infer = xcalloc(1, sizeof *c->infer);
-		c->infer->type = c->is_exact ? NUMBER_SINGLE : NUMBER_HALF;
-		plan_slots(c->infer, c->net);
-		status = load_weights(c, err);
-		choose_largest(c);
-	}
+	if (!c->infer)
+		status = cuda_infer_new(c, err);
 	if (!status)
 		status = run_all(c, rgb, n, logits, embeddings, err);
 	if (status)

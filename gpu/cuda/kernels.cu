@@ -239,7 +239,7 @@ static __global__ void squares(
 	__shared__ double sums[BLOCK];
 	struct step_range r = ranges[blockIdx.y];
 	double own = 0;
-	for (size_t i = index_of_thread(); i < r.n && r.is_trained; i += (size_t)NORM_BLOCKS * BLOCK)
+	for (size_t i = index_of_thread(); i < r.n && r.rule.is_trained; i += (size_t)NORM_BLOCKS * BLOCK)
 		own += (double)gradient[r.at + i] * (double)gradient[r.at + i];
 	double sum = block_sum(sums, own);
 	if (threadIdx.x == 0)
@@ -271,21 +271,21 @@ void device_gradient_norm(struct device *d, const struct step_range *ranges, int
 	launched(d, "the gradient's norm");
 }
 
-static __global__ void step(
-	const struct step_range *ranges, const float *gradient_by, struct step_arrays a)
+static __global__ void step(const struct step_range *ranges, const float *gradient,
+	const float *scale, struct param_state state)
 {
 	struct step_range r = ranges[blockIdx.y];
-	float by = gradient_by ? *gradient_by : 1;
+	r.rule.scale = scale ? *scale : 1;
 	for (size_t i = index_of_thread(); i < r.n; i += (size_t)STEP_BLOCKS * BLOCK)
-		element_step(r.at + i, &r, by, &a);
+		element_step(r.at + i, r.rule.is_trained ? gradient[r.at + i] : 0, &r.rule, &state);
 }
 
 void device_step(struct device *d, const struct step_range *ranges, int n_ranges,
-	const float *gradient_by, const struct step_arrays *arrays)
+	const float *gradient, const float *scale, const struct param_state *state)
 {
 	dim3 grid(STEP_BLOCKS, (unsigned)n_ranges);
 	if (d->failed)
 		return;
-	step<<<grid, BLOCK, 0, d->stream>>>(ranges, gradient_by, *arrays);
+	step<<<grid, BLOCK, 0, d->stream>>>(ranges, gradient, scale, *state);
 	launched(d, "the step");
 }

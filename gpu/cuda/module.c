@@ -61,6 +61,9 @@ static enum status cuda_open(const struct backend_config *config, void **handle,
 		status = device_ranks_join(c->device, config->ranks, err);
 	if (!status && config->train_batch > 0)
 		status = cuda_train_new(c, config->train_batch, err);
+	else if (
+		!status) /* now, so that who asked for any device gets another where there is no room */
+		status = cuda_infer_new(c, err);
 	if (status) {
 		cuda_close(c);
 		return status;

@@ -23,7 +23,9 @@ struct pool_shape cuda_pool_shape(const struct net *net, const struct net_layer 
 struct weights_shape cuda_weights_shape(const struct net_param *weights);
 size_t cuda_packed_size(struct weights_shape s); /* in numbers */
 
-/* infer.c */
+/* infer.c. Its memory is had when it is first needed, or, by cuda_infer_new, before that: what the net
+ * and one picture need. */
+enum status cuda_infer_new(struct cuda *c, struct err *err) MUST_CHECK;
 enum status cuda_infer(struct cuda *c, const uint8_t *rgb, int n, float *logits, float *embeddings,
 	struct err *err) MUST_CHECK;
 enum status cuda_features(

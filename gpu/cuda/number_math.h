@@ -8,15 +8,11 @@
  */
 #pragma once
 
+#include "math_fn.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-#ifdef __CUDACC__
-#define MATH_FN static __host__ __device__ inline
-#else
-#define MATH_FN static inline
-#endif
 
 #ifdef __CUDA_ARCH__
 #include <cuda_fp16.h>

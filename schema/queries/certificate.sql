@@ -127,6 +127,8 @@ SELECT purpose, p_draw, taxon_id FROM gold WHERE subject_id = ?1;
 -- name: gold_to_plant
 SELECT g.subject_id FROM gold g JOIN taxon t ON t.id = g.taxon_id
 WHERE g.project_id = ?1 AND t.kind NOT IN ('human', 'vehicle') AND t.retired_ms IS NULL
+  AND NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id
+                  WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)

@@ -10,6 +10,9 @@ INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, 
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
   (SELECT m.id FROM prediction p JOIN model m ON m.id = p.model_id WHERE p.id = ?10 AND m.w0 IS NOT NULL), ?11, ?12, ?13);
 
+-- name: classification_several
+UPDATE classification SET several = 1 WHERE id = ?1;
+
 -- name: classification_supersede
 UPDATE classification SET superseded_by = ?2 WHERE id = ?1 AND superseded_by IS NULL;
 
@@ -28,7 +31,7 @@ SELECT id FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 ORDER 
 SELECT 1 FROM classification WHERE subject_id = ?1 AND volunteer_id = ?2 AND superseded_by IS NOT NULL LIMIT 1;
 
 -- name: annotation_add
-INSERT INTO annotation (classification_id, taxon_id, count) VALUES (?1, ?2, ?3);
+INSERT INTO annotation (classification_id, taxon_id, count, details) VALUES (?1, ?2, ?3, ?4);
 
 -- name: task_held
 SELECT t.id, t.subject_id, t.expires_ms FROM task t JOIN subject s ON s.id = t.subject_id

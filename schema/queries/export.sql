@@ -3,9 +3,10 @@
 
 -- name: export_subjects
 SELECT s.id, d.name, s.event_name, s.start_ms, s.end_ms, d.utc_offset_s, t.code, t.scientific_name,
-  s.state, s.decided_by, s.reason, s.p_label, s.n_answers, s.n_cant_tell, m.name, s.certificate_id, p.version,
+  s.state, s.decided_by, CASE WHEN s.state = 'expert' AND s.reason = 'expert' THEN 'protected' ELSE s.reason END, s.p_label, s.n_answers, s.n_cant_tell, m.name, s.certificate_id, p.version,
   s.decided_ms, g.purpose,
-  (SELECT a.kind || ':' || a.state FROM audit a WHERE a.subject_id = s.id ORDER BY a.certificate_id DESC LIMIT 1)
+  (SELECT a.kind || ':' || a.state FROM audit a WHERE a.subject_id = s.id ORDER BY a.certificate_id DESC LIMIT 1),
+  s.label_id
 FROM subject s
 LEFT JOIN deployment d ON d.id = s.deployment_id
 LEFT JOIN taxon t ON t.id = s.label_id
@@ -22,7 +23,7 @@ SELECT file_name FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name;
 -- name: export_classifications
 SELECT c.id, lower(hex(c.uuid)), c.subject_id, d.name, c.volunteer_id, c.answer, t.code, t.scientific_name, n.count,
   n.details, c.counted, c.expert, c.blind, c.credited, c.superseded_by, c.shown, p.version, m.name, c.duration_ms,
-  c.created_ms, l.code, g.purpose, gt.code
+  c.created_ms, l.code, g.purpose, gt.code, c.several
 FROM classification c
 LEFT JOIN subject s ON s.id = c.subject_id
 LEFT JOIN deployment d ON d.id = s.deployment_id
@@ -67,17 +68,16 @@ LEFT JOIN gold g ON g.subject_id = s.id
 WHERE +s.project_id = ?1
 ORDER BY s.id;
 
--- The lower median of what the answers in force counted.
--- name: export_count
-SELECT count FROM (
-  SELECT n.count AS count, row_number() OVER (ORDER BY n.count) AS place, count(*) OVER () AS total
-  FROM classification c JOIN annotation n ON n.classification_id = c.id
-  WHERE c.subject_id = ?1 AND n.taxon_id = ?2 AND n.count IS NOT NULL AND c.superseded_by IS NULL
-    AND c.answer = 'taxa')
-WHERE place = (total + 1) / 2;
+-- What the answers in force said about one species.
+-- name: export_species
+SELECT n.count, n.details
+FROM classification c JOIN annotation n ON n.classification_id = c.id
+WHERE c.subject_id = ?1 AND n.taxon_id = ?2 AND c.superseded_by IS NULL AND c.answer = 'taxa'
+ORDER BY c.id;
 
 -- name: export_media
-SELECT m.id, s.deployment_id, m.taken_ms, lower(hex(m.sha256)), m.file_name, s.label_id
+SELECT m.id, s.deployment_id, m.taken_ms, lower(hex(m.sha256)), m.file_name, s.label_id,
+  EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id WHERE a.subject_id = m.subject_id AND x.kind = 'human')
 FROM media m
 LEFT JOIN subject s ON s.id = m.subject_id
 WHERE +m.project_id = ?1

@@ -116,7 +116,8 @@ ON CONFLICT (subject_id, model_id) DO NOTHING;
 -- name: item_deployments
 SELECT id, holdout FROM deployment WHERE project_id = ?1 ORDER BY id;
 
--- Labels in force of taxa on the list; the last column: a model was heard when it was decided.
+-- Labels in force of taxa on the list; the last column: a model was heard when it was decided. A net learns one class a
+-- subject, so a label of several species teaches it nothing.
 -- name: item_candidates
 SELECT s.id, s.deployment_id, COALESCE(g.taxon_id, s.label_id),
   CASE WHEN g.taxon_id IS NOT NULL THEN 'expert' ELSE s.decided_by END, COALESCE(g.purpose = 'certify', 0),
@@ -125,6 +126,7 @@ FROM subject s LEFT JOIN gold g ON g.subject_id = s.id LEFT JOIN certificate c O
 JOIN taxon t ON t.id = COALESCE(g.taxon_id, s.label_id) AND t.retired_ms IS NULL
 WHERE +s.project_id = ?1 AND s.id > ?2
   AND (g.taxon_id IS NOT NULL OR (s.state = 'retired' AND COALESCE(c.state, '') <> 'revoked'))
+  AND NOT EXISTS (SELECT 1 FROM label_also a WHERE a.subject_id = s.id)
 ORDER BY s.id LIMIT ?3;
 
 -- name: item_add

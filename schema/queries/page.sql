@@ -4,7 +4,7 @@
 SELECT p.title, p.description,
   (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'open'),
   (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'expert'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired')
+  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired'), p.survey
 FROM project p WHERE p.id = ?1;
 
 -- name: page_taxa
@@ -16,7 +16,8 @@ WHERE project_id = ?1 AND retired_ms IS NULL ORDER BY position, id;
 SELECT m.project_id, m.sha256, m.crop_bottom_px,
   (EXISTS (SELECT 1 FROM task t WHERE t.subject_id = m.subject_id AND t.volunteer_id = ?2) OR
    EXISTS (SELECT 1 FROM classification c WHERE c.subject_id = m.subject_id AND c.volunteer_id = ?2)) AND
-  NOT EXISTS (SELECT 1 FROM subject s JOIN taxon x ON x.id = s.label_id WHERE s.id = m.subject_id AND x.kind = 'human')
+  NOT EXISTS (SELECT 1 FROM subject s JOIN taxon x ON x.id = s.label_id WHERE s.id = m.subject_id AND x.kind = 'human') AND
+  NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id WHERE a.subject_id = m.subject_id AND x.kind = 'human')
 FROM media m WHERE m.id = ?1;
 
 -- name: status_decided

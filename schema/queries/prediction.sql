@@ -20,8 +20,10 @@ DELETE FROM prediction_problem WHERE subject_id = ?1;
 -- name: prediction_get
 SELECT model_id, top FROM prediction WHERE id = ?1;
 
+-- Where the truth is several species a label of one is wrong: the truth is then one that the model did not name.
 -- name: prediction_gold
-SELECT g.subject_id, g.taxon_id, p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL OR t.kind = 'blank', p.id
+SELECT g.subject_id, COALESCE((SELECT a.taxon_id FROM label_also a WHERE a.subject_id = g.subject_id AND g.taxon_id = p.top_id
+  ORDER BY a.taxon_id LIMIT 1), g.taxon_id), p.p_top, p.top_id, t.protected = 1 OR t.retired_ms IS NOT NULL OR t.kind = 'blank', p.id
 FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2 JOIN taxon t ON t.id = p.top_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = ?2 AND m.subject_id = g.subject_id)

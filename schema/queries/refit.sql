@@ -3,13 +3,15 @@
 -- name: refit_last_answer
 SELECT COALESCE(max(id), 0) FROM classification;
 
--- Everything that volunteers answered and that stands: taxon NULL is "can't tell". Of answers to planted gold the first
+-- Everything that volunteers answered and that stands, but to subjects of several species: taxon NULL is "can't tell". Of answers to planted gold the first
 -- counts, whatever was taken back since: by then the truth may be known.
 -- name: refit_answers
 SELECT c.id, c.subject_id, c.volunteer_id, a.taxon_id, c.planted, c.counted, g.purpose, g.taxon_id
 FROM classification c LEFT JOIN annotation a ON a.classification_id = c.id
 LEFT JOIN gold g ON c.planted = 1 AND g.subject_id = c.subject_id
 WHERE c.project_id = ?1 AND c.answer <> 'undone' AND c.expert = 0 AND c.shown = 'survey'
+  AND NOT EXISTS (SELECT 1 FROM classification b WHERE b.subject_id = c.subject_id AND b.several = 1)
+  AND NOT EXISTS (SELECT 1 FROM label_also l WHERE l.subject_id = c.subject_id)
   AND CASE c.planted WHEN 0 THEN c.superseded_by IS NULL ELSE NOT EXISTS (
     SELECT 1 FROM classification e
     WHERE e.subject_id = c.subject_id AND e.volunteer_id = c.volunteer_id AND e.planted = 1 AND e.id < c.id) END

@@ -9,7 +9,7 @@ mkdirSync(out, { recursive: true });
 const files = photos ? readdirSync(photos, { recursive: true }).filter((f) => /\.jpe?g$/i.test(f)).map((f) => join(photos, f)) : [];
 const browser = await launch();
 for (const colorScheme of ['light', 'dark'])
-	for (const [name, width, height] of [['wide', 1280, 800], ['phone', 360, 740]]) {
+	for (const [name, width, height] of [['wide', 1280, 800], ['phone', 390, 740]]) {
 		const mock = new Mock({ n_subjects: 8, n_frames: 5, n_expert: 1 });
 		if (files.length)
 			mock.picture = (id) => readFileSync(files[Math.floor((id - 1000) / 10) * 5 + id % 10]);
@@ -57,5 +57,32 @@ for (const colorScheme of ['light', 'dark'])
 		await shot('empty');
 		await context.close();
 		await mock.stop();
+		await survey(colorScheme, name, width, height);
 	}
 await browser.close();
+
+/** The questions after a species, and an answer of two. */
+async function survey(colorScheme, name, width, height) {
+	const mock = new Mock({
+		n_subjects: 3, n_frames: 3,
+		survey: { count: true, young: true, sex: true, life_stage: true, behaviours: ['standing', 'resting', 'moving', 'eating', 'interacting'] },
+	});
+	await mock.start();
+	const context = await browser.newContext({ colorScheme, viewport: { width, height }, hasTouch: name === 'phone' });
+	const page = await context.newPage();
+	const shot = (what) => page.screenshot({ path: join(out, `${what}-${name}-${colorScheme}.png`), fullPage: name === 'phone' });
+	await page.goto(`${mock.url}#/p/mara`);
+	await page.waitForSelector('.choice:enabled');
+	await page.keyboard.press('z');
+	for (const key of ['3', 'y', 'e', 'f'])
+		await page.keyboard.press(key);
+	await page.waitForTimeout(300);
+	await shot('survey');
+	await page.keyboard.press('+');
+	await page.keyboard.press('w');
+	await page.keyboard.press('+');
+	await page.waitForTimeout(200);
+	await shot('survey-several');
+	await context.close();
+	await mock.stop();
+}

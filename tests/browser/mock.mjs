@@ -30,8 +30,9 @@ class Refusal extends Error {
 }
 
 export class Mock {
-	/** @param {{n_subjects?: number, n_frames?: number, n_expert?: number}} [size] */
-	constructor({ n_subjects = 12, n_frames = 3, n_expert = 0 } = {}) {
+	/** @param {{n_subjects?: number, n_frames?: number, n_expert?: number, survey?: object}} [what] */
+	constructor({ n_subjects = 12, n_frames = 3, n_expert = 0, survey = {} } = {}) {
+		this.survey = survey;
 		this.subjects = Array.from({ length: n_subjects + n_expert }, (_, i) => ({
 			id: 101 + i, queue: i < n_subjects ? 'people' : 'expert',
 			frames: Array.from({ length: 1 + (i + n_frames - 1) % n_frames }, (_f, k) => 1000 + 10 * i + k),
@@ -43,7 +44,7 @@ export class Mock {
 		this.given = new Set(); // every lease ever
 		this.requests = []; // {method, path}
 		this.projects = true;
-		this.truths = new Map(); // subject -> taxon that an expert named and volunteers are told
+		this.truths = new Map(); // subject -> taxon, or list of them, that an expert named and volunteers are told
 		this.hooks = {}; // name -> async function before a reply; may throw a Refusal or return 'cut' to drop the connection
 		this.port = 0;
 		this.lease_ms = 600_000;
@@ -138,7 +139,7 @@ export class Mock {
 		const routes = {
 			'GET /api/me': () => this.#me(me),
 			'GET /api/projects': () => ({ projects: this.projects ? [this.#project()] : [] }),
-			'GET /api/projects/mara': () => ({ ...this.#project(), taxa: TAXA }),
+			'GET /api/projects/mara': () => ({ ...this.#project(), taxa: TAXA, survey: this.survey }),
 			'POST /api/signup': () => this.#signUp(me, body),
 			'POST /api/login': () => this.#logIn(me, body, context),
 			'POST /api/logout': () => (this.sessions.delete(context.cookie), {}),
@@ -224,8 +225,8 @@ export class Mock {
 			throw new Refusal(409, 'conflict', 'you have answered this subject already');
 		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, undone: false });
 		this.leases.delete(`${me.id}/${body.subject}`);
-		const truth = this.truths.get(body.subject);
-		return { uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }) };
+		const [truth, ...truth_also] = [this.truths.get(body.subject) ?? []].flat();
+		return { uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }), ...(truth_also.length && { truth_also }) };
 	}
 
 	#undo(me, body) {

@@ -31,6 +31,7 @@ CREATE TABLE refit (
   finished_ms  INTEGER                            -- NULL until it is done
 ) STRICT;
 CREATE UNIQUE INDEX refit_unfinished ON refit (project_id) WHERE state <> 'done';
+CREATE INDEX classification_several ON classification (subject_id) WHERE several = 1; -- a refit leaves their subjects out
 CREATE INDEX refit_by_project ON refit (project_id, id);
 
 -- Subjects that a refit may decide otherwise: each is looked at once, then its row goes.
