@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_A_PIECE = 1000, SUBJECTS_A_PIECE = 8 };
+enum { ROWS_A_PIECE = 1000, SUBJECTS_A_PIECE = 2 };
 
 static enum status write_piece(
 	const struct refit_hands *hands, writer_work *work, void *arg, struct err *err)
@@ -280,7 +280,7 @@ static enum status clean_work(struct db *db, void *arg, struct err *err)
 	int64_t ids[ROWS_A_PIECE];
 	int n = 0;
 	enum status st = drop_some(
-		db, c->project_id, Q_REFIT_OLD_CELLS, Q_REFIT_DROP_CELLS, ROWS_A_PIECE / 4, &n, err);
+		db, c->project_id, Q_REFIT_OLD_CELLS, Q_REFIT_DROP_CELLS, ROWS_A_PIECE / 20, &n, err);
 	if (st == OK && n == 0)
 		st = drop_some(
 			db, c->project_id, Q_REFIT_OLD_SKILL, Q_REFIT_DROP_SKILL, ROWS_A_PIECE, &n, err);
