@@ -228,7 +228,7 @@ static enum status fill_prior(struct loading *l, const char *path, struct err *e
 	uint32_t *start = answers_alloc(n + 1, sizeof *start);
 	uint16_t *class = answers_alloc(n_guesses, sizeof *class);
 	double *p = answers_alloc(n_guesses, sizeof *p), *share = answers_alloc(k, sizeof *share);
-	l->file->prior = (struct refit_prior){start, class, p, share};
+	l->file->prior = (struct refit_prior){.start = start, .class = class, .p = p, .share = share};
 	if (!start || !class || !p || !share)
 		return err_set(err, FAULT, "%zu predictions do not fit in memory", n_guesses);
 	qsort(l->guesses, n_guesses, sizeof *l->guesses, compare_guesses);

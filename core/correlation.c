@@ -16,8 +16,7 @@ static enum status loss(const double *log_pi, const double *evidence, const int 
 	const int *truth, int n, int k, struct correlation correlation, double *q, double *out,
 	struct err *err)
 {
-	const double x = (log(correlation.kappa + offset) - log(label_params.kd + offset)) / spread;
-	double sum = 0.5 * x * x;
+	double sum = 0.0;
 	for (int i = 0; i < n; i++) {
 		if (truth[i] < 0 || truth[i] >= k)
 			return err_set(
@@ -43,8 +42,10 @@ enum status correlation_fit(const double *log_pi, const double *evidence, const 
 	for (int gamma = 0; gamma <= 1; gamma++)
 		for (size_t i = 0; status == OK && i < sizeof kappas / sizeof *kappas; i++) {
 			const struct correlation tried = {.kappa = kappas[i], .gamma = gamma};
+			const double x = (log(kappas[i] + offset) - log(label_params.kd + offset)) / spread;
 			double f = 0.0;
 			status = loss(log_pi, evidence, n_sources, truth, n, k, tried, q, &f, err);
+			f += 0.5 * x * x;
 			if (status == OK && f < best - least_better) {
 				best = f;
 				found = tried;
@@ -53,6 +54,20 @@ enum status correlation_fit(const double *log_pi, const double *evidence, const 
 	free(q);
 	if (status == OK)
 		*out = found;
+	return status;
+}
+
+enum status correlation_loss(const double *log_pi, const double *evidence, const int *n_sources,
+	const int *truth, int n, int k, struct correlation correlation, double *out, struct err *err)
+{
+	if (n <= 0)
+		return err_set(err, NOT_FOUND, "no gold to judge a correlation by: at least 1 is needed");
+	double *q = xcalloc(k > 0 ? (size_t)k : 1, sizeof *q), sum = 0.0;
+	const enum status status = loss(
+		log_pi, evidence, n_sources, truth, n, k, correlation, q, &sum, err);
+	free(q);
+	if (status == OK)
+		*out = sum / n;
 	return status;
 }
 

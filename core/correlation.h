@@ -18,6 +18,11 @@
 enum status correlation_fit(const double *log_pi, const double *evidence, const int *n_sources,
 	const int *truth, int n, int k, struct correlation *out, struct err *err) MUST_CHECK;
 
+/* - log P(truth) a gold subject under a correlation, nats. Shapes and errors: as correlation_fit. */
+enum status correlation_loss(const double *log_pi, const double *evidence, const int *n_sources,
+	const int *truth, int n, int k, struct correlation correlation, double *out,
+	struct err *err) MUST_CHECK;
+
 /* What is expected to fall by one answer. */
 struct gain {
 	double risk;    /* 0..1 */

@@ -11,11 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct correlation correlation_of(const struct project *p)
-{
-	return (struct correlation){.kappa = p->policy.kappa, .gamma = 0};
-}
-
 static void add_class(struct vote *v, int class)
 {
 	v->classes = xrealloc(v->classes, (size_t)(v->n_classes + 1) * sizeof *v->classes);
@@ -95,7 +90,7 @@ enum status evidence_load(struct db *db, const struct project *p, int64_t subjec
 	}
 	if (st == OK)
 		st = consensus_decide(
-			p->log_prior, e->sum, e->n_votes + e->has_model, p->k, correlation_of(p), e->q, err);
+			p->log_prior, e->sum, e->n_votes + e->has_model, p->k, p->correlation, e->q, err);
 	if (st == OK) {
 		cost_decide(p->cost, e->q, p->k, &e->top, &e->risk);
 		e->p = e->q[e->top];
@@ -129,7 +124,7 @@ enum status evidence_others(const struct evidence *e, const struct project *p, i
 		return OK;
 	for (int z = 0; z < e->k; z++)
 		t_out[z] = e->sum[z] - e->votes[i].log_theta[z];
-	return consensus_credit(p->log_prior, t_out, n_others, e->k, correlation_of(p), t_out, err);
+	return consensus_credit(p->log_prior, t_out, n_others, e->k, p->correlation, t_out, err);
 }
 
 enum status evidence_after_yes(struct db *db, const struct project *p, int64_t prediction_id,
@@ -144,7 +139,7 @@ enum status evidence_after_yes(struct db *db, const struct project *p, int64_t p
 		st = prediction_evidence(db, p, prediction_id, q, &heard, err);
 	if (st == OK && heard) {
 		confirm_add(rates, guess, true, p->k, q);
-		st = consensus_decide(p->log_prior, q, 2, p->k, correlation_of(p), q, err);
+		st = consensus_decide(p->log_prior, q, 2, p->k, p->correlation, q, err);
 		if (st == OK)
 			cost_decide(p->cost, q, p->k, &decided, &risk);
 	}
@@ -165,7 +160,7 @@ static enum status reach_with_costs(const struct evidence *e, const struct proje
 		for (int z = 0; z < e->k; z++)
 			q[z] = e->sum[z] + m * log_theta[z];
 		st = consensus_decide(
-			p->log_prior, q, e->n_votes + e->has_model + m, e->k, correlation_of(p), q, err);
+			p->log_prior, q, e->n_votes + e->has_model + m, e->k, p->correlation, q, err);
 		if (st == OK)
 			cost_decide(p->cost, q, e->k, &decided, &risk);
 		*risk_out = fmin(*risk_out, risk);
@@ -191,7 +186,7 @@ enum status evidence_reach(struct db *db, const struct evidence *e, const struct
 		else if (st == OK)
 			*risk_out = fmin(*risk_out,
 				consensus_reach(p->log_prior, e->sum, e->n_votes + e->has_model, log_theta, a,
-					n_more, e->k, correlation_of(p)));
+					n_more, e->k, p->correlation));
 	}
 	free(log_theta);
 	return st;

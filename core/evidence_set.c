@@ -86,7 +86,8 @@ enum status evidence_set_load(
 	if (st == OK)
 		st = load_columns(db, p, e, err);
 	if (st == OK)
-		st = set_decide(e->prior, e->sum, e->n_votes, p->k, p->policy.kappa, e->q, &e->risk, err);
+		st = set_decide(
+			e->prior, e->sum, e->n_votes, p->k, p->correlation.kappa, e->q, &e->risk, err);
 	if (st == OK) {
 		e->p = 1 - e->risk;
 		take_members(p, e);
@@ -103,7 +104,8 @@ enum status evidence_set_others(
 		return OK;
 	for (int z = 0; z < e->k; z++)
 		t[z] = e->sum[z] - e->votes[i].log_theta[z];
-	enum status st = set_decide(e->prior, t, e->n_votes - 1, e->k, p->policy.kappa, t, &risk, err);
+	enum status st = set_decide(
+		e->prior, t, e->n_votes - 1, e->k, p->correlation.kappa, t, &risk, err);
 	for (int z = 0; st == OK && z < e->k; z++)
 		t[z] = t[z] < label_params.trunc ? 0 : t[z] > 1 - label_params.trunc ? 1 : t[z];
 	return st;
@@ -117,7 +119,7 @@ enum status evidence_set_reach(struct db *db, const struct evidence *e, const st
 	enum status st = set_rates_load(db, p, rates, err);
 	*risk_out = 1;
 	for (int m = 1; st == OK && m <= n_more; m++) {
-		double d = 1 + (e->n_votes + m - 1) * p->policy.kappa;
+		double d = 1 + (e->n_votes + m - 1) * p->correlation.kappa;
 		double right = 1;
 		for (int z = 0; z < e->k; z++) {
 			double logit = log(e->prior[z]) - log1p(-e->prior[z]);

@@ -74,10 +74,10 @@ static enum status event(struct db *db, const struct project *p, const struct su
 		json_array_append_new(also, json_integer((json_int_t)p->taxa[c->also[i]].id));
 	char *text = json_dumps(also, JSON_COMPACT);
 	json_decref(also);
-	enum status st = db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIis", s->id, now_ms, c->what,
+	enum status st = db_run(db, Q_LABEL_EVENT_ADD, err, "iisIDdssiIIIisI", s->id, now_ms, c->what,
 		or_null(&c->taxon_id), c->taxon_id ? &c->p : NULL, s->risk, c->by, c->reason,
 		(int64_t)s->n_answers, or_null(&c->classification_id), or_null(&s->prediction_id),
-		or_null(&c->certificate_id), p->policy.id, text);
+		or_null(&c->certificate_id), p->policy.id, text, or_null(&p->refit_id));
 	free(text);
 	return st;
 }
@@ -322,6 +322,12 @@ static enum status count_cant_tell(struct db *db, int64_t subject_id, int *out, 
 	return st;
 }
 
+static double priority_of(const struct subject *s)
+{
+	/* An audit comes before all others until it is done: a certificate waits for it, or stands on it. */
+	return s->risk / (1 + s->n_answers + s->n_cant_tell) + (s->blind ? 1 : 0);
+}
+
 enum status label_decide(struct db *db, const struct project *p, int64_t subject_id,
 	int64_t classification_id, int64_t now_ms, struct err *err)
 {
@@ -336,12 +342,9 @@ enum status label_decide(struct db *db, const struct project *p, int64_t subject
 		st = count_cant_tell(db, subject_id, &s.n_cant_tell, err);
 	s.n_answers = e.n_votes;
 	s.risk = e.risk;
-	double priority = s.risk / (1 + s.n_answers + s.n_cant_tell);
-	if (s.blind) /* before all others until it is done: a certificate waits for it, or stands on it */
-		priority += 1;
 	if (st == OK)
 		st = db_run(db, Q_SUBJECT_SET_EVIDENCE, err, "iiidd", s.id, (int64_t)s.n_answers,
-			(int64_t)s.n_cant_tell, s.risk, priority);
+			(int64_t)s.n_cant_tell, s.risk, priority_of(&s));
 	if (st == OK)
 		st = s.blind ? decide_blind(db, p, &s, &e, classification_id, now_ms, err)
 					 : decide_open(db, p, &s, &e, classification_id, now_ms, &drawn, err);
@@ -434,13 +437,77 @@ enum status label_reopen(struct db *db, const struct project *p, int64_t subject
 	return st == OK ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
 }
 
+static bool was_audit(const struct subject *s)
+{
+	return s->blind || strcmp(s->reason, "audit") == 0;
+}
+
+static enum status refit_people(struct db *db, const struct project *p, const struct subject *s,
+	const struct evidence *e, int64_t now_ms, enum label_refitted *out, struct err *err)
+{
+	double tau = was_audit(s) ? p->policy.audit_tau : p->policy.tau;
+	bool other = p->taxa[e->top].id != s->label_id;
+	/* Another verdict of an audit is a matter for the audit, which opening the subject opens too. */
+	if (e->risk > 2 * tau || (other && (was_audit(s) || p->taxa[e->top].retired))) {
+		*out = LABEL_REOPENED;
+		return label_reopen(db, p, s->id, "refit", now_ms, err);
+	}
+	if (!other)
+		return OK;
+	struct change c = {
+		.state = "retired",
+		.what = "relabelled",
+		.by = "people",
+		.reason = "risk",
+		.taxon_id = p->taxa[e->top].id,
+		.p = e->p,
+	};
+	*out = LABEL_RELABELLED;
+	return apply(db, p, s, &c, now_ms, err);
+}
+
+enum status label_refit(struct db *db, const struct project *p, int64_t subject_id, int64_t last_id,
+	int64_t now_ms, enum label_refitted *out, struct err *err)
+{
+	struct subject s;
+	struct evidence e = {0};
+	*out = LABEL_KEPT;
+	enum status st = db_run(db, Q_VOTE_COUNT_LATE, err, "ii", subject_id, last_id);
+	if (st == OK)
+		st = subject_load(db, subject_id, &s, err);
+	if (st == OK && s.state == SUBJECT_OPEN) {
+		st = label_decide(db, p, subject_id, 0, now_ms, err);
+		if (st == OK)
+			st = subject_load(db, subject_id, &s, err);
+		if (st == OK && s.state == SUBJECT_RETIRED)
+			*out = LABEL_RETIRED;
+		return st;
+	}
+	if (st == OK)
+		st = evidence_load(db, p, subject_id, was_audit(&s) ? 0 : s.prediction_id, &e, err);
+	if (st == OK)
+		st = count_cant_tell(db, subject_id, &s.n_cant_tell, err);
+	bool by_people = strcmp(s.decided_by, "people") == 0;
+	s.n_answers = e.n_votes;
+	if (by_people)
+		s.risk = e.risk;
+	if (st == OK)
+		st = db_run(db, Q_SUBJECT_SET_EVIDENCE, err, "iiidd", s.id, (int64_t)s.n_answers,
+			(int64_t)s.n_cant_tell, s.risk, priority_of(&s));
+	/* Several species are several bits, which no refit learns: such a label stands. */
+	if (st == OK && by_people && s.state == SUBJECT_RETIRED && !e.set_mode)
+		st = refit_people(db, p, &s, &e, now_ms, out, err);
+	evidence_release(&e);
+	return st;
+}
+
 enum status label_posterior(
 	struct db *db, const struct project *p, int64_t subject_id, double *q_out, struct err *err)
 {
 	struct subject s;
 	struct evidence e = {0};
 	enum status st = subject_load(db, subject_id, &s, err);
-	int64_t heard = st == OK && !s.blind && strcmp(s.reason, "audit") != 0 ? s.prediction_id : 0;
+	int64_t heard = st == OK && !was_audit(&s) ? s.prediction_id : 0;
 	if (st == OK)
 		st = evidence_load(db, p, subject_id, heard, &e, err);
 	double sum = 0;

@@ -55,6 +55,18 @@ enum status label_by_expert_set(struct db *db, const struct project *project, in
 enum status label_reopen(struct db *db, const struct project *project, int64_t subject_id,
 	const char *why, int64_t now_ms, struct err *err) MUST_CHECK;
 
+/* What a refit made of a subject. */
+enum label_refitted { LABEL_KEPT, LABEL_REOPENED, LABEL_RELABELLED, LABEL_RETIRED };
+
+/*
+ * After a refit whose skills are in force and which has learnt from the answers up to last_id: those that came too late to
+ * be counted count now, and the subject is decided again. A people's label is taken back where its risk has come above
+ * twice the tau that it was given under, and is another where another class is likelier; what an expert or the model has
+ * decided stands.
+ */
+enum status label_refit(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t last_id, int64_t now_ms, enum label_refitted *out, struct err *err) MUST_CHECK;
+
 /* What certificate.c asks for: an auto-label. `audited` leaves the subject open, to be answered blind. */
 enum status label_by_model(struct db *db, const struct project *project,
 	const struct subject *subject, int64_t taxon_id, double p, int64_t certificate_id, bool audited,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { REAL, WHOLE, YES_NO, COSTS };
+enum kind { REAL, REAL_OR_AUTO, WHOLE, YES_NO, COSTS };
 
 struct field {
 	const char *name;
@@ -25,7 +25,7 @@ static const struct field fields[] = {
 	{AT(delta), REAL, 0.0001, 0.5},
 	{AT(tau), REAL, 0.0001, 0.5},
 	{AT(audit_tau), REAL, 0.0001, 0.5},
-	{AT(kappa), REAL, 0, 10},
+	{AT(kappa), REAL_OR_AUTO, 0, 10},
 	{AT(cap), WHOLE, 1, 1000},
 	{AT(cant_tell), WHOLE, 1, 1000},
 	{AT(min_answers), WHOLE, 1, 1000},
@@ -50,6 +50,7 @@ static const struct field fields[] = {
 	{AT(confirm_wrong), REAL, 0, 0.5},
 	{AT(reveal), YES_NO, 0, 1},
 	{AT(lease_s), WHOLE, 10, 86400},
+	{AT(refit_hour), WHOLE, -1, 23},
 	{AT(costs), COSTS, 0, 100},
 };
 
@@ -63,7 +64,7 @@ struct policy policy_default(void)
 		.delta = 0.05,
 		.tau = 0.034,
 		.audit_tau = 0.02,
-		.kappa = 0.3,
+		.kappa = POLICY_AUTO,
 		.cap = 12,
 		.cant_tell = 3,
 		.min_answers = 3,
@@ -87,6 +88,7 @@ struct policy policy_default(void)
 		.confirm_wrong = 0.3,
 		.reveal = false,
 		.lease_s = 900,
+		.refit_hour = 2,
 	};
 }
 
@@ -151,6 +153,16 @@ static enum status put_field(
 				f->name, f->low, f->high);
 		*(int *)at = (int)number;
 		return OK;
+	case REAL_OR_AUTO:
+		if (json_is_string(value) && strcmp(json_string_value(value), "auto") == 0) {
+			*(double *)at = POLICY_AUTO;
+			return OK;
+		}
+		if (!json_is_number(value) || !isfinite(number) || number < f->low || number > f->high)
+			return err_set(err, BAD_INPUT, "policy: %s must be a number from %g to %g, or \"auto\"",
+				f->name, f->low, f->high);
+		*(double *)at = number;
+		return OK;
 	case REAL:
 		if (!json_is_number(value) || !isfinite(number) || number < f->low || number > f->high)
 			return err_set(err, BAD_INPUT, "policy: %s must be a number from %g to %g", f->name,
@@ -204,6 +216,10 @@ json_t *policy_json(const struct policy *p)
 			break;
 		case WHOLE:
 			value = json_integer(*(const int *)at);
+			break;
+		case REAL_OR_AUTO:
+			value = *(const double *)at == POLICY_AUTO ? json_string("auto")
+													   : json_real(*(const double *)at);
 			break;
 		case REAL:
 			value = json_real(*(const double *)at);

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#define POLICY_AUTO (-1.0) /* "auto" in JSON */
+
 enum { POLICY_MAX_COSTS = 32, POLICY_COST_NAME = 68 };
 
 /* What it costs to decide `decided` where `truth` is the truth; an ordinary mistake costs 1. */
@@ -25,9 +27,10 @@ struct policy {
 	double delta;       /* probability that one of the promises is wrong */
 	double tau;         /* people's label: retire at this risk */
 	double audit_tau;   /* the same for a blind audit */
-	double kappa;       /* how much sources repeat each other */
-	int cap;            /* answers after which a subject goes to an expert */
-	int cant_tell;      /* "can't tell" after which it does */
+	double
+		kappa; /* how much sources repeat each other; POLICY_AUTO: as the last refit has it from gold */
+	int cap;         /* answers after which a subject goes to an expert */
+	int cant_tell;   /* "can't tell" after which it does */
 	int min_answers; /* where there is no model's evidence, and for a label of a protected taxon */
 	bool
 		protected_expert; /* true: an expert decides every subject that people take for a protected taxon */
@@ -53,6 +56,7 @@ struct policy {
 	double confirm_wrong; /* share of the guesses on gold to learn from that are wrong on purpose */
 	bool reveal;          /* after an answer the volunteer hears what the model thinks */
 	int lease_s;          /* how long a volunteer holds a subject */
+	int refit_hour;       /* hour of the day (UTC) from which the nightly refit runs; -1: never */
 	int n_costs;
 	struct policy_cost costs[POLICY_MAX_COSTS]; /* cost.h */
 };

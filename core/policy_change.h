@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "fate.h"
 #include "project.h"
 
 /*
@@ -12,18 +13,6 @@
  */
 enum status policy_change(struct db *db, int64_t project_id, struct policy *policy, int64_t now_ms,
 	struct err *err) MUST_CHECK;
-
-/* What became of a subject. */
-enum outcome {
-	OUTCOME_OPEN,
-	OUTCOME_IN_EXPERT_QUEUE,
-	OUTCOME_BY_PEOPLE,
-	OUTCOME_BY_MODEL,
-	OUTCOME_BY_EXPERT,
-	OUTCOME_NO_LABEL, /* retired: nobody could tell */
-	N_OUTCOMES
-};
-const char *outcome_name(enum outcome outcome);
 
 struct policy_preview {
 	int64_t n[N_OUTCOMES][N_OUTCOMES]; /* subjects by what they are and what they would be */

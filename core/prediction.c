@@ -1,5 +1,5 @@
 /* A model's opinion in the database, calibrated when it is read, so that a new calibration needs no rewrite. */
-#include "prediction.h"
+#include "prediction_part.h"
 
 #include "calibration.h"
 #include "certificate.h"
@@ -12,25 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct entry {
-	uint32_t taxon_id;
-	float p;
-};
-
-/* What a model's head means, in the project's classes. */
-struct head {
-	int k;         /* the head's classes */
-	int *class_of; /* [k] the project's class, or -1 */
-	int64_t *taxon_id;
-	double *prior; /* [k] pi_m, sums to 1 */
-	bool calibrated;
-	struct calibration calibration;
-	double rest; /* calibration_soften's */
-	int64_t model_id;
-	bool kept;         /* with the project: not this one's to free */
-	struct head *next; /* of the kept ones */
-};
-
 static void head_free(struct head *h)
 {
 	free(h->class_of);
@@ -38,7 +19,7 @@ static void head_free(struct head *h)
 	free(h->prior);
 }
 
-static void head_release(struct head *h)
+void prediction_head_release(struct head *h)
 {
 	if (!h->kept)
 		head_free(h);
@@ -104,7 +85,7 @@ static enum status parse_classes(
 	return isfinite(sum) ? OK : err_set(err, FAULT, "a model's class prior is not finite");
 }
 
-static enum status load_head(
+enum status prediction_head_load(
 	struct db *db, const struct project *p, int64_t model_id, struct head *h, struct err *err)
 {
 	struct stmt *row = NULL;
@@ -211,7 +192,7 @@ enum status prediction_store(struct db *db, int64_t subject_id, int64_t model_id
 	if (st == OK)
 		st = project_load(db, s.project_id, &p, err);
 	if (st == OK)
-		st = load_head(db, &p, model_id, &h, err);
+		st = prediction_head_load(db, &p, model_id, &h, err);
 	if (st == OK && n_classes != h.k)
 		st = err_set(err, BAD_INPUT, "%d logits came for a model of %d classes", n_classes, h.k);
 	if (st == OK && n_frames < 1)
@@ -223,13 +204,13 @@ enum status prediction_store(struct db *db, int64_t subject_id, int64_t model_id
 		st = store(db, &p, subject_id, model_id, n_frames, &h, probs, now_ms, stored, err);
 	}
 	free(probs);
-	head_release(&h);
+	prediction_head_release(&h);
 	project_release(&p);
 	return st;
 }
 
 /* The stored entries as the head's full distribution: what is not listed is shared in proportion to pi_m. */
-static void spread(const struct head *h, const struct entry *top, int n, double *out)
+void prediction_spread(const struct head *h, const struct entry *top, int n, double *out)
 {
 	double listed = 0;
 	double prior_rest = 0;
@@ -272,17 +253,17 @@ static enum status load_probs(struct db *db, const struct project *p, int64_t pr
 		return err_set(
 			err, FAULT, "prediction %lld is of %zu bytes", (long long)prediction_id, n_bytes);
 	*top_id = (int64_t)top[0].taxon_id;
-	st = load_head(db, p, *model_id, h, err);
+	st = prediction_head_load(db, p, *model_id, h, err);
 	if (st != OK)
 		return st;
 	h->calibrated = h->calibrated &&
 		!revoked; /* audits have shown that it is not, for such opinions */
 	*probs = xcalloc((size_t)h->k, sizeof **probs);
-	spread(h, top, (int)(n_bytes / sizeof *top), *probs);
+	prediction_spread(h, top, (int)(n_bytes / sizeof *top), *probs);
 	return OK;
 }
 
-static enum status calibrate(struct head *h, double *probs, struct err *err)
+enum status prediction_calibrate(const struct head *h, double *probs, struct err *err)
 {
 	calibration_soften(probs, h->prior, h->k, h->rest);
 	return calibration_apply(probs, h->prior, h->k, h->calibration, probs, err);
@@ -297,7 +278,7 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 	enum status st = load_probs(
 		db, p, prediction_id, &h, &probs, &top.model_id, &top.taxon_id, err);
 	if (st == OK && h.calibrated)
-		st = calibrate(&h, probs, err);
+		st = prediction_calibrate(&h, probs, err);
 	if (st == OK) {
 		top.calibrated = h.calibrated;
 		for (int i = 0; i < h.k; i++)
@@ -306,7 +287,7 @@ enum status prediction_read_top(struct db *db, const struct project *p, int64_t 
 		*out = top;
 	}
 	free(probs);
-	head_release(&h);
+	prediction_head_release(&h);
 	return st;
 }
 
@@ -335,7 +316,7 @@ static bool log_score(struct head *h, const double *probs, int64_t truth_id, dou
 {
 	struct err err;
 	memcpy(scratch, probs, (size_t)h->k * sizeof *scratch);
-	if (calibrate(h, scratch, &err) != OK)
+	if (prediction_calibrate(h, scratch, &err) != OK)
 		return false;
 	for (int i = 0; i < h->k; i++)
 		if (h->taxon_id[i] == truth_id) {
@@ -366,7 +347,7 @@ enum status prediction_fit_rest(struct db *db, const struct project *p,
 		}
 		free(scratch);
 		free(probs);
-		head_release(&h);
+		prediction_head_release(&h);
 	}
 	int best = GRID;
 	for (int g = GRID - 1; g >= 0; g--)
@@ -389,7 +370,7 @@ enum status prediction_evidence(struct db *db, const struct project *p, int64_t 
 	enum status st = load_probs(db, p, prediction_id, &h, &probs, &model_id, &top_id, err);
 	if (st == OK && h.calibrated) {
 		double *ev = xcalloc((size_t)h.k, sizeof *ev);
-		st = calibrate(&h, probs, err);
+		st = prediction_calibrate(&h, probs, err);
 		if (st == OK)
 			st = consensus_model_evidence(probs, h.prior, NULL, h.k, ev, err);
 		for (int i = 0; st == OK && i < h.k; i++)
@@ -399,7 +380,7 @@ enum status prediction_evidence(struct db *db, const struct project *p, int64_t 
 		free(ev);
 	}
 	free(probs);
-	head_release(&h);
+	prediction_head_release(&h);
 	return st;
 }
 

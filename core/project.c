@@ -1,6 +1,7 @@
 /* Projects and taxa in and out of the database; a project file is checked whole before anything is stored. */
 #include "project.h"
 
+#include "confusion.h"
 #include "cost.h"
 #include "project_shared.h"
 #include "skill.h"
@@ -234,8 +235,15 @@ static enum status load(struct db *db, int64_t id, struct project *out, struct e
 	out->camtrap = xstrdup(col_text(row, 4));
 	out->model_id = col_int(row, 5);
 	out->survey = xstrdup(col_text(row, 7));
+	out->refit_id = col_int(row, 8);
+	out->correlation = (struct correlation){.kappa = label_params.kd};
+	if (!col_null(row, 9))
+		out->correlation = (struct correlation){
+			.kappa = col_real(row, 9), .gamma = col_real(row, 10)};
 	db_done(row);
 	st = policy_get(db, id, &out->policy, err);
+	if (st == OK && out->policy.kappa != POLICY_AUTO)
+		out->correlation = (struct correlation){.kappa = out->policy.kappa};
 	if (st == OK)
 		st = load_taxa(db, out, err);
 	return st == OK ? cost_matrix(out, &out->cost, err) : st;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "consensus.h"
 #include "db.h"
 #include "policy.h"
 
@@ -27,6 +28,8 @@ struct project {
 	int gap_s;
 	int64_t model_id; /* the promoted model; 0: none */
 	struct policy policy;
+	int64_t refit_id;               /* whose skills are in force; 0: of no refit yet */
+	struct correlation correlation; /* the policy's kappa, or the last refit's */
 	int k; /* taxa, retired ones included, in the order of their ids: the label model's classes */
 	struct taxon *taxa;            /* [k] */
 	double *log_prior;             /* [k] log of the class prior as of the last remix, nats */

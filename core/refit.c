@@ -35,16 +35,23 @@ void refit_free(struct refit *r)
 	free(r);
 }
 
+size_t refit_n_models(const struct refit_prior *prior)
+{
+	return prior && prior->model ? (size_t)prior->n_models : 1;
+}
+
 static enum status check_prior(const struct refit_input *in, struct err *err)
 {
 	const struct refit_prior *prior = in->prior;
 	const size_t k = (size_t)in->answers->k;
 	if (!prior)
 		return OK;
-	for (size_t z = 0; z < k; z++)
-		if (!(prior->share[z] >= 0.0 && prior->share[z] <= 1.0 + 1e-6))
-			return err_set(err, BAD_INPUT, "class %zu has a prior of %g: it must lie in 0..1", z,
-				prior->share[z]);
+	const size_t n_shares = refit_n_models(prior) * k;
+	for (size_t z = 0; z < n_shares; z++)
+		if (!(prior->share[z] >= 0.0 && prior->share[z] <= 1.0 + 1e-6) &&
+			prior->share[z] != REFIT_UNKNOWN)
+			return err_set(err, BAD_INPUT, "class %zu has a prior of %g: it must lie in 0..1",
+				z % k, prior->share[z]);
 	for (size_t i = 0; i < in->answers->n_subjects; i++) {
 		double sum = 0.0;
 		for (uint32_t e = prior->start[i]; e < prior->start[i + 1]; e++) {
@@ -55,6 +62,9 @@ static enum status check_prior(const struct refit_input *in, struct err *err)
 					prior->class[e], k);
 			sum += p;
 		}
+		if (prior->rest && !(prior->rest[i] >= 0.0 && prior->rest[i] <= 1.0 + 1e-6))
+			return err_set(err, BAD_INPUT, "subject %zu leaves %g of 1: it must lie in 0..1", i,
+				prior->rest[i]);
 		if (sum > 1.0 + 1e-6)
 			return err_set(err, BAD_INPUT,
 				"the probabilities of subject %zu sum to %.9g: 1 is the most", i, sum);
@@ -98,7 +108,7 @@ static bool allocate(struct refit *r)
 	r->m = answers_alloc(k * k, sizeof *r->m);
 	r->counts = answers_alloc(k * k, sizeof *r->counts);
 	r->log_votes = answers_alloc(k, sizeof *r->log_votes);
-	r->log_share = answers_alloc(k, sizeof *r->log_share);
+	r->log_share = answers_alloc(refit_n_models(r->in.prior) * k, sizeof *r->log_share);
 	r->pi = answers_alloc(k, sizeof *r->pi);
 	r->log_pi = answers_alloc(k, sizeof *r->log_pi);
 	r->lambda = answers_alloc(answers->n_volunteers, sizeof *r->lambda);
@@ -143,8 +153,11 @@ static void begin_cold(struct refit *r)
 	for (size_t z = 0; z < k; z++) {
 		r->pi[z] /= sum;
 		r->log_votes[z] = log(r->pi[z]);
-		if (r->in.prior)
-			r->log_share[z] = log(fmax(r->in.prior->share[z], label_params.floor));
+	}
+	for (size_t i = 0; r->in.prior && i < refit_n_models(r->in.prior) * k; i++) {
+		const double share = r->in.prior->share[i];
+		r->log_share[i] = share == REFIT_UNKNOWN ? r->log_votes[i % k]
+												 : log(fmax(share, label_params.floor));
 	}
 	for (size_t z = 0; z < k; z++) {
 		double others = 0.0;
@@ -272,6 +285,11 @@ const double *refit_pi(const struct refit *r)
 const double *refit_lambda(const struct refit *r)
 {
 	return r->lambda;
+}
+
+const double *refit_counts(const struct refit *r)
+{
+	return r->counts;
 }
 
 double refit_precision(const struct refit *r, size_t volunteer)

@@ -19,15 +19,23 @@
 
 /*
  * Calibrated predictions: of subject i the classes class[start[i]] .. with their probabilities p; what they leave of 1 is
- * shared among the other classes like share. A subject without entries has no prediction.
- * Shapes: start [n_subjects + 1]; class, p [start[n_subjects]]; share [k], the class prior that the model is calibrated to.
+ * shared among the other classes like share. A subject without entries has no prediction. A class with a share of
+ * REFIT_UNKNOWN is none that the model knows: its odds are left to the crowd.
+ * Shapes: start [n_subjects + 1]; class, p [start[n_subjects]]; share [n_models x k], the class prior that a model is
+ *         calibrated to; model [n_subjects] whose prediction it is, or NULL where there is one model; rest [n_subjects] what
+ *         the entries leave of 1, or NULL: 1 less their sum, which has lost digits where little is left.
  */
 struct refit_prior {
 	const uint32_t *start;
 	const uint16_t *class;
 	const double *p;
 	const double *share;
+	const double *rest;
+	const uint8_t *model;
+	int n_models; /* where model is not NULL */
 };
+
+#define REFIT_UNKNOWN (-1.0)
 
 /*
  * Answers to confirm cards (confirm.h), which are none of `answers`: they teach nobody's skill, for who says yes to a guess has
@@ -66,6 +74,8 @@ struct refit_input {
 	const struct refit_prior *prior; /* or NULL; borrowed until refit_free */
 	const struct refit_cards *cards; /* or NULL; borrowed until refit_free */
 	const int16_t *gold;             /* [n_subjects] class or REFIT_NO_GOLD, or NULL; borrowed */
+	const double *
+		labelled; /* [k] labels of subjects that nobody answered, for the class prior, or NULL; borrowed */
 	const struct refit_start *start; /* or NULL; borrowed for refit_new only */
 	int n_threads;
 };
@@ -103,12 +113,21 @@ enum status refit_learn(struct refit *refit, struct err *err) MUST_CHECK;
 const double *refit_m(const struct refit *refit);
 const double *refit_pi(const struct refit *refit);     /* [k] */
 const double *refit_lambda(const struct refit *refit); /* [n_volunteers] */
+const double *refit_counts(
+	const struct refit *refit); /* [k x k] the weighted counts that m was pooled from */
 
 /* One over the square root of this is lambda's standard error (the curvature at the last step). */
 double refit_precision(const struct refit *refit, size_t volunteer);
 
 /* The mass by truth of the answers in a column, as the skills in force were learned from; 0 before the first refit_learn. */
 void refit_cells(const struct refit *refit, size_t column, double *cells_out);
+
+/*
+ * log P(answer | truth) of a volunteer's answer, whether or not they ever gave it; of somebody who answered nothing where
+ * volunteer is n_volunteers. Shapes: log_theta_out [k], nats.
+ */
+void refit_log_theta(
+	const struct refit *refit, size_t volunteer, int answer, double *log_theta_out);
 
 /* A subject's evidence besides the class prior, and how many sources it has (the prediction and each card are
  * one). */

@@ -21,19 +21,25 @@ bool refit_base(const struct refit *r, size_t subject, double *ev)
 		return false;
 	}
 	const double log_floor = log(label_params.floor);
+	const size_t model = prior->model ? prior->model[subject] : 0;
+	const double *share = prior->share + model * k, *log_share = r->log_share + model * k;
 	bool listed[ANSWERS_MAX_CLASSES] = {false};
-	double rest = 1.0, share = 1.0;
+	double rest = 1.0, left = 1.0;
 	for (uint32_t i = prior->start[subject]; i < prior->start[subject + 1]; i++) {
 		const uint16_t z = prior->class[i];
 		listed[z] = true;
 		ev[z] += log(fmax(prior->p[i], label_params.floor));
 		rest -= prior->p[i];
-		share -= prior->share[z];
+		left -= share[z];
 	}
-	const double log_scale = log(fmax(rest, 0.0) / fmax(share, label_params.floor));
+	if (prior->rest)
+		rest = prior->rest[subject];
+	const double log_scale = log(fmax(rest, 0.0) / fmax(left, label_params.floor));
 	for (size_t z = 0; z < k; z++)
-		if (!listed[z])
-			ev[z] += fmax(log_scale + r->log_share[z], log_floor);
+		if (share[z] == REFIT_UNKNOWN)
+			ev[z] += log_share[z];
+		else if (!listed[z])
+			ev[z] += fmax(log_scale + log_share[z], log_floor);
 	return true;
 }
 
@@ -196,11 +202,14 @@ enum status refit_judge(struct refit *r, double *moved_out, struct err *err)
 			err, FAULT, "the posteriors of %zu subjects do not fit in memory", answers->n_subjects);
 	r->current = !r->current;
 	r->is_judged = true;
+	double n = (double)answers->n_subjects + (double)k;
+	for (size_t z = 0; r->in.labelled && z < k; z++)
+		n += r->in.labelled[z];
 	for (size_t z = 0; z < k; z++) {
-		double sum = 1.0;
+		double sum = r->in.labelled ? 1.0 + r->in.labelled[z] : 1.0;
 		for (size_t block = 0; block < r->n_blocks; block++)
 			sum += r->sums[block * k + z];
-		r->pi[z] = sum / ((double)answers->n_subjects + (double)k);
+		r->pi[z] = sum / n;
 		r->log_pi[z] = log(r->pi[z]);
 	}
 	for (size_t block = 0; block < r->n_blocks; block++)
@@ -213,9 +222,12 @@ int refit_evidence(const struct refit *r, size_t subject, double *evidence_out)
 	const size_t k = (size_t)r->in.answers->k;
 	memset(evidence_out, 0, k * sizeof *evidence_out);
 	const bool has_prior = refit_base(r, subject, evidence_out);
+	const double *log_share = has_prior && r->in.prior->model
+		? r->log_share + r->in.prior->model[subject] * k
+		: r->log_share;
 	/* Without a prediction the crowd's votes stand in for the class prior while learning, and are no evidence. */
 	for (size_t z = 0; z < k; z++)
-		evidence_out[z] = has_prior ? evidence_out[z] - r->log_share[z] : 0.0;
+		evidence_out[z] = has_prior ? evidence_out[z] - log_share[z] : 0.0;
 	add_answers(r, subject, evidence_out);
 	return (int)add_cards(r, subject, evidence_out) +
 		(int)answers_of_subject(r->in.answers, subject) + has_prior;

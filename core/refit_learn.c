@@ -41,6 +41,27 @@ void refit_cells(const struct refit *r, size_t column, double *cells_out)
 		sum_cells(r, r->learned, column, cells_out);
 }
 
+void refit_log_theta(const struct refit *r, size_t volunteer, int answer, double *out)
+{
+	const struct answers *answers = r->in.answers;
+	const size_t k = (size_t)answers->k;
+	double rows[ANSWERS_MAX_CLASSES] = {0}, own[ANSWERS_MAX_CLASSES] = {0};
+	double cells[ANSWERS_MAX_CLASSES];
+	const bool known = volunteer < answers->n_volunteers;
+	for (uint32_t c = known ? answers->volunteer_start[volunteer] : 0;
+		 known && c < answers->volunteer_start[volunteer + 1]; c++) {
+		refit_cells(r, c, cells);
+		for (size_t z = 0; z < k; z++)
+			rows[z] += cells[z];
+		if (answers->column_class[c] == answer)
+			memcpy(own, cells, k * sizeof *own);
+	}
+	confusion_column(r->m, (int)k, known ? r->lambda[volunteer] : 0.0,
+		(struct own_counts){own, rows}, answer, out);
+	for (size_t z = 0; z < k; z++)
+		out[z] = log(out[z]);
+}
+
 static size_t block_start(const struct refit *r, size_t block)
 {
 	return r->in.answers->n_volunteers * block / r->n_learn_blocks;

@@ -27,7 +27,7 @@ struct refit {
 	int learned;        /* which lessons the skills in force were learned from, -1: none */
 	bool is_judged;     /* nothing was learned since the last judgement */
 	double *m, *counts; /* [k x k] */
-	double *log_votes, *log_share; /* [k] */
+	double *log_votes, *log_share; /* [k], [n_models x k] */
 	double *pi, *log_pi;           /* [k] */
 	double *lambda, *precision;    /* [n_volunteers] */
 	/* [n_columns x k]: log P(answer | truth); while learning, the cells. */
@@ -45,6 +45,8 @@ const struct refit_share *refit_shares(
  * added to the row sums. steps Newton steps on lambda. */
 void refit_volunteer(
 	struct refit *r, size_t volunteer, int steps, const double *more_rows, double *scratch);
+
+size_t refit_n_models(const struct refit_prior *prior);
 
 /* Adds a subject's prior to ev: the log of its prediction or of the crowd's votes. True where it is a prediction. */
 bool refit_base(const struct refit *r, size_t subject, double *ev);

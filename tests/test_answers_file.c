@@ -218,7 +218,7 @@ static void bad_lists_are_refused(void **state)
 	const uint32_t start[] = {0, 1};
 	const uint16_t class[] = {0};
 	const double p[] = {NAN}, share[] = {.5, .25, .25};
-	const struct refit_prior prior = {start, class, p, share};
+	const struct refit_prior prior = {.start = start, .class = class, .p = p, .share = share};
 	const int16_t gold[] = {3};
 	const struct refit_input bad_prior = {.answers = &answers, .prior = &prior};
 	const struct refit_input bad_gold = {.answers = &answers, .gold = gold};

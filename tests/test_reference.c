@@ -288,8 +288,10 @@ static struct refit_prior full_prior(
 		class[i] = (uint16_t)(i % k);
 	for (size_t i = 0; i <= n; i++)
 		start[i] = (uint32_t)(i * k);
-	return (struct refit_prior){start, class, array(cases, name, "in", "prior", n * k),
-		array(cases, name, "in", "pimodel", k)};
+	return (struct refit_prior){.start = start,
+		.class = class,
+		.p = array(cases, name, "in", "prior", n * k),
+		.share = array(cases, name, "in", "pimodel", k)};
 }
 
 static void check_refit_results(

@@ -220,9 +220,13 @@ static void a_claim(void **state)
 		(int)s + 2, a);
 	test_sql(&t, "DELETE FROM skill");
 	test_sql(&t, "DELETE FROM skill_cell");
-	test_sql(&t, "INSERT INTO skill VALUES (%d, %lld, 0.5, 4, 10), (%d, %lld, -1, 3, 5)", (int)t.id,
-		a, (int)t.id, b);
-	test_sql(&t, "INSERT INTO skill_cell VALUES (%d, %lld, %d, %d, 2.5), (%d, %lld, %d, %d, 1.5)",
+	test_sql(&t,
+		"INSERT INTO skill (project_id, volunteer_id, lambda, prec, n_credited) VALUES (%d, %lld, "
+		"0.5, 4, 10), (%d, %lld, -1, 3, 5)",
+		(int)t.id, a, (int)t.id, b);
+	test_sql(&t,
+		"INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight) VALUES "
+		"(%d, %lld, %d, %d, 2.5), (%d, %lld, %d, %d, 1.5)",
 		(int)t.id, a, (int)t.taxa[1], (int)t.taxa[1], (int)t.id, b, (int)t.taxa[1], (int)t.taxa[1]);
 	assert_int_equal(test_sql(&t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), 2);
 

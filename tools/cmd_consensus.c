@@ -1,4 +1,5 @@
 /*
+ * topi consensus DIR PROJECT ... (cmd_refit.c), or
  * topi consensus --answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]
  *                [--method ours|majority|dawid-skene] [--json]
  *
@@ -6,6 +7,7 @@
  * written beside their place first: either all of them are there at the end, or none has changed.
  */
 #include "answers_file.h"
+#include "cmd_refit.h"
 #include "commands.h"
 #include "confusion.h"
 #include "correlation.h"
@@ -411,6 +413,11 @@ int cmd_consensus(int argc, char **argv)
 	struct arguments arguments = {0};
 	struct answers_file file = {0};
 	struct err err;
+	bool is_project = argc > 1; /* answers come by option only */
+	for (int i = 1; i < argc; i++)
+		is_project = is_project && strncmp(argv[i], "--answers", 9) != 0;
+	if (is_project)
+		return cmd_refit(argc, argv);
 	const int usage = parse(argc, argv, &arguments);
 	if (usage != EXIT_DONE)
 		return usage;

@@ -1,14 +1,12 @@
 /* topi policy show|set|cards: the rules a project decides by, what other rules would change, and what confirm cards are worth. */
 #include "card_report.h"
 #include "commands.h"
+#include "db_copy.h"
 #include "policy_change.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void print(const struct policy *policy)
 {
@@ -154,32 +152,18 @@ static void print_preview(const struct policy_preview *v, bool json)
 static enum status preview(
 	struct db *db, int64_t id, const json_t *rules, bool json, struct err *err)
 {
-	const char *tmp = getenv("TMPDIR");
-	char dir[300], file[320];
-	struct db *copy = NULL;
+	struct db_copy copy;
 	struct policy policy;
 	struct policy_preview result;
-	snprintf(dir, sizeof dir, "%s/topi-policy.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return err_set(err, FAULT, "%.100s: %s", dir, strerror(errno));
-	snprintf(file, sizeof file, "%s/topi.db", dir);
 	enum status st = policy_get(db, id, &policy, err);
 	if (st == OK)
 		st = policy_parse(rules, policy, &policy, err);
+	if (st != OK)
+		return st;
+	st = db_copy_make(db, &copy, err);
 	if (st == OK)
-		st = db_backup(db, file, err);
-	if (st == OK)
-		st = db_open(dir, DB_WRITE, &copy, err);
-	if (st == OK)
-		st = policy_preview(copy, id, &policy, now_ms(), &result, err);
-	db_close(copy);
-	static const char *const names[] = {"topi.db", "topi.db-wal", "topi.db-shm", "embeddings.db",
-		"embeddings.db-wal", "embeddings.db-shm"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		snprintf(file, sizeof file, "%s/%s", dir, names[i]);
-		unlink(file);
-	}
-	rmdir(dir);
+		st = policy_preview(copy.db, id, &policy, now_ms(), &result, err);
+	db_copy_release(&copy);
 	if (st == OK)
 		print_preview(&result, json);
 	return st;

@@ -46,7 +46,8 @@ static const struct command commands[] = {
 		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate, "
 		"plant_blank,\n"
 		"plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind, confirm_wrong,\n"
-		"reveal, lease_s, protected_expert, costs (a list of [truth, decided, cost], each a\n"
+		"reveal, lease_s, refit_hour, protected_expert, costs (a list of [truth, decided, cost], "
+		"each a\n"
 		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
 		"costs 1)\n"
 		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
@@ -170,9 +171,19 @@ static const struct command commands[] = {
 		"a subject retires. --crowd-only ignores the model's predictions; --labels writes\n"
 		"label,answers,risk a subject to OUT.\n"},
 	{"consensus", cmd_consensus,
-		"--answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]\n"
+		"DIR PROJECT [--refit [--dry-run] [--cold]] [--json] |\n"
+		"  --answers FILE.csv [--prior CSV] [--gold CSV] [--out CSV] [--volunteers CSV]\n"
 		"  [--method ours|majority|dawid-skene] [--refit] [--json]",
-		"labels for any crowd's answers, from CSV files",
+		"where a project's labels stand, its refit; labels for any crowd's answers",
+		"Of a project: subjects by who decided, the error promised and measured, kappa, the last\n"
+		"refit. --refit learns everybody's skill anew from all answers and decides again what "
+		"that\n"
+		"changes; a server may run meanwhile (it does the same nightly, policy refit_hour).\n"
+		"--dry-run changes nothing: it tells, from a copy of the database in TMPDIR, which labels\n"
+		"would change. --cold starts from the votes, not from the skills in force. A refit that "
+		"was\n"
+		"broken off is finished first.\n"
+		"Without a project:\n"
 		"FILE.csv has the columns task, worker and answer (or label); --prior task, class and\n"
 		"probability (a task's sum to 1); --gold task and truth. Other columns are passed over. A\n"
 		"worker's second answer to a task is dropped. --out gets task,label,probability,\n"

@@ -93,7 +93,7 @@ enum status server_start(const struct server_options *options, struct server **o
 	if (st == OK)
 		st = pool_open(s->dir, &s->app.readers, err);
 	if (st == OK)
-		st = upkeep_start(s->app.writer, &s->upkeep, err);
+		st = upkeep_start(s->app.writer, s->dir, &s->upkeep, err);
 	if (st == OK)
 		st = civet_open(&s->app, options->listen, &s->civet, &port, err);
 	if (st != OK) {

@@ -7,7 +7,8 @@ INSERT INTO project (slug, title, description, gap_s, camtrap, created_ms, surve
 SELECT id FROM project WHERE slug = ?1;
 
 -- name: project_get
-SELECT slug, title, description, gap_s, camtrap, model_id, n_taught, survey FROM project WHERE id = ?1;
+SELECT p.slug, p.title, p.description, p.gap_s, p.camtrap, p.model_id, p.n_taught, p.survey, p.refit_id, r.kappa, r.gamma
+FROM project p LEFT JOIN refit r ON r.id = p.refit_id WHERE p.id = ?1;
 
 -- name: project_list
 SELECT p.id, p.slug, p.title, p.description,

@@ -65,23 +65,25 @@ UPDATE task SET volunteer_id = ?2 WHERE volunteer_id = ?1;
 
 -- Two Gaussian opinions of one skill from one prior (mean 0, precision ?3): precisions add, the prior counts once.
 -- name: claim_skill
-INSERT INTO skill (project_id, volunteer_id, lambda, prec, n_credited)
-SELECT project_id, ?2, lambda, prec, n_credited FROM skill WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1
-ON CONFLICT (project_id, volunteer_id) DO UPDATE SET
+INSERT INTO skill (project_id, refit_id, volunteer_id, lambda, prec, n_credited)
+SELECT project_id, refit_id, ?2, lambda, prec, n_credited FROM skill
+WHERE (project_id, refit_id) IN (SELECT id, refit_id FROM project) AND volunteer_id = ?1
+ON CONFLICT (project_id, refit_id, volunteer_id) DO UPDATE SET
   lambda = (lambda * prec + excluded.lambda * excluded.prec) / (prec + excluded.prec - ?3),
   prec = prec + excluded.prec - ?3,
   n_credited = n_credited + excluded.n_credited;
 
 -- name: claim_skill_cells
-INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight)
-SELECT project_id, ?2, truth_id, answer_id, weight FROM skill_cell WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1
-ON CONFLICT (project_id, volunteer_id, answer_id, truth_id) DO UPDATE SET weight = weight + excluded.weight;
+INSERT INTO skill_cell (project_id, refit_id, volunteer_id, truth_id, answer_id, weight)
+SELECT project_id, refit_id, ?2, truth_id, answer_id, weight FROM skill_cell
+WHERE (project_id, refit_id) IN (SELECT id, refit_id FROM project) AND volunteer_id = ?1
+ON CONFLICT (project_id, refit_id, volunteer_id, answer_id, truth_id) DO UPDATE SET weight = weight + excluded.weight;
 
 -- name: claim_drop_skill
-DELETE FROM skill WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1;
+DELETE FROM skill WHERE (project_id, refit_id) IN (SELECT id, refit_id FROM project) AND volunteer_id = ?1;
 
 -- name: claim_drop_skill_cells
-DELETE FROM skill_cell WHERE project_id IN (SELECT id FROM project) AND volunteer_id = ?1;
+DELETE FROM skill_cell WHERE (project_id, refit_id) IN (SELECT id, refit_id FROM project) AND volunteer_id = ?1;
 
 -- name: claim_merge
 UPDATE volunteer SET merged_into = ?2 WHERE id = ?1 AND name IS NULL;
