@@ -63,8 +63,7 @@ static enum status add_subject(struct db *db, const struct project *p, int64_t p
 	if (st == OK)
 		st = prediction_evidence(db, p, prediction_id, evidence, heard, err);
 	if (st == OK && *heard) {
-		st = consensus_decide(p->log_prior, evidence, 1, p->k,
-			(struct correlation){.kappa = p->policy.kappa}, q, err);
+		st = consensus_decide(p->log_prior, evidence, 1, p->k, p->correlation, q, err);
 		if (st == OK) {
 			int guess = project_class(p, top.taxon_id);
 			out->card.bits += confirm_gain(out->rates, guess, q, theta, p->k) / log(2);
