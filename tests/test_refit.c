@@ -22,9 +22,35 @@
 
 static struct test_project t;
 
-/* The same answers in memory, without the tables. Owns: the caller frees with refit_free and answers_release. */
-static struct refit *fit_in_memory(struct answers *answers)
+/* The first answers to every third subject were to a card: in the tables, and here out of the list into *cards. */
+static size_t deal_cards(struct answer *list, struct refit_cards *cards)
 {
+	static uint32_t start[REFIT_ANSWERED + 1];
+	static struct refit_card card[REFIT_ANSWERED];
+	size_t n = 0;
+	uint32_t n_cards = 0;
+	for (size_t i = 0; i < refit_n_given; i++) {
+		const struct answer a = refit_given[i];
+		if (a.subject % 3 != 0 || (i > 0 && refit_given[i - 1].subject == a.subject)) {
+			list[n++] = a;
+			continue;
+		}
+		const uint32_t guess = n_cards % 2 ? (a.class + 1) % REFIT_K : a.class;
+		card[n_cards++] = (struct refit_card){a.volunteer, (uint16_t)guess, (uint16_t)a.class};
+		for (uint32_t s = a.subject; s < REFIT_ANSWERED; s++)
+			start[s + 1] = n_cards;
+		test_sql(&t, "UPDATE classification SET guess_id = %d WHERE id = %zu", (int)t.taxa[guess],
+			i + 1);
+	}
+	/* What nobody has taught: the two rates are their prior's. */
+	*cards = (struct refit_cards){start, card, .yes_right = .95, .yes_wrong = .3};
+	return n;
+}
+
+/* The same answers in memory, without the tables. Owns: the caller frees with refit_free and answers_release. */
+static struct refit *fit_in_memory(struct answers *answers, bool with_cards)
+{
+	static struct refit_cards cards;
 	static uint32_t start[REFIT_ANSWERED + 1];
 	static uint16_t class[REFIT_ANSWERED * REFIT_MODEL_K];
 	static double p[REFIT_ANSWERED * REFIT_MODEL_K];
@@ -38,9 +64,13 @@ static struct refit *fit_in_memory(struct answers *answers)
 	struct refit *out = NULL;
 	struct refit_report report;
 	uint32_t n = 0;
-	memcpy(list, refit_given, sizeof list);
+	size_t n_given = refit_n_given;
+	if (with_cards)
+		n_given = deal_cards(list, &cards);
+	else
+		memcpy(list, refit_given, sizeof list);
 	assert_int_equal(
-		answers_sort(list, refit_n_given, REFIT_ANSWERED, REFIT_CROWD, REFIT_K, answers, &err), OK);
+		answers_sort(list, n_given, REFIT_ANSWERED, REFIT_CROWD, REFIT_K, answers, &err), OK);
 	assert_int_equal(project_load(t.db, t.id, &project, &err), OK);
 	for (int i = 0; i < REFIT_ANSWERED; i++) {
 		const int64_t prediction = test_sql(&t,
@@ -60,8 +90,12 @@ static struct refit *fit_in_memory(struct answers *answers)
 	assert_true(n > 0);
 	project_release(&project);
 	prior = (struct refit_prior){.start = start, .class = class, .p = p, .share = share};
-	const struct refit_input input = {
-		.answers = answers, .prior = &prior, .gold = gold, .labelled = labelled, .n_threads = 1};
+	const struct refit_input input = {.answers = answers,
+		.prior = &prior,
+		.cards = with_cards ? &cards : NULL,
+		.gold = gold,
+		.labelled = labelled,
+		.n_threads = 1};
 	assert_int_equal(refit_new(&input, &out, &err), OK);
 	assert_int_equal(refit_run(out, 10, 1e-4, &report, &err), OK);
 	return out;
@@ -73,14 +107,36 @@ static void near(const char *what, size_t i, double got, double wanted)
 		fail_msg("%s %zu is %.17g, wanted %.17g", what, i, got, wanted);
 }
 
+/* Every decision from now on is the refit's. */
+static void posteriors_are(const struct refit *memory)
+{
+	struct err err = {0};
+	struct project project;
+	assert_int_equal(project_load(t.db, t.id, &project, &err), OK);
+	for (size_t z = 0; z < REFIT_K; z++)
+		near("prior", z, exp(project.log_prior[z]), refit_pi(memory)[z]);
+	for (size_t i = 0; i < REFIT_ANSWERED; i++) {
+		double q[REFIT_K], wanted[REFIT_K];
+		if (i % 9 == 0)
+			continue; /* gold is certain in memory */
+		assert_int_equal(
+			label_posterior(t.db, &project, t.first_subject + (int64_t)i, q, &err), OK);
+		assert_int_equal(
+			refit_decide(memory, i, (struct correlation){.kappa = label_params.kd}, wanted, &err),
+			OK);
+		for (size_t z = 0; z < REFIT_K; z++)
+			near("posterior", i * REFIT_K + z, q[z], wanted[z]);
+	}
+	project_release(&project);
+}
+
 static void the_tables_hold_what_memory_holds(void **state)
 {
 	(void)state;
 	struct answers answers;
 	struct refit_record record;
-	struct err err = {0};
 	refit_world(&t, NULL);
-	struct refit *memory = fit_in_memory(&answers);
+	struct refit *memory = fit_in_memory(&answers, false);
 	refit_must(&t, true, &record);
 	assert_int_equal(record.n_answers, refit_n_given);
 	assert_int_equal(record.n_subjects, REFIT_ANSWERED);
@@ -117,24 +173,30 @@ static void the_tables_hold_what_memory_holds(void **state)
 				(int)t.taxa[i / REFIT_K], (int)t.taxa[i % REFIT_K]),
 			refit_m(memory)[i]);
 	assert_int_equal(test_sql(&t, "SELECT count(DISTINCT refit_id) FROM pool_cell"), 1);
-	/* And every decision from now on is the refit's. */
-	struct project project;
-	assert_int_equal(project_load(t.db, t.id, &project, &err), OK);
-	for (size_t z = 0; z < REFIT_K; z++)
-		near("prior", z, exp(project.log_prior[z]), refit_pi(memory)[z]);
-	for (size_t i = 0; i < REFIT_ANSWERED; i++) {
-		double q[REFIT_K], wanted[REFIT_K];
-		if (i % 9 == 0)
-			continue; /* gold is certain in memory */
-		assert_int_equal(
-			label_posterior(t.db, &project, t.first_subject + (int64_t)i, q, &err), OK);
-		assert_int_equal(
-			refit_decide(memory, i, (struct correlation){.kappa = label_params.kd}, wanted, &err),
-			OK);
-		for (size_t z = 0; z < REFIT_K; z++)
-			near("posterior", i * REFIT_K + z, q[z], wanted[z]);
-	}
-	project_release(&project);
+	posteriors_are(memory);
+	refit_free(memory);
+	answers_release(&answers);
+	test_project_close(&t);
+}
+
+/* Answers to cards are sources as anywhere, and teach nobody's skill. */
+static void cards_are_heard(void **state)
+{
+	(void)state;
+	struct answers answers;
+	struct refit_record record;
+	refit_world(&t, NULL);
+	struct refit *memory = fit_in_memory(&answers, true);
+	refit_must(&t, true, &record);
+	const size_t n_cards = (size_t)test_sql(
+		&t, "SELECT sum(guess_id IS NOT NULL) FROM classification");
+	assert_true(n_cards > 10);
+	assert_int_equal(record.n_answers, refit_n_given - n_cards);
+	assert_int_equal(record.n_subjects, REFIT_ANSWERED);
+	for (size_t v = 0; v < REFIT_CROWD; v++)
+		near("lambda", v, test_real(&t, "SELECT lambda FROM skill WHERE volunteer_id = %zu", v + 1),
+			refit_lambda(memory)[v]);
+	posteriors_are(memory);
 	refit_free(memory);
 	answers_release(&answers);
 	test_project_close(&t);
@@ -445,6 +507,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_tables_hold_what_memory_holds),
+		cmocka_unit_test(cards_are_heard),
 		cmocka_unit_test(labels_follow_the_rule),
 		cmocka_unit_test(a_label_is_taken_back_above_twice_tau),
 		cmocka_unit_test(an_answer_that_came_too_late_counts_now),
