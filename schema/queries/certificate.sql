@@ -50,10 +50,6 @@ SELECT c.id, m.name, c.stratum, c.state, c.alpha, c.delta, c.threshold, c.n_gold
 FROM certificate c JOIN model m ON m.id = c.model_id JOIN policy q ON q.id = c.policy_id
 WHERE c.project_id = ?1 ORDER BY c.id;
 
--- name: certificate_taxa
-SELECT t.id, t.code, t.kind FROM certificate_taxon c JOIN taxon t ON t.id = c.taxon_id WHERE c.certificate_id = ?1
-ORDER BY t.position, t.id;
-
 -- name: probation_get
 SELECT ended_ms FROM probation WHERE certificate_id = ?1 AND deployment_id = ?2;
 
@@ -134,9 +130,6 @@ UPDATE gold SET taxon_id = ?2, expert_id = ?3, labelled_ms = ?4 WHERE subject_id
 
 -- name: gold_add
 INSERT INTO gold (subject_id, project_id, purpose, p_draw, drawn_ms, plant_u) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
-
--- name: gold_count
-SELECT purpose, count(*), COALESCE(sum(taxon_id IS NULL), 0) FROM gold WHERE project_id = ?1 GROUP BY purpose ORDER BY purpose;
 
 -- Whether a subject is certification gold, and nobody waits for the truth of another.
 -- name: gold_complete

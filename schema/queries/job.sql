@@ -26,9 +26,6 @@ UPDATE job SET cursor = COALESCE((SELECT min(b.first_id) FROM batch b
     WHERE b.job_id = job.id AND b.done = 0 AND ?2 BETWEEN b.first_id AND b.last_id), ?2) - 1
 WHERE state = 'running' AND kind = 'predict' AND project_id = ?1 AND cursor >= ?2;
 
--- name: job_list
-SELECT id FROM job WHERE project_id = ?1 ORDER BY id DESC LIMIT ?2;
-
 -- name: job_set_cursor
 UPDATE job SET cursor = ?2, state = 'running' WHERE id = ?1;
 
