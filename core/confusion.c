@@ -79,12 +79,12 @@ void confusion_column(
 {
 	assert(k >= 1 && a >= 0 && a < k);
 	const size_t n = (size_t)k, answer = (size_t)a;
-	const double rho = exp(lambda);
+	const double rho = exp(lambda), s = own.prior > 0.0 ? own.prior : label_params.s;
 	for (size_t z = 0; z < n; z++) {
 		double m_zz = m[z * n + z];
 		double bent = m[z * n + answer] * (z == answer ? 1.0 : rho) / (m_zz + rho * (1.0 - m_zz));
 		double cell = own.cells ? own.cells[z] : 0.0, row = own.rows ? own.rows[z] : 0.0;
-		theta_out[z] = (label_params.s * bent + cell) / (label_params.s + row);
+		theta_out[z] = (s * bent + cell) / (s + row);
 	}
 }
 

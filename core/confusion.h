@@ -10,12 +10,12 @@
 
 #include "status.h"
 
-/* The label model's constants. One value each for every project; kd, and only kd, is a default that
- * a project may replace by a kappa fitted on its gold. */
+/* The label model's constants. One value each for every project; s and kd are defaults that a project may
+ * replace by what its answers say and by a kappa fitted on its gold. */
 struct label_params {
 	double a0;    /* prior answers behind each row of the pooled matrix */
 	double acc0;  /* prior accuracy of a volunteer */
-	double s;     /* prior answers behind each row of a volunteer's own matrix */
+	double s;     /* prior answers behind each row of a volunteer's own matrix; a refit may fit it (refit.h) */
 	double v0;    /* prior variance of lambda */
 	double wcap;  /* one volunteer weighs at most this many answers in the pool */
 	double trunc; /* posterior mass below this teaches nothing */
@@ -40,11 +40,12 @@ enum status confusion_pool(const double *counts, int k, double *m_out, struct er
 struct own_counts {
 	const double *cells; /* [k] credited mass (truth z, answer a) of this volunteer */
 	const double *rows;  /* [k] the volunteer's mass in row z over all answers; >= cells */
+	double prior;        /* prior answers behind each row; 0: label_params.s */
 };
 
 /*
  * P(this volunteer answers a | truth z) for every z: the pooled column with its error odds times
- * exp(lambda), then the volunteer's own counts on top of s prior answers. O(k).
+ * exp(lambda), then the volunteer's own counts on top of their prior answers. O(k).
  * Shapes: m [k x k]; theta_out [k], every entry in (0, 1) when m is a pooled matrix.
  */
 void confusion_column(

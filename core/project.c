@@ -240,6 +240,7 @@ static enum status load(struct db *db, int64_t id, struct project *out, struct e
 	if (!col_null(row, 9))
 		out->correlation = (struct correlation){
 			.kappa = col_real(row, 9), .gamma = col_real(row, 10)};
+	out->own_prior = col_null(row, 11) ? label_params.s : col_real(row, 11);
 	db_done(row);
 	st = policy_get(db, id, &out->policy, err);
 	if (st == OK && out->policy.kappa != POLICY_AUTO)

@@ -33,12 +33,14 @@ static enum status lock(struct db *db, int *fd, struct err *err)
 /* refit_run of refit.h, with a question after each pass. */
 static enum status fit(struct project_refit *r, const struct refit_hands *hands, struct err *err)
 {
-	const struct refit_start start = {r->m, r->lambda, r->cells, r->n_cells};
+	const struct refit_start start = {r->m, r->lambda, r->cells, r->n_cells,
+		r->project.own_prior};
 	const struct refit_input input = {.answers = &r->answers,
 		.prior = r->prior.n_models > 0 ? &r->prior : NULL,
 		.cards = r->cards.start ? &r->cards : NULL,
 		.gold = r->gold,
 		.labelled = r->labelled,
+		.fits_own_prior = true,
 		.start = hands->cold ? NULL : &start,
 		.n_threads = hands->n_threads};
 	struct refit_record *record = &r->record;
@@ -146,6 +148,7 @@ enum status project_refit_last(
 		.n_gold_sure = (int)col_int(row, 19),
 		.n_gold_wrong = (int)col_int(row, 20),
 		.p_gold_wrong = col_real(row, 21),
+		.own_prior = col_real(row, 22),
 	};
 	db_done(row);
 	return OK;

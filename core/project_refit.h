@@ -43,6 +43,7 @@ struct refit_record {
 	int n_gold_sure,
 		n_gold_wrong;    /* gold that answers and model would have been enough for; of it wrong, */
 	double p_gold_wrong; /* and its mean risk */
+	double own_prior;    /* own_counts.prior, as the answers have it */
 	int64_t n_reopened, n_relabelled, n_retired;
 	int64_t started_ms, finished_ms; /* finished 0: not yet */
 	int policy_version;

@@ -37,14 +37,14 @@ static enum status begin_work(struct db *db, void *arg, struct err *err)
 	struct staging *s = arg;
 	const struct refit_record *c = &s->r->record;
 	const struct answers *answers = &s->r->answers;
-	enum status st = db_run(db, Q_REFIT_ADD, err, "iiiiiiidDDiiDDiidi", s->r->project.id,
+	enum status st = db_run(db, Q_REFIT_ADD, err, "iiiiiiidDDiiDDiidid", s->r->project.id,
 		s->r->project.policy.id, s->r->last_id, (int64_t)answers->n_answers,
 		(int64_t)answers->n_subjects, (int64_t)answers->n_volunteers, (int64_t)c->n_passes,
 		c->moved, c->has_kappa ? &c->correlation.kappa : NULL,
 		c->has_kappa ? &c->correlation.gamma : NULL, (int64_t)c->n_gold_fit,
 		(int64_t)c->n_gold_check, c->has_losses ? &c->loss : NULL,
 		c->has_losses ? &c->loss_default : NULL, (int64_t)c->n_gold_sure, (int64_t)c->n_gold_wrong,
-		c->p_gold_wrong, s->now_ms);
+		c->p_gold_wrong, s->now_ms, refit_own_prior(s->r->refit));
 	s->refit_id = db_last_id(db);
 	return st;
 }

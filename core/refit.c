@@ -187,6 +187,8 @@ static enum status check_start(
 		if (!(start->m[i] > 0.0 && start->m[i] < 1.0))
 			return err_set(
 				err, BAD_INPUT, "entry %zu of the first matrix is %g: 0..1", i, start->m[i]);
+	if (!(start->own_prior >= 0.0 && isfinite(start->own_prior)))
+		return err_set(err, BAD_INPUT, "the start has %g prior answers: a finite number from 0", start->own_prior);
 	for (size_t v = 0; start->lambda && v < answers->n_volunteers; v++)
 		if (!(fabs(start->lambda[v]) <= label_params.lmax))
 			return err_set(err, BAD_INPUT, "volunteer %zu starts with lambda %g: -%g to %g", v,
@@ -210,6 +212,7 @@ static enum status begin(struct refit *r, const struct refit_start *start, struc
 	const size_t k = (size_t)answers->k;
 	double more_rows[ANSWERS_MAX_CLASSES], scratch[2 * ANSWERS_MAX_CLASSES];
 	begin_cold(r);
+	r->own_prior = start && start->own_prior > 0.0 ? start->own_prior : label_params.s;
 	if (start) {
 		const enum status status = check_start(start, answers, err);
 		if (status != OK)
@@ -285,6 +288,11 @@ const double *refit_pi(const struct refit *r)
 const double *refit_lambda(const struct refit *r)
 {
 	return r->lambda;
+}
+
+double refit_own_prior(const struct refit *r)
+{
+	return r->own_prior;
 }
 
 const double *refit_counts(const struct refit *r)

@@ -67,6 +67,7 @@ struct refit_start {
 	const double *m, *lambda;
 	const struct refit_cell *cells; /* sorted by volunteer */
 	size_t n_cells;
+	double own_prior; /* own_counts.prior, 0: label_params.s */
 };
 
 struct refit_input {
@@ -77,6 +78,7 @@ struct refit_input {
 	const double *
 		labelled; /* [k] labels of subjects that nobody answered, for the class prior, or NULL; borrowed */
 	const struct refit_start *start; /* or NULL; borrowed for refit_new only */
+	bool fits_own_prior;             /* own_counts.prior from these answers (equation 19a); else it stays */
 	int n_threads;
 };
 
@@ -115,6 +117,8 @@ const double *refit_pi(const struct refit *refit);     /* [k] */
 const double *refit_lambda(const struct refit *refit); /* [n_volunteers] */
 const double *refit_counts(
 	const struct refit *refit); /* [k x k] the weighted counts that m was pooled from */
+
+double refit_own_prior(const struct refit *refit); /* own_counts.prior of everybody */
 
 /* One over the square root of this is lambda's standard error (the curvature at the last step). */
 double refit_precision(const struct refit *refit, size_t volunteer);

@@ -57,7 +57,7 @@ void refit_log_theta(const struct refit *r, size_t volunteer, int answer, double
 			memcpy(own, cells, k * sizeof *own);
 	}
 	confusion_column(r->m, (int)k, known ? r->lambda[volunteer] : 0.0,
-		(struct own_counts){own, rows}, answer, out);
+		(struct own_counts){own, rows, r->own_prior}, answer, out);
 	for (size_t z = 0; z < k; z++)
 		out[z] = log(out[z]);
 }
@@ -109,6 +109,24 @@ static void fit_lambda(
 	}
 }
 
+/* Row sums from the cells, then lambda. Shapes: rows [k]. */
+static void learn_lambda(
+	struct refit *r, size_t volunteer, int steps, const double *more_rows, double *rows)
+{
+	const struct answers *answers = r->in.answers;
+	const size_t k = (size_t)answers->k;
+	double right = 0.0;
+	for (size_t z = 0; z < k; z++)
+		rows[z] = more_rows ? more_rows[z] : 0.0;
+	for (uint32_t c = answers->volunteer_start[volunteer];
+		 c < answers->volunteer_start[volunteer + 1]; c++) {
+		for (size_t z = 0; z < k; z++)
+			rows[z] += r->columns[c * k + z];
+		right += r->columns[c * k + answers->column_class[c]];
+	}
+	fit_lambda(r, volunteer, steps, rows, answers_of_volunteer(answers, volunteer) - right);
+}
+
 void refit_volunteer(
 	struct refit *r, size_t volunteer, int steps, const double *more_rows, double *scratch)
 {
@@ -116,18 +134,11 @@ void refit_volunteer(
 	const size_t k = (size_t)answers->k;
 	const uint32_t first = answers->volunteer_start[volunteer];
 	const uint32_t end = answers->volunteer_start[volunteer + 1];
-	double *rows = scratch, *bend = scratch + k, right = 0.0;
-	for (size_t z = 0; z < k; z++)
-		rows[z] = more_rows ? more_rows[z] : 0.0;
-	for (uint32_t c = first; c < end; c++) {
-		for (size_t z = 0; z < k; z++)
-			rows[z] += r->columns[c * k + z];
-		right += r->columns[c * k + answers->column_class[c]];
-	}
-	fit_lambda(r, volunteer, steps, rows, answers_of_volunteer(answers, volunteer) - right);
+	double *rows = scratch, *bend = scratch + k;
+	learn_lambda(r, volunteer, steps, more_rows, rows);
 
 	/* confusion_column, with what does not depend on the answer taken out of the loop. */
-	const double rho = exp(r->lambda[volunteer]), s = label_params.s;
+	const double rho = exp(r->lambda[volunteer]), s = r->own_prior;
 	for (size_t z = 0; z < k; z++) {
 		const double m_zz = r->m[z * k + z];
 		bend[z] = s / (m_zz + rho * (1.0 - m_zz));
@@ -142,12 +153,22 @@ void refit_volunteer(
 	}
 }
 
+/* Lambdas alone: what own_prior is fitted with. */
+static bool lambda_block(void *arg, size_t block)
+{
+	struct refit *r = arg;
+	double scratch[ANSWERS_MAX_CLASSES];
+	for (size_t v = block_start(r, block); v < block_start(r, block + 1); v++)
+		learn_lambda(r, v, 2, NULL, scratch);
+	return true;
+}
+
 static bool skill_block(void *arg, size_t block)
 {
 	struct refit *r = arg;
 	double scratch[2 * ANSWERS_MAX_CLASSES];
 	for (size_t v = block_start(r, block); v < block_start(r, block + 1); v++)
-		refit_volunteer(r, v, 2, NULL, scratch);
+		refit_volunteer(r, v, r->in.fits_own_prior ? 0 : 2, NULL, scratch);
 	return true;
 }
 
@@ -167,6 +188,10 @@ enum status refit_learn(struct refit *r, struct err *err)
 	const enum status status = confusion_pool(r->counts, (int)k, r->m, err);
 	if (status != OK)
 		return status;
+	if (r->in.fits_own_prior) {
+		crew_run(r->n_learn_blocks, r->in.n_threads, lambda_block, r);
+		refit_fit_own_prior(r);
+	}
 	crew_run(r->n_learn_blocks, r->in.n_threads, skill_block, r);
 	r->learned = r->current;
 	r->is_judged = false;

@@ -30,6 +30,7 @@ struct refit {
 	double *log_votes, *log_share; /* [k], [n_models x k] */
 	double *pi, *log_pi;           /* [k] */
 	double *lambda, *precision;    /* [n_volunteers] */
+	double own_prior;
 	/* [n_columns x k]: log P(answer | truth); while learning, the cells. */
 	double *columns;
 	double *sums;        /* [n_blocks x k] of posteriors, or [n_learn_blocks x k x k] of counts */
@@ -45,6 +46,9 @@ const struct refit_share *refit_shares(
  * added to the row sums. steps Newton steps on lambda. */
 void refit_volunteer(
 	struct refit *r, size_t volunteer, int steps, const double *more_rows, double *scratch);
+
+/* own_counts.prior from the cells in r->columns; lambda must be known (refit_own.c). */
+void refit_fit_own_prior(struct refit *r);
 
 size_t refit_n_models(const struct refit_prior *prior);
 

@@ -95,7 +95,7 @@ enum status skill_column(struct db *db, const struct project *p, int64_t volunte
 	struct own own = {0};
 	enum status st = load(db, p, volunteer_id, answer, &m, &own, err);
 	if (st == OK) {
-		struct own_counts counts = {own.cells, own.rows};
+		struct own_counts counts = {own.cells, own.rows, p->own_prior};
 		confusion_column(m, p->k, own.lambda, counts, answer, out);
 		for (int z = 0; z < p->k; z++)
 			out[z] = log(fmax(out[z], label_params.floor));

@@ -170,7 +170,7 @@ static void threads_change_nothing(void **state)
 			for (int z = 0; z < K; z++)
 				cells[n_cells++] = (struct refit_cell){v, z, answers.column_class[c], column[z]};
 		}
-	const struct refit_start start = {refit_m(refit[0]), refit_lambda(refit[0]), cells, n_cells};
+	const struct refit_start start = {refit_m(refit[0]), refit_lambda(refit[0]), cells, n_cells, 0};
 	const struct refit_input warm = {.answers = &answers, .start = &start, .n_threads = 2};
 	refit_free(refit[1]);
 	assert_int_equal(refit_new(&warm, &refit[1], &err), OK);
@@ -183,6 +183,49 @@ static void threads_change_nothing(void **state)
 	free(cells);
 	free(list);
 	answers_release(&answers);
+}
+
+/*
+ * Volunteers who differ in care alone are told apart by lambda, and their matrices stay near the pool's; where each errs in a
+ * way of their own the rows go to their own counts. Any number of threads finds the same.
+ */
+static void own_habits_are_told_apart(void **state)
+{
+	(void)state;
+	static const struct {
+		bool habits;
+		double least, most;
+	} crowds[] = {{false, 100, 300}, {true, 1, 10}};
+	for (size_t row = 0; row < sizeof crowds / sizeof *crowds; row++) {
+		struct answer *list = some_answers();
+		struct answers answers;
+		struct err err;
+		double m[2][K * K];
+		for (uint32_t i = 0; crowds[row].habits && i < N * EACH; i++) {
+			const uint32_t truth = list[i].subject % 5 ? 0 : 1 + list[i].subject / 5 % (K - 1);
+			if (list[i].class != truth)
+				list[i].class = (uint16_t)((truth + 1 + list[i].volunteer % (K - 1)) % K);
+		}
+		assert_int_equal(answers_sort(list, N * EACH, N, V, K, &answers, &err), OK);
+		for (int t = 0; t < 3; t++) { /* the last: as the reference has it */
+			const struct refit_input input = {
+				.answers = &answers, .fits_own_prior = t < 2, .n_threads = 1 + 2 * t};
+			struct refit *refit = NULL;
+			struct refit_report report;
+			assert_int_equal(refit_new(&input, &refit, &err), OK);
+			assert_int_equal(refit_run(refit, 10, 1e-4, &report, &err), OK);
+			const double prior = refit_own_prior(refit);
+			if (t < 2 && !(prior >= crowds[row].least && prior <= crowds[row].most))
+				fail_msg("crowd %zu: %g prior answers", row, prior);
+			assert_true(t < 2 || prior == 30);
+			if (t < 2)
+				memcpy(m[t], refit_m(refit), sizeof m[t]);
+			refit_free(refit);
+		}
+		assert_memory_equal(m[0], m[1], sizeof m[0]);
+		free(list);
+		answers_release(&answers);
+	}
 }
 
 /* Two who agree and one who always says 0: what Dawid and Skene's first round gives, by hand. */
@@ -237,6 +280,7 @@ int main(void)
 		cmocka_unit_test(files_get_their_line),
 		cmocka_unit_test(majority_prefers_the_first_name),
 		cmocka_unit_test(threads_change_nothing),
+		cmocka_unit_test(own_habits_are_told_apart),
 		cmocka_unit_test(dawid_skene_by_hand),
 		cmocka_unit_test(bad_lists_are_refused),
 	};

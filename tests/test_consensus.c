@@ -94,8 +94,9 @@ static void columns_by_hand(void **state)
 		{"as everybody, other answer", 0, {0}, 1, {.2, .8}},
 		{"error odds doubled", log(2), {0}, 0, {2 / 3., 1 / 3.}},
 		{"error odds halved", -log(2), {0}, 0, {8 / 9., 1 / 9.}},
-		{"thirty of their own, all right", 0, {cells, sums}, 0, {.9, .2}},
-		{"the answer never given", 0, {NULL, sums}, 1, {.1, .8}},
+		{"thirty of their own, all right", 0, {cells, sums, 0}, 0, {.9, .2}},
+		{"the answer never given", 0, {NULL, sums, 0}, 1, {.1, .8}},
+		{"on ten prior answers: (8 + 30) / 40", 0, {cells, sums, 10}, 0, {.95, .2}},
 	};
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		double theta[2];

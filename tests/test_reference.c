@@ -101,7 +101,7 @@ static void check_theta(const struct cases *cases)
 	for (size_t a = 0; a < n; a++) {
 		for (size_t z = 0; z < n; z++)
 			column[z] = cells[z * n + a];
-		confusion_column(m, k, lambda, (struct own_counts){column, row_sums}, (int)a, theta_a);
+		confusion_column(m, k, lambda, (struct own_counts){column, row_sums, 0}, (int)a, theta_a);
 		for (size_t z = 0; z < n; z++)
 			theta[z * n + a] = theta_a[z];
 	}

@@ -95,6 +95,7 @@ static struct refit *fit_in_memory(struct answers *answers, bool with_cards)
 		.cards = with_cards ? &cards : NULL,
 		.gold = gold,
 		.labelled = labelled,
+		.fits_own_prior = true,
 		.n_threads = 1};
 	assert_int_equal(refit_new(&input, &out, &err), OK);
 	assert_int_equal(refit_run(out, 10, 1e-4, &report, &err), OK);

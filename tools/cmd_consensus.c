@@ -174,6 +174,7 @@ static enum status run_ours(struct verdict *v, struct err *err)
 	const struct refit_input input = {.answers = &v->file->answers,
 		.prior = v->file->prior.start ? &v->file->prior : NULL,
 		.gold = v->file->gold,
+		.fits_own_prior = true,
 		.n_threads = n_cores > 0 ? (int)n_cores : 1};
 	enum status status = refit_new(&input, &v->refit, err);
 	if (status == OK)
@@ -385,6 +386,7 @@ static enum status print_summary(const struct verdict *v, bool as_json, struct e
 	if (o && v->method == OURS) {
 		json_object_set_new(o, "passes", json_integer(v->report.n_passes));
 		json_object_set_new(o, "moved", json_real(v->report.moved));
+		json_object_set_new(o, "own_prior", json_real(refit_own_prior(v->refit)));
 		json_object_set_new(o, "kappa", json_real(v->correlation.kappa));
 		json_object_set_new(o, "gamma", json_real(v->correlation.gamma));
 		json_object_set_new(o, "kappa_from_gold", json_boolean(v->is_fitted));

@@ -77,6 +77,7 @@ static json_t *record_json(const struct refit_record *r)
 		(json_int_t)r->n_reopened, "relabelled", (json_int_t)r->n_relabelled, "retired",
 		(json_int_t)r->n_retired, "started_ms", (json_int_t)r->started_ms, "finished_ms",
 		(json_int_t)r->finished_ms, "policy_version", r->policy_version);
+	json_object_set_new(o, "own_prior", json_real(r->own_prior));
 	json_object_set_new(o, "kappa", r->has_kappa ? json_real(r->correlation.kappa) : json_null());
 	json_object_set_new(o, "gamma", r->has_kappa ? json_real(r->correlation.gamma) : json_null());
 	json_object_set_new(o, "loss", r->has_losses ? json_real(r->loss) : json_null());
@@ -98,6 +99,7 @@ static void print_record(const struct refit_record *r)
 		(long long)r->n_answers, (long long)r->n_volunteers, (long long)r->n_subjects, r->n_passes);
 	printf("  labels         %lld taken back, %lld changed, %lld new\n", (long long)r->n_reopened,
 		(long long)r->n_relabelled, (long long)r->n_retired);
+	printf("  own matrices   on %g prior answers a row\n", r->own_prior);
 	if (r->has_losses)
 		printf("  kappa          %g, gamma %g fitted on %d gold; on %d others %.4f nats, by "
 			   "default %.4f"

@@ -7,7 +7,8 @@ INSERT INTO project (slug, title, description, gap_s, camtrap, created_ms, surve
 SELECT id FROM project WHERE slug = ?1;
 
 -- name: project_get
-SELECT p.slug, p.title, p.description, p.gap_s, p.camtrap, p.model_id, p.n_taught, p.survey, p.refit_id, r.kappa, r.gamma
+SELECT p.slug, p.title, p.description, p.gap_s, p.camtrap, p.model_id, p.n_taught, p.survey, p.refit_id, r.kappa, r.gamma,
+  r.own_prior
 FROM project p LEFT JOIN refit r ON r.id = p.refit_id WHERE p.id = ?1;
 
 -- name: project_list

@@ -48,8 +48,8 @@ SELECT id, state, last_id FROM refit WHERE project_id = ?1 AND state <> 'done';
 
 -- name: refit_add
 INSERT INTO refit (project_id, policy_id, state, last_id, n_answers, n_subjects, n_volunteers, n_passes, moved, kappa, gamma,
-  n_gold_fit, n_gold_check, loss, loss_default, n_gold_sure, n_gold_wrong, p_gold_wrong, started_ms)
-VALUES (?1, ?2, 'staging', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
+  n_gold_fit, n_gold_check, loss, loss_default, n_gold_sure, n_gold_wrong, p_gold_wrong, started_ms, own_prior)
+VALUES (?1, ?2, 'staging', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
 
 -- name: refit_add_skill
 INSERT INTO skill (project_id, refit_id, volunteer_id, lambda, prec, n_credited) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
@@ -116,7 +116,7 @@ DELETE FROM refit WHERE id = ?1;
 -- name: refit_last
 SELECT r.id, r.state, r.n_answers, r.n_subjects, r.n_volunteers, r.n_passes, r.moved, r.kappa, r.gamma, r.n_gold_fit,
   r.n_gold_check, r.loss, r.loss_default, r.n_reopened, r.n_relabelled, r.n_retired, r.started_ms, r.finished_ms, q.version,
-  r.n_gold_sure, r.n_gold_wrong, r.p_gold_wrong
+  r.n_gold_sure, r.n_gold_wrong, r.p_gold_wrong, r.own_prior
 FROM refit r JOIN policy q ON q.id = r.policy_id
 WHERE r.project_id = ?1 AND r.state <> 'staging' ORDER BY r.id DESC LIMIT 1;
 

@@ -52,7 +52,7 @@ static struct score score(const struct answers *answers, const int16_t *truth, c
 
 static enum status run_ours(const struct answers *answers, double *q, struct err *err)
 {
-	const struct refit_input input = {.answers = answers, .n_threads = 1};
+	const struct refit_input input = {.answers = answers, .fits_own_prior = true, .n_threads = 1};
 	struct refit *refit = NULL;
 	struct refit_report report;
 	enum status status = refit_new(&input, &refit, err);

@@ -114,7 +114,8 @@ static double bare_s(const struct answers *answers)
 
 static enum status measure(const struct answers *answers, int n_threads, struct err *err)
 {
-	const struct refit_input input = {.answers = answers, .n_threads = n_threads};
+	const struct refit_input input = {
+		.answers = answers, .fits_own_prior = true, .n_threads = n_threads};
 	struct refit *refit = NULL;
 	struct rusage usage;
 	double judged = 0.0, learned = 0.0, best = INFINITY, moved = 1.0, start = measure_now_s();
