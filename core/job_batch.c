@@ -148,6 +148,8 @@ static enum status store_one(struct db *db, const struct job *job, const char *b
 	}
 	st = prediction_store(
 		db, r->subject_id, job->model_id, r->n_frames, r->logits, r->n_logits, now_ms, stored, err);
+	if (st == OK && *stored && r->heads)
+		st = db_run(db, Q_PREDICTION_SET_HEADS, err, "iis", r->subject_id, job->model_id, r->heads);
 	if (st == OK && r->embedding)
 		st = db_run(db, Q_EMBEDDING_PUT, err, "siib", backbone, (int64_t)REGISTRY_RENDITION,
 			r->subject_id, r->embedding, r->n_embedding_bytes);
