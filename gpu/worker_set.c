@@ -45,7 +45,8 @@ static void frame_path(
 {
 	if (worker_rendition(w->options, frame, path))
 		return;
-	snprintf(path, WORKER_PATH, "%s/%s-%lld.jpg", set->dir, frame->sha256, (long long)frame->crop);
+	snprintf(path, WORKER_PATH, "%s/%lld-%s-%lld.jpg", set->dir, (long long)frame->px,
+		frame->sha256, (long long)frame->crop);
 	if (w->client && access(path, R_OK) != 0)
 		set->n_absent++;
 }
@@ -137,7 +138,9 @@ static void fetch_one(void *arg, int thread, int64_t index)
 	struct err *why = &f->whys[index];
 	const char *path = f->paths[index], *name = strrchr(path, '/') + 1;
 	char from[200];
-	snprintf(from, sizeof from, "/api/worker/renditions/%.*s", (int)strcspn(name, "."), name);
+	int n_px = (int)strcspn(name, "-"); /* PX-SHA256-CROP.jpg */
+	snprintf(from, sizeof from, "/api/worker/renditions/%.*s/%.*s", n_px, name,
+		(int)strcspn(name + n_px + 1, "."), name + n_px + 1);
 	if (!f->clients[thread])
 		why->status = client_open(
 			f->w->options, f->w->options->once ? 5 : 600, &f->clients[thread], why);

@@ -350,12 +350,14 @@ static enum status get_model(struct request *r, struct reply *reply, struct err 
 static enum status get_rendition(struct request *r, struct reply *reply, struct err *err)
 {
 	char path[MAX_PATH];
-	const char *name = r->args[0], *dash = strchr(name, '-');
+	const char *px = r->args[0], *name = r->args[1], *dash = strchr(name, '-');
 	size_t n_crop = dash ? strlen(dash + 1) : 0;
 	if (!dash || !is_hash(name, (size_t)(dash - name)) || n_crop < 1 || n_crop > 9 ||
-		strspn(dash + 1, "0123456789") != n_crop)
-		return err_set(err, NOT_FOUND, "a rendition is named SHA256-CROP");
-	snprintf(path, sizeof path, "%.3900s/renditions/448/%.2s/%.80s.jpg", r->app->dir, name, name);
+		strspn(dash + 1, "0123456789") != n_crop || strlen(px) > 4 ||
+		strspn(px, "0123456789") != strlen(px))
+		return err_set(err, NOT_FOUND, "a rendition is named PX/SHA256-CROP");
+	snprintf(
+		path, sizeof path, "%.3900s/renditions/%.4s/%.2s/%.80s.jpg", r->app->dir, px, name, name);
 	return send_file(path, "image/jpeg", reply, err);
 }
 
@@ -367,6 +369,6 @@ const struct route worker_routes[] = {
 	{"PUT", "/api/worker/jobs/{job}/model", WHO_WORKER, BODY_FILE, put_model},
 	{"POST", "/api/worker/jobs/{job}/fail", WHO_WORKER, BODY_JSON, fail},
 	{"GET", "/api/worker/models/{sha256}", WHO_WORKER, BODY_NONE, get_model},
-	{"GET", "/api/worker/renditions/{name}", WHO_WORKER, BODY_NONE, get_rendition},
+	{"GET", "/api/worker/renditions/{px}/{name}", WHO_WORKER, BODY_NONE, get_rendition},
 	{0},
 };

@@ -74,7 +74,7 @@ ORDER BY g.subject_id LIMIT ?4;
 
 -- name: job_frames
 SELECT sha256, crop_bottom_px, focus_x, focus_y, focus_width, focus_height,
-  focus_strength FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id;
+  focus_strength, model_px FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id;
 
 -- name: batch_add
 INSERT INTO batch (job_id, first_id, last_id, worker, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5);
