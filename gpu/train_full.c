@@ -99,7 +99,9 @@ static enum status run_step(struct run *r, struct backend_step *at, struct err *
 		.weight = r->weight,
 		.n = r->batch,
 		.k = r->k,
-		.image_bytes = (size_t)set->input.px * (size_t)set->input.px * 3};
+		.image_bytes = (size_t)set->input.px * (size_t)set->input.px * 3,
+		.head_size = r->model->net.head_size,
+		.n_heads = r->model->net.n_heads};
 	train_mixup(&mix, recipe->mixup, batch_seed(r, number));
 	*at = (struct backend_step){.rgb = rgb,
 		.target = r->target,
