@@ -34,7 +34,7 @@ struct project {
 	struct policy policy;
 	int64_t refit_id;               /* whose skills are in force; 0: of no refit yet */
 	struct correlation correlation; /* the policy's kappa, or the last refit's */
-	double own_prior;               /* own_counts.prior: the last refit's, label_params.s before it */
+	double own_prior; /* own_counts.prior: the last refit's, label_params.s before it */
 	int k; /* taxa, retired ones included, in the order of their ids: the label model's classes */
 	struct taxon *taxa;            /* [k] */
 	double *log_prior;             /* [k] log of the class prior as of the last remix, nats */

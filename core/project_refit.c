@@ -33,8 +33,7 @@ static enum status lock(struct db *db, int *fd, struct err *err)
 /* refit_run of refit.h, with a question after each pass. */
 static enum status fit(struct project_refit *r, const struct refit_hands *hands, struct err *err)
 {
-	const struct refit_start start = {r->m, r->lambda, r->cells, r->n_cells,
-		r->project.own_prior};
+	const struct refit_start start = {r->m, r->lambda, r->cells, r->n_cells, r->project.own_prior};
 	const struct refit_input input = {.answers = &r->answers,
 		.prior = r->prior.n_models > 0 ? &r->prior : NULL,
 		.cards = r->cards.start ? &r->cards : NULL,

@@ -188,7 +188,8 @@ static enum status check_start(
 			return err_set(
 				err, BAD_INPUT, "entry %zu of the first matrix is %g: 0..1", i, start->m[i]);
 	if (!(start->own_prior >= 0.0 && isfinite(start->own_prior)))
-		return err_set(err, BAD_INPUT, "the start has %g prior answers: a finite number from 0", start->own_prior);
+		return err_set(err, BAD_INPUT, "the start has %g prior answers: a finite number from 0",
+			start->own_prior);
 	for (size_t v = 0; start->lambda && v < answers->n_volunteers; v++)
 		if (!(fabs(start->lambda[v]) <= label_params.lmax))
 			return err_set(err, BAD_INPUT, "volunteer %zu starts with lambda %g: -%g to %g", v,

@@ -78,7 +78,7 @@ struct refit_input {
 	const double *
 		labelled; /* [k] labels of subjects that nobody answered, for the class prior, or NULL; borrowed */
 	const struct refit_start *start; /* or NULL; borrowed for refit_new only */
-	bool fits_own_prior;             /* own_counts.prior from these answers (equation 19a); else it stays */
+	bool fits_own_prior; /* own_counts.prior from these answers (equation 19a); else it stays */
 	int n_threads;
 };
 
