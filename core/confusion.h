@@ -13,9 +13,10 @@
 /* The label model's constants. One value each for every project; s and kd are defaults that a project may
  * replace by what its answers say and by a kappa fitted on its gold. */
 struct label_params {
-	double a0;    /* prior answers behind each row of the pooled matrix */
-	double acc0;  /* prior accuracy of a volunteer */
-	double s;     /* prior answers behind each row of a volunteer's own matrix; a refit may fit it (refit.h) */
+	double a0;   /* prior answers behind each row of the pooled matrix */
+	double acc0; /* prior accuracy of a volunteer */
+	double
+		s; /* prior answers behind each row of a volunteer's own matrix; a refit may fit it (refit.h) */
 	double v0;    /* prior variance of lambda */
 	double wcap;  /* one volunteer weighs at most this many answers in the pool */
 	double trunc; /* posterior mass below this teaches nothing */
