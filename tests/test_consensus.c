@@ -300,11 +300,11 @@ static void what_more_answers_can_reach_by_hand(void **state)
 	assert_near("none", consensus_reach(even, two, 2, answer, 1, 0, 0, 4, half), 1);
 	assert_near("one", consensus_reach(even, two, 2, answer, 1, 1, 0, 4, half), a / (1 + a));
 	assert_near("two", consensus_reach(even, two, 2, answer, 1, 2, 0, 4, half), b / (1 + b));
-	assert_near("enough", consensus_reach(even, two, 2, answer, 1, 2, a / (1 + a), 4, half),
-		a / (1 + a));
-	static const double strong[2] = {0, 8}, weak[2] = {0, .1}; /* diluted: the first is best */
 	assert_near(
-		"diluted", consensus_reach(even, strong, 1, weak, 1, 5, 0, 2, half), 1 / (1 + exp(8.1 / 1.5)));
+		"enough", consensus_reach(even, two, 2, answer, 1, 2, a / (1 + a), 4, half), a / (1 + a));
+	static const double strong[2] = {0, 8}, weak[2] = {0, .1}; /* diluted: the first is best */
+	assert_near("diluted", consensus_reach(even, strong, 1, weak, 1, 5, 0, 2, half),
+		1 / (1 + exp(8.1 / 1.5)));
 }
 
 /* ------------------------------------------------------------------------------ calibration */

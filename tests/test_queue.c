@@ -122,7 +122,7 @@ static void a_search_is_bounded(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(it_goes_on_from_where_it_came_to),
-		cmocka_unit_test(a_search_is_bounded)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_goes_on_from_where_it_came_to), cmocka_unit_test(a_search_is_bounded)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

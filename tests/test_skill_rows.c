@@ -61,8 +61,8 @@ static int check_sums(const char *when)
 			"= %lld",
 			set, (long long)volunteer);
 		if (!(fabs(stored - all) < 1e-9))
-			fail_msg("%s: volunteer %lld has %.12g of %.12g", when, (long long)volunteer, stored,
-				all);
+			fail_msg(
+				"%s: volunteer %lld has %.12g of %.12g", when, (long long)volunteer, stored, all);
 	}
 	sqlite3_finalize(row);
 	sqlite3_close(raw);
@@ -159,7 +159,7 @@ static void broken_sums_are_told(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_what_cells_add_up_to),
-		cmocka_unit_test(broken_sums_are_told)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sums_are_what_cells_add_up_to), cmocka_unit_test(broken_sums_are_told)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
