@@ -102,10 +102,11 @@ enum status consensus_model_evidence(const double *p, const double *p_model_prio
 }
 
 double consensus_reach(const double *log_prior, const double *evidence, int n_sources,
-	const double *log_theta, int a, int n_more, int k, struct correlation correlation)
+	const double *log_theta, int a, int n_more, double enough, int k,
+	struct correlation correlation)
 {
 	double least = 1.0;
-	for (int m = 1; m <= n_more; m++) {
+	for (int m = 1; m <= n_more && least > enough; m++) {
 		const int s = n_sources + m;
 		const double d = 1.0 + (s - 1) * correlation.kappa, d_prior = pow(d, correlation.gamma);
 		double others = 0.0; /* their odds against a */

@@ -56,11 +56,13 @@ enum status consensus_model_evidence(const double *p, const double *p_model_prio
 
 /*
  * The least probability, over 1 to n_more further answers that all say class a, that a is wrong: what people can reach at
- * best. log_theta is one such answer, a column of a confusion matrix in nats. 1 where n_more < 1.
+ * best. The first that is `enough` or less ends the count. log_theta is one such answer, a column of a confusion matrix in nats.
+ * 1 where n_more < 1.
  * Shapes: log_theta [k]. The caller has had consensus_decide accept the rest.
  */
 double consensus_reach(const double *log_prior, const double *evidence, int n_sources,
-	const double *log_theta, int a, int n_more, int k, struct correlation correlation);
+	const double *log_theta, int a, int n_more, double enough, int k,
+	struct correlation correlation);
 
 /* The class with the highest probability, the lowest index among equals. */
 int consensus_argmax(const double *q, int k);

@@ -12,8 +12,8 @@ enum { DAWID_SKENE_ROUNDS = 50 };
 void majority_shares(const struct answers *answers, size_t subject, double *q_out);
 
 /*
- * Shapes: gold [n_subjects] a class or a negative number, or NULL; q_out [n_subjects x k].
- * Owns:   borrows all; writes q_out. Errors: FAULT when memory is out.
+ * Shapes: gold [n_subjects] a class or a negative number, or NULL; shares_out [n_subjects x k], the posteriors.
+ * Owns:   borrows all; writes shares_out. Errors: FAULT when memory is out.
  */
 enum status dawid_skene(const struct answers *answers, const int16_t *gold, int n_rounds,
-	double *q_out, struct err *err) MUST_CHECK;
+	float *shares_out, struct err *err) MUST_CHECK;

@@ -150,11 +150,11 @@ enum status evidence_after_yes(struct db *db, const struct project *p, int64_t p
 
 /* With costs the label that n_more answers of one mind lead to need not be the class that they name. */
 static enum status reach_with_costs(const struct evidence *e, const struct project *p,
-	const double *log_theta, int n_more, double *risk_out, struct err *err)
+	const double *log_theta, int n_more, double tau, bool *out, struct err *err)
 {
 	double *q = xcalloc((size_t)e->k, sizeof *q);
 	enum status st = OK;
-	for (int m = 1; st == OK && m <= n_more; m++) {
+	for (int m = 1; st == OK && m <= n_more && !*out; m++) {
 		int decided = 0;
 		double risk = 1;
 		for (int z = 0; z < e->k; z++)
@@ -163,30 +163,33 @@ static enum status reach_with_costs(const struct evidence *e, const struct proje
 			p->log_prior, q, e->n_votes + e->has_model + m, e->k, p->correlation, q, err);
 		if (st == OK)
 			cost_decide(p->cost, q, e->k, &decided, &risk);
-		*risk_out = fmin(*risk_out, risk);
+		*out = risk <= tau;
 	}
 	free(q);
 	return st;
 }
 
 enum status evidence_reach(struct db *db, const struct evidence *e, const struct project *p,
-	int n_more, double *risk_out, struct err *err)
+	int n_more, double tau, bool *out, struct err *err)
 {
-	if (e->set_mode)
-		return evidence_set_reach(db, e, p, n_more, risk_out, err);
+	double least = 1;
+	*out = false;
+	if (e->set_mode) {
+		enum status st = evidence_set_reach(db, e, p, n_more, &least, err);
+		*out = least <= tau;
+		return st;
+	}
 	double *log_theta = xcalloc((size_t)e->k, sizeof *log_theta);
 	enum status st = OK;
-	*risk_out = 1;
-	for (int a = 0; st == OK && a < e->k; a++) {
+	for (int a = 0; st == OK && a < e->k && !*out; a++) {
 		if (e->q[a] < label_params.trunc)
 			continue;
 		st = skill_column(db, p, SKILL_AVERAGE, a, log_theta, err);
 		if (st == OK && p->cost)
-			st = reach_with_costs(e, p, log_theta, n_more, risk_out, err);
+			st = reach_with_costs(e, p, log_theta, n_more, tau, out, err);
 		else if (st == OK)
-			*risk_out = fmin(*risk_out,
-				consensus_reach(p->log_prior, e->sum, e->n_votes + e->has_model, log_theta, a,
-					n_more, e->k, p->correlation));
+			*out = consensus_reach(p->log_prior, e->sum, e->n_votes + e->has_model, log_theta, a,
+					   n_more, tau, e->k, p->correlation) <= tau;
 	}
 	free(log_theta);
 	return st;

@@ -53,11 +53,11 @@ enum status evidence_after_yes(struct db *db, const struct project *project, int
 	int guess, double *risk_out, struct err *err) MUST_CHECK;
 
 /*
- * The least risk that n_more further answers could leave, if people of average skill all gave the same one: about a class
- * that is still in question (label_params.trunc). Set mode: the same set, whichever would settle most.
+ * Whether up to n_more further answers could leave a risk of tau or less, if people of average skill all gave the same one:
+ * about a class that is still in question (label_params.trunc). Set mode: the same set, whichever would settle most.
  */
 enum status evidence_reach(struct db *db, const struct evidence *evidence,
-	const struct project *project, int n_more, double *risk_out, struct err *err) MUST_CHECK;
+	const struct project *project, int n_more, double tau, bool *out, struct err *err) MUST_CHECK;
 
 /* Set mode's half of the above (evidence_set.c); evidence.c calls them. */
 enum status evidence_set_load(

@@ -251,12 +251,11 @@ static bool is_sure(const struct project *p, const struct evidence *e, int n_min
 static enum status is_out_of_reach(struct db *db, const struct project *p, const struct evidence *e,
 	double tau, bool *out, struct err *err)
 {
-	double least = 1;
-	*out = false;
-	if (e->n_votes == 0)
-		return OK;
-	enum status st = evidence_reach(db, e, p, p->policy.cap - e->n_votes, &least, err);
-	*out = st == OK && least > tau;
+	bool reached = true;
+	enum status st = e->n_votes == 0
+		? OK
+		: evidence_reach(db, e, p, p->policy.cap - e->n_votes, tau, &reached, err);
+	*out = st == OK && !reached;
 	return st;
 }
 

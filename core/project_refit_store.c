@@ -6,6 +6,7 @@
 #include "project_refit_part.h"
 
 #include "cost.h"
+#include "skill.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,12 +54,21 @@ static enum status skill_work(struct db *db, void *arg, struct err *err)
 {
 	struct staging *s = arg;
 	const struct project_refit *r = s->r;
+	double rows[ANSWERS_MAX_CLASSES], cells[ANSWERS_MAX_CLASSES];
+	uint8_t sums[SKILL_SUM_BYTES * ANSWERS_MAX_CLASSES];
 	enum status st = OK;
 	for (int n = 0; st == OK && n < ROWS_A_PIECE && s->volunteer < r->volunteers.n; n++) {
 		const size_t v = s->volunteer++;
-		st = db_run(db, Q_REFIT_ADD_SKILL, err, "iiiddi", r->project.id, s->refit_id,
+		memset(rows, 0, sizeof rows);
+		for (size_t c = r->answers.volunteer_start[v]; c < r->answers.volunteer_start[v + 1]; c++) {
+			refit_cells(r->refit, c, cells);
+			for (int z = 0; z < r->project.k; z++)
+				rows[z] += cells[z];
+		}
+		st = db_run(db, Q_REFIT_ADD_SKILL, err, "iiiddib", r->project.id, s->refit_id,
 			(int64_t)r->volunteers.ids[v], refit_lambda(r->refit)[v], refit_precision(r->refit, v),
-			(int64_t)answers_of_volunteer(&r->answers, v));
+			(int64_t)answers_of_volunteer(&r->answers, v), sums,
+			skill_pack_rows(&r->project, rows, sums));
 	}
 	s->done = s->volunteer == r->volunteers.n;
 	return st;

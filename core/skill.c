@@ -1,4 +1,7 @@
-/* The pooled matrix is in memory; of a volunteer a row of skill and their own cells are read an answer. */
+/*
+ * The pooled matrix is in memory; of a volunteer their skill, with the sums of their counts' rows, and the cells of the answer
+ * are read. Invariant: row_sums is NULL, or what the cells add up to.
+ */
 #include "skill.h"
 
 #include "confirm.h"
@@ -8,6 +11,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct own {
 	double lambda, precision;
@@ -16,31 +20,80 @@ struct own {
 	double *rows;  /* [k] this volunteer's (z, any) */
 };
 
+size_t skill_pack_rows(const struct project *p, const double *rows, uint8_t *out)
+{
+	size_t n_bytes = 0;
+	for (int z = 0; z < p->k; z++) {
+		const uint32_t id = (uint32_t)p->taxa[z].id;
+		if (rows[z] <= 0)
+			continue;
+		memcpy(out + n_bytes, &id, sizeof id);
+		memcpy(out + n_bytes + sizeof id, &rows[z], sizeof rows[z]);
+		n_bytes += SKILL_SUM_BYTES;
+	}
+	return n_bytes;
+}
+
+static enum status unpack_rows(const struct project *p, int64_t volunteer_id, const uint8_t *sums,
+	size_t n_bytes, double *rows_out, struct err *err)
+{
+	if (n_bytes % SKILL_SUM_BYTES)
+		return err_set(err, FAULT, "the row sums of volunteer %lld are of %zu bytes",
+			(long long)volunteer_id, n_bytes);
+	for (const uint8_t *at = sums; at < sums + n_bytes; at += SKILL_SUM_BYTES) {
+		uint32_t id;
+		memcpy(&id, at, sizeof id);
+		const int z = project_class(p, id);
+		if (z >= 0)
+			memcpy(&rows_out[z], at + sizeof id, sizeof *rows_out);
+	}
+	return OK;
+}
+
+static enum status add_up_rows(
+	struct db *db, const struct project *p, int64_t volunteer_id, double *rows_out, struct err *err)
+{
+	enum status st;
+	struct stmt *row = db_query(db, Q_SKILL_ADD_UP_ROWS, "ii", p->id, volunteer_id);
+	while ((st = db_step(row, err)) == OK) {
+		const int z = project_class(p, col_int(row, 0));
+		if (z >= 0)
+			rows_out[z] = col_real(row, 1);
+	}
+	return st == NOT_FOUND ? OK : st;
+}
+
 static enum status load_own(struct db *db, const struct project *p, int64_t volunteer_id,
 	int answer, struct own *own, struct err *err)
 {
-	struct stmt *row = NULL;
+	enum status st;
+	bool there = false, added_up = false;
 	own->precision = 1 / label_params.v0;
-	enum status st = db_one(db, Q_SKILL_GET, &row, err, "ii", p->id, volunteer_id);
-	if (st == NOT_FOUND)
+	if (volunteer_id == SKILL_AVERAGE)
 		return OK;
-	if (st != OK)
-		return st;
-	own->lambda = col_real(row, 0);
-	own->precision = col_real(row, 1);
-	own->n = col_int(row, 2);
-	db_done(row);
-	row = db_query(db, Q_SKILL_CELLS, "ii", p->id, volunteer_id);
+	struct stmt *row = db_query(
+		db, Q_SKILL_GET_COLUMN, "iiii", p->id, p->refit_id, volunteer_id, p->taxa[answer].id);
 	while ((st = db_step(row, err)) == OK) {
-		int z = project_class(p, col_int(row, 0));
-		int a = project_class(p, col_int(row, 1));
-		if (z < 0 || a < 0)
-			continue; /* a foreign key forbids it; nothing is learnt from it */
-		own->rows[z] += col_real(row, 2);
-		if (a == answer)
-			own->cells[z] += col_real(row, 2);
+		if (!there) {
+			there = true;
+			own->lambda = col_real(row, 0);
+			own->precision = col_real(row, 1);
+			own->n = col_int(row, 2);
+			added_up = !col_null(row, 3);
+			size_t n_bytes = 0;
+			const uint8_t *sums = col_blob(row, 3, &n_bytes);
+			st = unpack_rows(p, volunteer_id, sums, n_bytes, own->rows, err);
+			if (st != OK) {
+				db_done(row);
+				return st;
+			}
+		}
+		const int z = col_null(row, 4) ? -1 : project_class(p, col_int(row, 4));
+		if (z >= 0)
+			own->cells[z] = col_real(row, 5);
 	}
-	return st == NOT_FOUND ? OK : st;
+	st = st == NOT_FOUND ? OK : st;
+	return st == OK && there && !added_up ? add_up_rows(db, p, volunteer_id, own->rows, err) : st;
 }
 
 /* Everybody's matrix, read once for as long as the rules stand. */
@@ -110,11 +163,15 @@ enum status skill_teach(struct db *db, const struct project *p, int64_t voluntee
 	const double *m = NULL;
 	struct own own = {0};
 	enum status st = load(db, p, volunteer_id, answer, &m, &own, err);
+	uint8_t *sums = xcalloc((size_t)p->k, SKILL_SUM_BYTES);
 	if (st == OK) {
 		skill_credit(m, p->k, t, answer, &own.lambda, &own.precision);
-		st = db_run(db, Q_SKILL_PUT, err, "iiddi", p->id, volunteer_id, own.lambda, own.precision,
-			own.n + 1);
+		for (int z = 0; z < p->k; z++)
+			own.rows[z] += fmax(t[z], 0);
+		st = db_run(db, Q_SKILL_PUT, err, "iiddib", p->id, volunteer_id, own.lambda, own.precision,
+			own.n + 1, sums, skill_pack_rows(p, own.rows, sums));
 	}
+	free(sums);
 	double weight = credit_weight((double)own.n + 1);
 	int64_t answer_id = p->taxa[answer].id;
 	for (int z = 0; st == OK && z < p->k; z++) {

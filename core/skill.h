@@ -24,6 +24,13 @@ enum status skill_teach(struct db *db, const struct project *project, int64_t vo
 	int answer, const double *t, struct err *err) MUST_CHECK;
 
 /*
+ * What skill.row_sums holds: the sum of each row of a volunteer's counts that is above 0, by taxon.
+ * Shapes: rows [project->k]; out [project->k * SKILL_SUM_BYTES]. Returns the bytes written.
+ */
+enum { SKILL_SUM_BYTES = sizeof(uint32_t) + sizeof(double) };
+size_t skill_pack_rows(const struct project *project, const double *rows, uint8_t *out);
+
+/*
  * Makes the pooled matrix, the class prior and the rates of confirm cards anew from the counts: after every 200th retirement, and whenever the taxa
  * changed. prior = (n + 1) / (N + k) over the labels in force.
  */

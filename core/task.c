@@ -14,7 +14,9 @@
 #include <stdlib.h>
 
 enum { RENDITION_PX = 1280, MAX_TOGETHER = 3, MAX_ROUNDS = 20 };
-enum { LOOK = 50, FORGET_MS = 5 * 60 * 1000 };
+enum { FORGET_MS = 5 * 60 * 1000 };
+/* Subjects to look at: at the queue's top, from where the last search came to, and at each of the places of a leap. */
+enum { LOOK = 50, WALK = 200, PEEK = 10, PLACES = 20 };
 
 void task_list_release(struct task_list *list)
 {
@@ -150,20 +152,21 @@ static enum status search(const struct ask *a, struct place from, struct search 
 		struct stmt *free_row = NULL;
 		s->n_seen++;
 		s->last = (struct place){col_real(row, 1), col_int(row, 0)};
-		st = db_one(a->db, Q_TASK_IS_FREE, &free_row, err, "iiiii", s->last.subject_id,
-			a->volunteer_id, (int64_t)a->expert, a->now_ms, (int64_t)s->together);
-		if (st == OK) {
+		enum status is_free = db_one(a->db, Q_TASK_IS_FREE, &free_row, err, "iiiii",
+			s->last.subject_id, a->volunteer_id, (int64_t)a->expert, a->now_ms,
+			(int64_t)s->together);
+		if (is_free == OK) {
 			db_done(free_row);
 			s->ids[s->n++] = s->last.subject_id;
-		} else if (st != NOT_FOUND) {
+		} else if (is_free != NOT_FOUND) {
 			db_done(row);
-			return st;
+			return is_free;
 		} else if (s->n == n_before) {
 			s->n_passed++;
 			s->passed = s->last;
 		}
 	}
-	if (st != NOT_FOUND) /* at NOT_FOUND it is done */
+	if (st == OK) /* else it is done */
 		db_done(row);
 	return st == NOT_FOUND ? OK : st;
 }
@@ -187,9 +190,32 @@ static enum status go_on(const struct ask *a, struct place *from, int64_t *at_ms
 }
 
 /*
+ * Over a run of thousands that the volunteer has answered without reading them, from its top on: by bisection to what is free
+ * closest below it. Nothing may be found: s->n is then 0.
+ */
+static enum status leap(const struct ask *a, struct place run, struct search *s, struct err *err)
+{
+	double above = run.priority, below = 0;
+	int n_found = 0;
+	enum status st = OK;
+	s->n_most = PEEK;
+	for (int i = 0; st == OK && i < PLACES; i++) {
+		const double middle = (above + below) / 2;
+		s->n = 0;
+		st = search(a, (struct place){middle, 0}, s, err);
+		const bool at_end = s->n == 0 && s->n_seen < PEEK;
+		*(s->n > 0 || at_end ? &below : &above) = middle;
+		n_found = s->n > 0 ? s->n : n_found; /* which stay in s->ids while nothing else is found */
+	}
+	s->n = n_found;
+	return st;
+}
+
+/*
  * The next in the queue, n at most. Whoever has answered thousands that are still open would pass over them at the top again and
- * again: after the first few, the search goes on from where the last one came to. What has risen above that place since is found
- * among those first few, or when the place is forgotten, or when nothing is found below it.
+ * again. So after the first few the search goes on from where the last one came to, and no further than WALK; what it does not
+ * reach by then it leaps over, and the next call walks on. What has risen above that place since is found among the first few, or
+ * when the place is forgotten, or when nothing is found below it: only then, and for who has answered nearly everything, all is read.
  * Shapes: ids [TASK_MAX].
  */
 static enum status candidates(
@@ -198,20 +224,26 @@ static enum status candidates(
 	struct search s = {.together = together, .n_wanted = n_wanted, .n_most = LOOK, .ids = ids};
 	int64_t at_ms = a->now_ms;
 	enum status st = search(a, (struct place){INFINITY, 0}, &s, err);
-	if (st == OK && s.n < n_wanted && s.n_seen == LOOK) {
+	if (st == OK && s.n == 0 && s.n_seen == LOOK) {
 		struct place top = s.last, from = top;
-		s.n_most = INT_MAX;
+		s.n_most = together == 1 ? WALK : INT_MAX;
 		if (together == 1)
 			st = go_on(a, &from, &at_ms, err);
 		if (st == OK)
 			st = search(a, from, &s, err);
-		if (st == OK && s.n == 0 && at_ms != a->now_ms) {
+		struct search walked = s;
+		bool all_seen = at_ms == a->now_ms && s.n_seen < s.n_most;
+		if (st == OK && s.n == 0 && s.n_seen == WALK && together == 1)
+			st = leap(a, s.last, &s, err);
+		if (st == OK && s.n == 0 && !all_seen) {
 			at_ms = a->now_ms;
+			s.n_most = INT_MAX;
 			st = search(a, top, &s, err);
+			walked = s;
 		}
-		if (st == OK && together == 1 && s.n_passed >= LOOK)
+		if (st == OK && together == 1 && walked.n_passed >= LOOK)
 			st = db_run(a->db, Q_TASK_CURSOR_PUT, err, "iiidii", a->project.id, a->volunteer_id,
-				(int64_t)a->expert, s.passed.priority, s.passed.subject_id, at_ms);
+				(int64_t)a->expert, walked.passed.priority, walked.passed.subject_id, at_ms);
 	}
 	*n = s.n;
 	return st;

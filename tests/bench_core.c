@@ -12,6 +12,7 @@
 #include "classification.h"
 #include "prediction.h"
 #include "project.h"
+#include "skill.h"
 #include "task.h"
 
 #include <sqlite3.h>
@@ -129,6 +130,36 @@ static void fill_model(sqlite3 *db)
 		top);
 }
 
+/* Everybody has answered the first few classes, one in ten all of them: right, and one of its neighbours. */
+static void fill_skills(sqlite3 *db)
+{
+	enum { FEW = 7, TWO_SETS = 2 };
+	raw(db,
+		"INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight) SELECT 1, "
+		"v.id, z.id, a.id, 2.5 FROM volunteer v, taxon z, taxon a WHERE abs(z.id - a.id) < 2 AND "
+		"(v.id %% 10 = 0 OR z.id <= %d)",
+		FEW);
+	for (int all = 0; all < TWO_SETS; all++) {
+		struct taxon taxa[K] = {0};
+		double rows[K] = {0};
+		uint8_t sums[K * SKILL_SUM_BYTES];
+		for (int z = 0; z < K; z++) {
+			taxa[z].id = z + 1;
+			if (all || z < FEW)
+				rows[z] = 2.5 * (1 + (z > 0) + (z < K - 1));
+		}
+		const struct project p = {.k = K, .taxa = taxa};
+		const size_t n = skill_pack_rows(&p, rows, sums);
+		char hex[2 * sizeof sums + 1];
+		for (size_t i = 0; i < n; i++)
+			snprintf(hex + 2 * i, 3, "%02x", sums[i]);
+		raw(db,
+			"INSERT INTO skill (project_id, volunteer_id, lambda, prec, n_credited, row_sums) "
+			"SELECT 1, id, 0.1, 5, 300, x'%s' FROM volunteer WHERE (id %% 10 = 0) = %d",
+			hex, all);
+	}
+}
+
 struct size {
 	long long subjects;
 	int answers_each; /* a subject */
@@ -195,14 +226,7 @@ static void fill_rows(sqlite3 *db, struct size size)
 			 "0, s.start_ms + n.i, s.start_ms + n.i, 0 FROM subject s, n WHERE %s ORDER BY s.id",
 		size.all_media ? 3LL : 1LL,
 		size.all_media ? "n.i < 2 + (s.id % 3 > 0)" : "s.state = 'open'");
-	raw(db,
-		"INSERT INTO skill (project_id, volunteer_id, lambda, prec, n_credited) SELECT 1, id, 0.1, "
-		"5, 300 FROM volunteer");
-	raw(db,
-		"INSERT INTO skill_cell (project_id, volunteer_id, truth_id, answer_id, weight) SELECT 1, "
-		"v.id, z.id, a.id, 2.5 "
-		"FROM volunteer v, taxon z, taxon a WHERE abs(z.id - a.id) < 2 AND (v.id %% 10 = 0 OR z.id "
-		"< 8)");
+	fill_skills(db);
 	fill_model(db);
 	raw(db, "COMMIT; PRAGMA journal_mode = WAL");
 }

@@ -298,12 +298,14 @@ static void what_more_answers_can_reach_by_hand(void **state)
 	static const double even[4] = {0}, two[4] = {0, 2, 2, 0}, answer[4] = {0, 2, 0, 0};
 	const struct correlation half = {.kappa = .5};
 	double a = (exp(1) + 2) / exp(2), b = (exp(.8) + 2) / exp(2.4); /* d = 2; d = 2.5 */
-	assert_near("none", consensus_reach(even, two, 2, answer, 1, 0, 4, half), 1);
-	assert_near("one", consensus_reach(even, two, 2, answer, 1, 1, 4, half), a / (1 + a));
-	assert_near("two", consensus_reach(even, two, 2, answer, 1, 2, 4, half), b / (1 + b));
-	static const double strong[2] = {0, 8}, weak[2] = {0, .1}; /* diluted: the first is best */
+	assert_near("none", consensus_reach(even, two, 2, answer, 1, 0, 0, 4, half), 1);
+	assert_near("one", consensus_reach(even, two, 2, answer, 1, 1, 0, 4, half), a / (1 + a));
+	assert_near("two", consensus_reach(even, two, 2, answer, 1, 2, 0, 4, half), b / (1 + b));
 	assert_near(
-		"diluted", consensus_reach(even, strong, 1, weak, 1, 5, 2, half), 1 / (1 + exp(8.1 / 1.5)));
+		"enough", consensus_reach(even, two, 2, answer, 1, 2, a / (1 + a), 4, half), a / (1 + a));
+	static const double strong[2] = {0, 8}, weak[2] = {0, .1}; /* diluted: the first is best */
+	assert_near("diluted", consensus_reach(even, strong, 1, weak, 1, 5, 0, 2, half),
+		1 / (1 + exp(8.1 / 1.5)));
 }
 
 /* ------------------------------------------------------------------------------ calibration */

@@ -59,7 +59,9 @@ static void it_goes_on_from_where_it_came_to(void **state)
 	assert_int_equal(next(MINUTE), 0);
 	assert_int_equal(test_sql(&t, "SELECT count(*) FROM task_cursor"), 0);
 	answer(0, ANSWERED);
-	assert_int_equal(next(MINUTE), ANSWERED);
+	assert_int_equal(next(MINUTE), ANSWERED); /* by a leap, */
+	assert_int_equal(cursor(), 249);
+	assert_int_equal(next(MINUTE), ANSWERED); /* and by walking there */
 	assert_int_equal(cursor(), ANSWERED - 1);
 	/* What is free again at the head is found at once; what lies deep, once the place is forgotten. */
 	take_back(10);
@@ -79,8 +81,48 @@ static void it_goes_on_from_where_it_came_to(void **state)
 	test_project_close(&t);
 }
 
+/* However many the volunteer has answered, and however they lie: a bounded number of rows, and in the end the highest one. */
+static void a_search_is_bounded(void **state)
+{
+	(void)state;
+	enum { LONG = 4000, RUN = 3000, FREE = 2000, ROWS_A_CALL = 50 + 200 + 20 * 10, REST = 100 };
+	static const struct {
+		const char *what, *priority;
+		int last; /* subjects from here on are answered too */
+	} rows[] = {
+		{"even", "1 - id / 10000.0", LONG},
+		{"all but one answered below", "1 - id / 10000.0", RUN + 1},
+		{"many of one priority", "1 - id / 500 / 100.0", LONG},
+		{"over magnitudes", "1.0 / id", LONG},
+		{"close together", "0.5 - id / 1e7", LONG},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bool found = false;
+		test_project_open(&t, 4, 1, LONG, "{\"plant_first\": 0, \"plant_rate\": 0}");
+		test_sql(&t, "UPDATE subject SET priority = %s", rows[i].priority);
+		answer(0, RUN);
+		answer(rows[i].last, LONG);
+		take_back(FREE);
+		for (int call = 0; call < 2 * RUN / 200 && !found; call++) {
+			const long before = db_n_steps();
+			const int place = next(MINUTE + call);
+			const long n = db_n_steps() - before;
+			found = place == FREE;
+			if (place != FREE && (place < RUN || place >= rows[i].last))
+				fail_msg("%s: call %d gives what was answered, %d", rows[i].what, call, place);
+			/* a row is two steps: where it stands, and whether it is free */
+			if (rows[i].last == LONG && n > 2 * ROWS_A_CALL + REST)
+				fail_msg("%s: call %d took %ld steps", rows[i].what, call, n);
+		}
+		if (!found)
+			fail_msg("%s: the one at %d was never found", rows[i].what, FREE);
+		test_project_close(&t);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(it_goes_on_from_where_it_came_to)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_goes_on_from_where_it_came_to), cmocka_unit_test(a_search_is_bounded)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,7 @@ struct verdict {
 	struct correlation correlation;
 	struct refit_report report;
 	bool is_fitted; /* the correlation, on gold */
-	double *shares; /* DAWID_SKENE: [n_subjects x k] */
+	float *shares;  /* DAWID_SKENE: [n_subjects x k] */
 	uint16_t *label;
 	double *p; /* [n_subjects] of the label */
 	double mean_risk;
@@ -190,7 +190,8 @@ static enum status posterior(const struct verdict *v, size_t task, double *q, st
 	if (v->method == OURS)
 		return refit_decide(v->refit, task, v->correlation, q, err);
 	if (v->method == DAWID_SKENE) {
-		memcpy(q, v->shares + task * k, k * sizeof *q);
+		for (size_t z = 0; z < k; z++)
+			q[z] = (double)v->shares[task * k + z];
 		return OK;
 	}
 	majority_shares(&v->file->answers, task, q);

@@ -30,7 +30,7 @@ SELECT count(*) FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 
 SELECT id FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 ORDER BY id DESC LIMIT 1;
 
 -- name: classification_taken_back
-SELECT 1 FROM classification WHERE subject_id = ?1 AND volunteer_id = ?2 AND superseded_by IS NOT NULL LIMIT 1;
+SELECT 1 FROM classification WHERE subject_id = ?1 AND +volunteer_id = ?2 AND superseded_by IS NOT NULL LIMIT 1;
 
 -- name: annotation_add
 INSERT INTO annotation (classification_id, taxon_id, count, details) VALUES (?1, ?2, ?3, ?4);

@@ -52,7 +52,7 @@ INSERT INTO refit (project_id, policy_id, state, last_id, n_answers, n_subjects,
 VALUES (?1, ?2, 'staging', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
 
 -- name: refit_add_skill
-INSERT INTO skill (project_id, refit_id, volunteer_id, lambda, prec, n_credited) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+INSERT INTO skill (project_id, refit_id, volunteer_id, lambda, prec, n_credited, row_sums) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: refit_add_skill_cell
 INSERT INTO skill_cell (project_id, refit_id, volunteer_id, truth_id, answer_id, weight) VALUES (?1, ?2, ?3, ?4, ?5, ?6);

@@ -63,7 +63,8 @@ DELETE FROM task WHERE volunteer_id = ?1 AND EXISTS (SELECT 1 FROM classificatio
 -- name: claim_tasks
 UPDATE task SET volunteer_id = ?2 WHERE volunteer_id = ?1;
 
--- Two Gaussian opinions of one skill from one prior (mean 0, precision ?3): precisions add, the prior counts once.
+-- Two Gaussian opinions of one skill from one prior (mean 0, precision ?3): precisions add, the prior counts once. Their
+-- cells are added up anew when next asked for.
 -- name: claim_skill
 INSERT INTO skill (project_id, refit_id, volunteer_id, lambda, prec, n_credited)
 SELECT project_id, refit_id, ?2, lambda, prec, n_credited FROM skill
@@ -71,7 +72,8 @@ WHERE (project_id, refit_id) IN (SELECT id, refit_id FROM project) AND volunteer
 ON CONFLICT (project_id, refit_id, volunteer_id) DO UPDATE SET
   lambda = (lambda * prec + excluded.lambda * excluded.prec) / (prec + excluded.prec - ?3),
   prec = prec + excluded.prec - ?3,
-  n_credited = n_credited + excluded.n_credited;
+  n_credited = n_credited + excluded.n_credited,
+  row_sums = NULL;
 
 -- name: claim_skill_cells
 INSERT INTO skill_cell (project_id, refit_id, volunteer_id, truth_id, answer_id, weight)

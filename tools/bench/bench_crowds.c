@@ -148,6 +148,17 @@ static enum status run_early(
 	return status;
 }
 
+static enum status run_dawid_skene(const struct answers *answers, double *q, struct err *err)
+{
+	const size_t n = answers->n_subjects * (size_t)answers->k;
+	float *shares = xcalloc(n, sizeof *shares);
+	enum status status = dawid_skene(answers, NULL, DAWID_SKENE_ROUNDS, shares, err);
+	for (size_t i = 0; i < n; i++)
+		q[i] = (double)shares[i];
+	free(shares);
+	return status;
+}
+
 static enum status measure(const char *path, struct score *out, struct err *err)
 {
 	struct answers_file file;
@@ -162,7 +173,7 @@ static enum status measure(const char *path, struct score *out, struct err *err)
 		if (method == OURS)
 			status = run_ours(answers, q, err);
 		else if (method == DAWID_SKENE)
-			status = dawid_skene(answers, NULL, DAWID_SKENE_ROUNDS, q, err);
+			status = run_dawid_skene(answers, q, err);
 		else if (method == MAJORITY)
 			for (size_t i = 0; i < answers->n_subjects; i++)
 				majority_shares(answers, i, q + i * k);
