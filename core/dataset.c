@@ -5,6 +5,7 @@
 #include "job_batch.h"
 #include "label.h"
 #include "registry.h"
+#include "survey.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,11 +120,35 @@ static enum status target_text(struct db *db, const struct project *project,
 	return st;
 }
 
+/* What answers about the label's species tell beside it, as shares; *out NULL: nothing. */
+static enum status heads_text(struct db *db, const struct project *project,
+	const struct candidate *c, char **out, struct err *err)
+{
+	struct stmt *rows = db_query(db, Q_EXPORT_SPECIES, "ii", c->subject_id, c->taxon_id);
+	json_t *said = json_object(), *of, *n;
+	const char *head, *class;
+	enum status st;
+	while ((st = db_step(rows, err)) == OK)
+		survey_tally(
+			project->survey, col_null(rows, 0) ? 0 : col_int(rows, 0), col_text(rows, 1), said);
+	json_object_foreach(said, head, of)
+	{
+		json_int_t sum = 0;
+		json_object_foreach(of, class, n) sum += json_integer_value(n);
+		json_object_foreach(of, class, n)
+			json_object_set_new(of, class, json_real((double)json_integer_value(n) / (double)sum));
+	}
+	if (st == NOT_FOUND && json_object_size(said) > 0)
+		*out = json_dumps(said, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	json_decref(said);
+	return st == NOT_FOUND ? OK : st;
+}
+
 static enum status fix_one(struct db *db, const struct project *project, int64_t job_id,
 	const struct eval *eval, const struct candidate *c, struct err *err)
 {
 	bool judged = in_eval(eval, c->deployment_id);
-	char *target = NULL;
+	char *target = NULL, *heads = NULL;
 	enum status st = OK;
 	double weight = c->model ? project->policy.auto_weight : 1;
 	/* No model is judged by what a model has said, alone or together with people. */
@@ -132,9 +157,12 @@ static enum status fix_one(struct db *db, const struct project *project, int64_t
 	if (!judged && !c->expert)
 		st = target_text(db, project, c, &target, err);
 	if (st == OK)
-		st = db_run(db, Q_ITEM_ADD, err, "iisisd", job_id, c->subject_id, judged ? "eval" : "train",
-			c->taxon_id, target, weight);
+		st = heads_text(db, project, c, &heads, err);
+	if (st == OK)
+		st = db_run(db, Q_ITEM_ADD, err, "iisisds", job_id, c->subject_id,
+			judged ? "eval" : "train", c->taxon_id, target, weight, heads);
 	free(target);
+	free(heads);
 	return st;
 }
 
@@ -250,6 +278,7 @@ struct writing {
 	void *arg;
 	const struct classes *classes;
 	const char *backbone; /* whose embeddings go along; NULL: none */
+	const json_t *heads;  /* of the survey, those of which a training item tells something */
 };
 
 static enum status put_json(const struct writing *w, json_t *object, struct err *err)
@@ -298,6 +327,49 @@ static json_t *class_target(const struct classes *classes, int64_t taxon_id, con
 	return target;
 }
 
+/* The survey's heads as of today that the fixed set tells of. Owns: a new reference. */
+static enum status heads_load(struct db *db, const struct job *job, json_t **out, struct err *err)
+{
+	struct project project = {0};
+	json_t *known = json_object(), *head;
+	enum status st = project_load(db, job->project_id, &project, err);
+	json_t *all = st == OK ? survey_heads(project.survey) : NULL;
+	struct stmt *rows = db_query(db, Q_ITEM_HEADS, "i", job->id);
+	size_t i;
+	while (st == OK && (st = db_step(rows, err)) == OK)
+		json_object_set_new(known, col_text(rows, 0), json_true());
+	db_done(rows);
+	*out = json_array();
+	json_array_foreach(
+		all, i, head) if (json_object_get(known, json_string_value(json_object_get(head, "name"))))
+		json_array_append(*out, head);
+	json_decref(all);
+	json_decref(known);
+	project_release(&project);
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* {"count": {"2": share}} as [[[class, share], ...], ...], a list a head, empty where nothing is known. */
+static json_t *head_targets(const json_t *heads, const char *text)
+{
+	json_t *said = text[0] ? json_loads(text, 0, NULL) : NULL, *all = json_array(), *head, *name;
+	size_t h, c;
+	json_array_foreach((json_t *)heads, h, head)
+	{
+		const json_t *of = json_object_get(said, json_string_value(json_object_get(head, "name")));
+		json_t *one = json_array();
+		json_array_foreach(json_object_get(head, "classes"), c, name)
+		{
+			const json_t *share = json_object_get(of, json_string_value(name));
+			if (share)
+				json_array_append_new(one, json_pack("[i, f]", (int)c, json_number_value(share)));
+		}
+		json_array_append_new(all, one);
+	}
+	json_decref(said);
+	return all;
+}
+
 /* Subjects are read one by one while the list is being stepped: their statements are others. */
 static enum status write_items(
 	struct db *db, int64_t job_id, const struct writing *w, struct err *err)
@@ -310,6 +382,8 @@ static enum status write_items(
 			col_real(rows, 4));
 		json_object_set_new(
 			item, "target", class_target(w->classes, col_int(rows, 2), col_text(rows, 3)));
+		if (json_array_size(w->heads) > 0)
+			json_object_set_new(item, "heads", head_targets(w->heads, col_text(rows, 6)));
 		st = job_subject_json(db, col_int(rows, 0), w->backbone, item, err);
 		if (st == OK)
 			st = put_json(w, item, err);
@@ -329,6 +403,7 @@ enum status dataset_write(
 	struct job job = {0};
 	struct classes classes = {0};
 	struct registry_model parent = {0};
+	json_t *heads = NULL;
 	int64_t n_all = 0, n_train = 0;
 	enum status st = job_get(db, job_id, &job, err);
 	int64_t parent_id = json_integer_value(json_object_get(job.spec, "parent"));
@@ -339,20 +414,24 @@ enum status dataset_write(
 		st = count(db, job_id, &n_all, &n_train, err);
 	if (st == OK)
 		st = classes_load(db, job_id, &classes, err);
+	if (st == OK)
+		st = heads_load(db, &job, &heads, err);
 	if (st == OK) {
-		struct writing w = {.put = put, .arg = arg, .classes = &classes};
+		struct writing w = {.put = put, .arg = arg, .classes = &classes, .heads = heads};
 		json_t *ids = json_array();
 		if (parent_id && mode && strcmp(mode, "head") == 0)
 			w.backbone = parent.backbone;
 		for (int i = 0; i < classes.n; i++)
 			json_array_append_new(ids, json_integer(classes.ids[i]));
-		st = put_json(&w,
-			json_pack("{s:o, s:O, s:I}", "classes", ids, "names", classes.names, "n_items",
-				(json_int_t)n_all),
-			err);
+		json_t *header = json_pack("{s:o, s:O, s:I}", "classes", ids, "names", classes.names,
+			"n_items", (json_int_t)n_all);
+		if (json_array_size(heads) > 0)
+			json_object_set(header, "heads", heads);
+		st = put_json(&w, header, err);
 		if (st == OK)
 			st = write_items(db, job_id, &w, err);
 	}
+	json_decref(heads);
 	classes_release(&classes);
 	registry_release(&parent);
 	job_release(&job);

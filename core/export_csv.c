@@ -92,10 +92,45 @@ static enum status put_species(const struct export_job *job, struct sheet *s, in
 	return st;
 }
 
+/* The probability that a head of "no" and "yes" gives to yes. */
+static double p_yes(const json_t *said)
+{
+	double p = json_number_value(json_array_get(said, 1));
+	const char *class = json_string_value(json_array_get(said, 0));
+	return class && strcmp(class, "yes") == 0 ? p : 1 - p;
+}
+
+/* What the subject's model says beside the species: the likeliest count, and probabilities. */
+static void put_heads(struct sheet *s, const char *text)
+{
+	static const char prefix[] = "behaviour:";
+	json_t *heads = text[0] ? json_loads(text, 0, NULL) : NULL, *said;
+	const json_t *count = json_array_get(json_object_get(heads, "count"), 0);
+	const json_t *young = json_object_get(heads, "young");
+	struct text behaviours = {0};
+	const char *name;
+	char word[80];
+	sheet_text(s, json_string_value(count));
+	if (young)
+		sheet_real(s, p_yes(young));
+	else
+		sheet_empty(s, 1);
+	json_object_foreach(heads, name, said)
+	{
+		if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+			continue;
+		snprintf(word, sizeof word, "%s:%.3g", name + sizeof prefix - 1, p_yes(said));
+		text_part(&behaviours, word);
+	}
+	sheet_text(s, behaviours.n ? behaviours.bytes : NULL);
+	free(behaviours.bytes);
+	json_decref(heads);
+}
+
 /* One species of a subject's label; taxon NULL: it has none. */
 static enum status subject_row(const struct export_job *job, struct sheet *s,
 	const struct stmt *row, const struct text *files, int64_t n_files, const struct taxon *taxon,
-	int n_species, struct err *err)
+	int n_species, bool is_first, struct err *err)
 {
 	enum status st = OK;
 	int64_t offset_s = col_int(row, 5);
@@ -133,6 +168,7 @@ static enum status subject_row(const struct export_job *job, struct sheet *s,
 		st = put_species(job, s, col_int(row, 0), taxon, err);
 	else
 		sheet_empty(s, 7);
+	put_heads(s, is_first ? col_text(row, 21) : "");
 	return st == OK ? sheet_end_row(s, err) : st;
 }
 
@@ -150,9 +186,9 @@ static enum status subject_rows(const struct export_job *job, struct sheet *s,
 		st = export_also(job, col_int(row, 0), also, &n_also, err);
 	int n_species = first && first->kind != TAXON_BLANK ? 1 + n_also : 0;
 	if (st == OK)
-		st = subject_row(job, s, row, files, n_files, first, n_species, err);
+		st = subject_row(job, s, row, files, n_files, first, n_species, true, err);
 	for (int i = 0; st == OK && i < n_also; i++)
-		st = subject_row(job, s, row, files, n_files, &p->taxa[also[i]], n_species, err);
+		st = subject_row(job, s, row, files, n_files, &p->taxa[also[i]], n_species, false, err);
 	return st;
 }
 
@@ -179,7 +215,7 @@ enum status export_subjects(const struct export_job *job, const char *path, stru
 		"n_frames", "files", "label", "scientific_name", "state", "decided_by", "reason",
 		"probability", "n_answers", "n_cant_tell", "model", "certificate", "policy", "decided",
 		"gold", "audit", "n_species", "count", "count_min", "count_max", "young", "behaviours",
-		"sex", "life_stage", NULL};
+		"sex", "life_stage", "model_count", "model_young", "model_behaviours", NULL};
 	struct sheet *s = NULL;
 	struct text files = {0};
 	enum status st = sheet_open(path, header, &s, err);

@@ -10,7 +10,7 @@ static const struct {
 } kinds[N_RENDITIONS] = {
 	[RENDITION_WEB] = {1280, 85},
 	[RENDITION_THUMB] = {320, 85},
-	[RENDITION_MODEL] = {448, 90},
+	[RENDITION_MODEL] = {IMAGE_MODEL_PX, 90},
 };
 
 void image_rgb_release(struct image_rgb *image)
@@ -43,11 +43,10 @@ static int scaled(int side_px, int long_side_px, int wanted_px)
 /* full shows width_px x height_px pixels of the original, which decide the shape: full itself may
  * have been shrunk to whole pixels already. */
 static enum status make_rendition(const struct image_rgb *full, int width_px, int height_px,
-	enum image_rendition_kind kind, struct image_rendition *out, struct err *err)
+	enum image_rendition_kind kind, int wanted_px, struct image_rendition *out, struct err *err)
 {
 	struct image_rgb small = {0};
 	const struct image_rgb *source = full;
-	int wanted_px = kinds[kind].long_side_px;
 	int long_side_px = larger(width_px, height_px);
 	enum status status = OK;
 	if (long_side_px > wanted_px) {
@@ -74,9 +73,11 @@ enum status image_renditions(const uint8_t *jpeg, size_t n_bytes,
 		jpeg, n_bytes, options, kinds[RENDITION_WEB].long_side_px, &full, info, err);
 	int crop_px = status == OK && options ? options->crop_bottom_px : 0;
 	bool turned = info->orientation >= 5; /* the stored bottom is at a side now */
+	int model_px = options ? options->model_px : 0;
 	for (int i = 0; status == OK && i < N_RENDITIONS; i++)
 		status = make_rendition(&full, info->width_px - (turned ? crop_px : 0),
-			info->height_px - (turned ? 0 : crop_px), (enum image_rendition_kind)i, &out[i], err);
+			info->height_px - (turned ? 0 : crop_px), (enum image_rendition_kind)i,
+			i == RENDITION_MODEL && model_px ? model_px : kinds[i].long_side_px, &out[i], err);
 	image_rgb_release(&full);
 	return status;
 }

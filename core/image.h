@@ -41,12 +41,15 @@ struct image_options {
 	/* Rows of the original as stored (before the orientation) that the camera's info strip takes
 	 * at the bottom; they are in no rendition. */
 	int crop_bottom_px;
+	int model_px; /* RENDITION_MODEL's long side, at most RENDITION_WEB's; 0: IMAGE_MODEL_PX */
 };
+
+enum { IMAGE_MODEL_PX = 448 };
 
 enum image_rendition_kind {
 	RENDITION_WEB,   /* long side 1280, quality 85 */
 	RENDITION_THUMB, /* long side 320, quality 85 */
-	RENDITION_MODEL, /* long side 448, quality 90 */
+	RENDITION_MODEL, /* long side as options say, quality 90 */
 	N_RENDITIONS
 };
 

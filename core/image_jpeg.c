@@ -103,6 +103,7 @@ void image_decoder_release(struct decoder *d)
 {
 	jpeg_destroy_decompress(&d->jpeg);
 	free(d->row);
+	free(d->huffman);
 }
 
 /* Every Huffman-coded block takes at least a bit for DC and, in one sequential scan, one for the

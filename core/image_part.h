@@ -1,6 +1,6 @@
 /*
- * What the files that know libjpeg-turbo share: image_jpeg.c (whole pictures), image_window.c (parts of them) and
- * image_encode.c. Nobody else includes this.
+ * What the files that know libjpeg-turbo share: image_jpeg.c (whole pictures), image_window.c (parts of them),
+ * image_huffman.c (its fast way) and image_encode.c. Nobody else includes this.
  *
  * libjpeg ends a failed call with longjmp. All of a decoding's state lives in one struct (decoder,
  * encoder) of the caller of the function that calls setjmp: that function has no local of its own
@@ -36,7 +36,8 @@ struct decoder {
 	struct failure failure;
 	struct jpeg_progress_mgr progress;
 	struct image_rgb image;
-	uint8_t *row; /* one decoded row of any colour space */
+	uint8_t *row;                  /* one decoded row of any colour space */
+	struct image_huffman *huffman; /* NULL: libjpeg's own */
 };
 
 /*
@@ -49,6 +50,13 @@ void image_decoder_release(struct decoder *d);
 /* Behind setjmp: reads and judges the header, fills info. libjpeg has allocated only a few kilobytes by then. */
 void image_read_header(
 	struct decoder *d, const uint8_t *jpeg, size_t n_bytes, struct image_info *info);
+
+/*
+ * Behind jpeg_start_decompress: from here on image_huffman.c decodes, where it can. What is odd about the data ends the
+ * decoding, which the caller begins again without this call when image_huffman_is_odd; other failures are as ever.
+ */
+void image_huffman_start(struct decoder *d);
+bool image_huffman_is_odd(const struct decoder *d);
 
 /* Adobe stores CMYK with 255 for no ink; without its marker 255 is full ink. */
 void image_cmyk_to_rgb(const uint8_t *in, int n_px, bool inverted, uint8_t *out);

@@ -13,6 +13,7 @@ struct request {
 	size_t n_bytes;
 	struct image_part (*choose)(const void *arg, int width_px, int height_px);
 	const void *arg;
+	bool is_odd; /* libjpeg's own Huffman decoding is wanted */
 };
 
 /* Scales between 1, 1/2, 1/4 and 1/8 are slower than full size. */
@@ -89,6 +90,8 @@ static void run(
 		FALSE; /* allows libjpeg's merged upsampling, and rows without neighbours */
 	j->out_color_space = j->num_components == 4 ? JCS_CMYK : JCS_RGB;
 	jpeg_start_decompress(j);
+	if (!r->is_odd)
+		image_huffman_start(d);
 
 	int left, right, top, bottom;
 	out->whole_width_px = (int)j->output_width;
@@ -116,14 +119,22 @@ enum status image_decode_window(const uint8_t *jpeg, size_t n_bytes,
 	struct image_part (*choose)(const void *arg, int width_px, int height_px), const void *arg,
 	struct image_window *out, struct err *err)
 {
-	struct request request = {jpeg, n_bytes, choose, arg};
+	struct request request = {.bytes = jpeg, .n_bytes = n_bytes, .choose = choose, .arg = arg};
 	struct image_info info;
-	struct decoder d = {0};
-	*out = (struct image_window){0};
-	image_decoder_init(&d, &info, err);
-	d.failure.is_lenient = true;
-	run(&d, &request, &info, out);
-	image_decoder_release(&d);
+	struct decoder d;
+	for (;;) {
+		d = (struct decoder){0};
+		*out = (struct image_window){0};
+		image_decoder_init(&d, &info, err);
+		d.failure.is_lenient = true;
+		run(&d, &request, &info, out);
+		bool is_odd = image_huffman_is_odd(&d);
+		image_decoder_release(&d);
+		if (!is_odd)
+			break;
+		image_rgb_release(&d.image);
+		request.is_odd = true;
+	}
 	if (d.failure.status == OK)
 		out->rgb = d.image;
 	else

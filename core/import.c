@@ -258,7 +258,7 @@ static enum status take_all(
 	struct run *r, struct photo *photos, size_t n, const struct place *place, struct err *err)
 {
 	struct take t = {.run = r,
-		.taking = {db_dir(r->db), r->options->link, place->crop_bottom_px},
+		.taking = {db_dir(r->db), r->options->link, place->crop_bottom_px, r->project.model_px},
 		.photos = photos,
 		.deployment = place->name};
 	pthread_mutex_init(&t.mutex, NULL);

@@ -17,7 +17,11 @@
 
 enum { MAX_FILE_BYTES = 64 << 20, MAX_NAME = 200, MAX_PATH = 4400 };
 
-static const int sizes[N_RENDITIONS] = {1280, 320, 448};
+static int size_px(const struct taking *taking, int kind)
+{
+	static const int sizes[N_RENDITIONS] = {[RENDITION_WEB] = 1280, [RENDITION_THUMB] = 320};
+	return kind == RENDITION_MODEL ? taking->model_px : sizes[kind];
+}
 
 static void hex(const uint8_t sha256[32], char out[65])
 {
@@ -163,7 +167,8 @@ static bool all_there(const struct photo *photo, const struct taking *taking)
 	char below[MAX_NAME];
 	char path[MAX_PATH];
 	for (int i = 0; i < N_RENDITIONS; i++) {
-		photo_rendition(photo->sha256, sizes[i], taking->crop_bottom_px, below, sizeof below);
+		photo_rendition(
+			photo->sha256, size_px(taking, i), taking->crop_bottom_px, below, sizeof below);
 		snprintf(path, sizeof path, "%s/%s", taking->dir, below);
 		if (!is_whole(path, 0))
 			return false;
@@ -185,11 +190,13 @@ static enum status render(struct photo *photo, const struct taking *taking, cons
 	size_t n, struct image_info *info, struct err *err)
 {
 	struct image_rendition out[N_RENDITIONS] = {0};
-	const struct image_options options = {.crop_bottom_px = (int)taking->crop_bottom_px};
+	const struct image_options options = {
+		.crop_bottom_px = (int)taking->crop_bottom_px, .model_px = taking->model_px};
 	enum status st = image_renditions(bytes, n, &options, out, info, err);
 	for (int i = 0; st == OK && i < N_RENDITIONS; i++) {
 		char below[MAX_NAME];
-		photo_rendition(photo->sha256, sizes[i], taking->crop_bottom_px, below, sizeof below);
+		photo_rendition(
+			photo->sha256, size_px(taking, i), taking->crop_bottom_px, below, sizeof below);
 		st = write_file(taking->dir, below, out[i].bytes, out[i].n_bytes, err);
 	}
 	image_renditions_release(out);

@@ -182,12 +182,12 @@ static enum status add_media(struct db *db, const struct project *p, const struc
 	const int64_t *taken = photo->has_time ? &photo->taken_ms : NULL;
 	char *link = o->link ? realpath(photo->path, NULL) : NULL;
 	const struct focus_window *focus = photo->has_focus ? &photo->focus : NULL;
-	enum status st = db_run(db, Q_MEDIA_ADD, err, "iiibissiiiIIsiDDDDD", p->id, place->id,
+	enum status st = db_run(db, Q_MEDIA_ADD, err, "iiibissiiiIIsiDDDDDi", p->id, place->id,
 		photo->subject_id, photo->sha256, sizeof photo->sha256, photo->n_bytes, photo->name, link,
 		(int64_t)photo->width_px, (int64_t)photo->height_px, place->crop_bottom_px, camera, taken,
 		metadata, o->now_ms, focus ? &focus->x : NULL, focus ? &focus->y : NULL,
 		focus ? &focus->width : NULL, focus ? &focus->height : NULL,
-		focus ? &focus->strength : NULL);
+		focus ? &focus->strength : NULL, (int64_t)p->model_px);
 	free(link);
 	return st;
 }

@@ -59,6 +59,7 @@ struct taking {
 	const char *dir;
 	bool link;
 	int64_t crop_bottom_px;
+	int model_px;
 };
 
 /*

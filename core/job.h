@@ -101,6 +101,7 @@ struct job_result {
 	int n_logits;
 	const void *embedding; /* float16, little endian; NULL: none */
 	size_t n_embedding_bytes;
+	const char *heads; /* prediction.heads; NULL: species only */
 };
 
 /*

@@ -148,6 +148,8 @@ static enum status store_one(struct db *db, const struct job *job, const char *b
 	}
 	st = prediction_store(
 		db, r->subject_id, job->model_id, r->n_frames, r->logits, r->n_logits, now_ms, stored, err);
+	if (st == OK && *stored && r->heads)
+		st = db_run(db, Q_PREDICTION_SET_HEADS, err, "iis", r->subject_id, job->model_id, r->heads);
 	if (st == OK && r->embedding)
 		st = db_run(db, Q_EMBEDDING_PUT, err, "siib", backbone, (int64_t)REGISTRY_RENDITION,
 			r->subject_id, r->embedding, r->n_embedding_bytes);
@@ -226,8 +228,8 @@ static enum status frames_json(struct db *db, int64_t subject_id, json_t *out, s
 		size_t n = 0;
 		const void *sha256 = col_blob(rows, 0, &n);
 		sodium_bin2hex(hex, sizeof hex, sha256, n);
-		json_t *frame = json_pack(
-			"{s:s, s:I}", "sha256", hex, "crop", (json_int_t)col_int(rows, 1));
+		json_t *frame = json_pack("{s:s, s:I, s:I}", "sha256", hex, "crop",
+			(json_int_t)col_int(rows, 1), "px", (json_int_t)col_int(rows, 7));
 		if (!col_null(rows, 2))
 			json_object_set_new(frame, "focus",
 				json_pack("[f, f, f, f, f]", col_real(rows, 2), col_real(rows, 3),

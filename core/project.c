@@ -3,6 +3,7 @@
 
 #include "confusion.h"
 #include "cost.h"
+#include "image.h"
 #include "project_shared.h"
 #include "skill.h"
 #include "survey.h"
@@ -111,11 +112,22 @@ static enum status check_taxa(const json_t *taxa, struct err *err)
 	return OK;
 }
 
+enum status project_number(const json_t *file, const char *name, int64_t low, int64_t high,
+	int64_t now, int64_t *out, struct err *err)
+{
+	const json_t *value = json_object_get(file, name);
+	*out = value ? json_integer_value(value) : now;
+	if (value && (!json_is_integer(value) || *out < low || *out > high))
+		return err_set(err, BAD_INPUT, "project: \"%s\" must be a whole number from %lld to %lld",
+			name, (long long)low, (long long)high);
+	return OK;
+}
+
 static enum status add_row(
 	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
 {
 	const char *slug = NULL, *title = NULL, *description = NULL;
-	const json_t *gap = json_object_get(file, "gap_s");
+	int64_t gap_s = 0, model_px = 0;
 	const json_t *camtrap = json_object_get(file, "camtrap");
 	const json_t *survey = json_object_get(file, "survey");
 	if (member(file, "project", "slug", 60, NULL, &slug, err) != OK ||
@@ -125,18 +137,18 @@ static enum status add_row(
 	if (!is_word(slug))
 		return err_set(err, BAD_INPUT,
 			"project slug '%s': lower-case letters, digits, - and _ are wanted", slug);
-	if (gap &&
-		(!json_is_integer(gap) || json_integer_value(gap) < 0 || json_integer_value(gap) > 86400))
-		return err_set(err, BAD_INPUT, "project: \"gap_s\" must be a whole number from 0 to 86400");
+	if (project_number(file, "gap_s", 0, PROJECT_MAX_GAP_S, 60, &gap_s, err) != OK ||
+		project_number(file, "model_px", PROJECT_MIN_MODEL_PX, PROJECT_MAX_MODEL_PX, IMAGE_MODEL_PX,
+			&model_px, err) != OK)
+		return BAD_INPUT;
 	if (camtrap && !json_is_object(camtrap))
 		return err_set(err, BAD_INPUT, "project: \"camtrap\" must be an object");
 	if (survey && survey_check(survey, err) != OK)
 		return BAD_INPUT;
 	char *text = camtrap ? json_dumps(camtrap, JSON_COMPACT) : NULL;
 	char *questions = survey ? json_dumps(survey, JSON_COMPACT) : NULL;
-	enum status st = db_run(db, Q_PROJECT_ADD, err, "sssisis", slug, title, description,
-		gap ? (int64_t)json_integer_value(gap) : (int64_t)60, text ? text : "{}", now_ms,
-		questions ? questions : "{}");
+	enum status st = db_run(db, Q_PROJECT_ADD, err, "sssisisi", slug, title, description, gap_s,
+		text ? text : "{}", now_ms, questions ? questions : "{}", model_px);
 	free(text);
 	free(questions);
 	if (st == CONFLICT)
@@ -149,7 +161,7 @@ enum status project_add(
 	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
 {
 	static const char *const known[] = {
-		"slug", "title", "description", "gap_s", "taxa", "camtrap", "survey", "policy"};
+		"slug", "title", "description", "gap_s", "model_px", "taxa", "camtrap", "survey", "policy"};
 	const char *name;
 	json_t *value;
 	struct policy policy = policy_default();
@@ -240,6 +252,7 @@ static enum status load(struct db *db, int64_t id, struct project *out, struct e
 	if (!col_null(row, 9))
 		out->correlation = (struct correlation){
 			.kappa = col_real(row, 9), .gamma = col_real(row, 10)};
+	out->model_px = (int)col_int(row, 11);
 	db_done(row);
 	st = policy_get(db, id, &out->policy, err);
 	if (st == OK && out->policy.kappa != POLICY_AUTO)

@@ -22,10 +22,14 @@ struct taxon {
 	bool retired;   /* no longer an answer */
 };
 
+/* Larger than a thumbnail and smaller than what the page shows: each size has a folder of its own. */
+enum { PROJECT_MAX_GAP_S = 86400, PROJECT_MIN_MODEL_PX = 321, PROJECT_MAX_MODEL_PX = 1279 };
+
 struct project {
 	int64_t id;
 	char *slug, *title, *description, *camtrap, *survey; /* camtrap, survey: JSON text */
 	int gap_s;
+	int model_px;     /* long side of the renditions that models see, of imports to come */
 	int64_t model_id; /* the promoted model; 0: none */
 	struct policy policy;
 	int64_t refit_id;               /* whose skills are in force; 0: of no refit yet */
@@ -38,7 +42,7 @@ struct project {
 };
 
 /*
- * Makes a project from a project file: {"slug", "title", "description"?, "gap_s"?, "taxa": [{"code", "kind",
+ * Makes a project from a project file: {"slug", "title", "description"?, "gap_s"?, "model_px"?, "taxa": [{"code", "kind",
  * "common_name", "scientific_name"?, "rank"?, "hotkey"?, "protected"?}], "camtrap"?: {...}, "survey"?: {...} (survey.h),
  * "policy"?: {...}}.
  * Errors: BAD_INPUT with the field that is wrong and what would be right; CONFLICT the slug is taken.
@@ -71,7 +75,7 @@ const char *taxon_kind_name(enum taxon_kind kind);
 enum status project_show(struct db *db, int64_t id, json_t **out, struct err *err) MUST_CHECK;
 
 /*
- * Changes a project by a project file, of which any part may be missing: title, description, gap_s (for imports to come),
+ * Changes a project by a project file, of which any part may be missing: title, description, gap_s and model_px (for imports to come),
  * camtrap and survey are replaced; a taxon whose code is known has the fields given replaced, a new one joins at the end. Ids
  * stay, and no taxon is ever removed: "retired": true takes it off the list, false brings it back. Auto-labels of a taxon
  * that becomes protected are taken back by the next sweep. Runs in the caller's transaction, to be rolled back unless OK.

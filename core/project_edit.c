@@ -1,6 +1,7 @@
 /* A project's file, out of the database and back over it. Adding one is project.c's. */
 #include "project.h"
 
+#include "project_shared.h"
 #include "skill.h"
 #include "survey.h"
 
@@ -31,10 +32,10 @@ enum status project_show(struct db *db, int64_t id, json_t **out, struct err *er
 		for (int i = 0; i < p.k; i++)
 			if (!p.taxa[i].retired)
 				json_array_append_new(taxa, show_taxon(&p.taxa[i]));
-		*out = json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "slug", p.slug, "title",
-			p.title, "description", p.description, "gap_s", p.gap_s, "taxa", taxa, "camtrap",
-			json_loads(p.camtrap, 0, NULL), "survey", json_loads(p.survey, 0, NULL), "policy",
-			policy_json(&p.policy));
+		*out = json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "slug", p.slug, "title",
+			p.title, "description", p.description, "gap_s", p.gap_s, "model_px", p.model_px, "taxa",
+			taxa, "camtrap", json_loads(p.camtrap, 0, NULL), "survey",
+			json_loads(p.survey, 0, NULL), "policy", policy_json(&p.policy));
 	}
 	project_release(&p);
 	return st;
@@ -149,7 +150,7 @@ static enum status check_list(struct db *db, int64_t id, struct err *err)
 static enum status check_same(const struct project *p, const json_t *file, struct err *err)
 {
 	static const char *const known[] = {
-		"slug", "title", "description", "gap_s", "taxa", "camtrap", "survey", "policy"};
+		"slug", "title", "description", "gap_s", "model_px", "taxa", "camtrap", "survey", "policy"};
 	const char *name;
 	json_t *value;
 	json_object_foreach((json_t *)file, name, value)
@@ -184,14 +185,15 @@ static enum status set_row(
 	struct db *db, const struct project *p, const json_t *file, struct err *err)
 {
 	const char *title = NULL, *description = NULL;
-	const json_t *gap = json_object_get(file, "gap_s");
+	int64_t gap_s = 0, model_px = 0;
 	const json_t *camtrap = json_object_get(file, "camtrap");
 	if (text_of(file, "title", 1, 200, p->title, &title, err) != OK ||
 		text_of(file, "description", 0, 20000, p->description, &description, err) != OK)
 		return BAD_INPUT;
-	if (gap &&
-		(!json_is_integer(gap) || json_integer_value(gap) < 0 || json_integer_value(gap) > 86400))
-		return err_set(err, BAD_INPUT, "project: \"gap_s\" must be a whole number from 0 to 86400");
+	if (project_number(file, "gap_s", 0, PROJECT_MAX_GAP_S, p->gap_s, &gap_s, err) != OK ||
+		project_number(file, "model_px", PROJECT_MIN_MODEL_PX, PROJECT_MAX_MODEL_PX, p->model_px,
+			&model_px, err) != OK)
+		return BAD_INPUT;
 	if (camtrap && !json_is_object(camtrap))
 		return err_set(err, BAD_INPUT, "project: \"camtrap\" must be an object");
 	const json_t *survey = json_object_get(file, "survey");
@@ -199,8 +201,8 @@ static enum status set_row(
 		return BAD_INPUT;
 	char *text = camtrap ? json_dumps(camtrap, JSON_COMPACT) : xstrdup(p->camtrap);
 	char *questions = survey ? json_dumps(survey, JSON_COMPACT) : xstrdup(p->survey);
-	enum status st = db_run(db, Q_PROJECT_SET, err, "ississ", p->id, title, description,
-		gap ? (int64_t)json_integer_value(gap) : (int64_t)p->gap_s, text, questions);
+	enum status st = db_run(db, Q_PROJECT_SET, err, "ississi", p->id, title, description, gap_s,
+		text, questions, model_px);
 	free(text);
 	free(questions);
 	return st;

@@ -3,6 +3,10 @@
 
 #include "project.h"
 
+/* A whole number of a project's file, or `now` where the file does not speak of it. Errors: BAD_INPUT. */
+enum status project_number(const json_t *file, const char *name, int64_t low, int64_t high,
+	int64_t now, int64_t *out, struct err *err) MUST_CHECK;
+
 struct project_shared {
 	int n_users; /* loaded projects that point here, and the connection while it is current */
 	struct rules_version version;

@@ -153,3 +153,67 @@ void count_text(long long count, char out[24])
 	else
 		snprintf(out, 24, "%lld", bin);
 }
+
+static void add_head(json_t *heads, const char *name, json_t *classes)
+{
+	json_array_append_new(heads, json_pack("{s:s, s:o}", "name", name, "classes", classes));
+}
+
+json_t *survey_heads(const char *survey)
+{
+	static const long long more[] = {COUNT_ELEVEN, COUNT_MANY};
+	char text[sizeof "behaviour:" + SURVEY_BEHAVIOUR];
+	json_t *asked = json_loads(survey, 0, NULL), *heads = json_array(), *word;
+	size_t i;
+	if (json_is_true(json_object_get(asked, "count"))) {
+		json_t *bins = json_array();
+		for (long long n = 1; n < COUNT_ELEVEN + 2; n++) {
+			count_text(n < COUNT_ELEVEN ? n : more[n - COUNT_ELEVEN], text);
+			json_array_append_new(bins, json_string(text));
+		}
+		add_head(heads, "count", bins);
+	}
+	if (json_is_true(json_object_get(asked, "young")))
+		add_head(heads, "young", json_pack("[s, s]", "no", "yes"));
+	json_array_foreach(json_object_get(asked, "behaviours"), i, word)
+	{
+		snprintf(text, sizeof text, "behaviour:%s", json_string_value(word));
+		add_head(heads, text, json_pack("[s, s]", "no", "yes"));
+	}
+	json_decref(asked);
+	return heads;
+}
+
+static void say(json_t *said, const char *head, const char *class)
+{
+	json_t *of = json_object_get(said, head);
+	if (!of) {
+		of = json_object();
+		json_object_set_new(said, head, of);
+	}
+	json_object_set_new(
+		of, class, json_integer(json_integer_value(json_object_get(of, class)) + 1));
+}
+
+void survey_tally(const char *survey, long long count, const char *details, json_t *said)
+{
+	char text[sizeof "behaviour:" + SURVEY_BEHAVIOUR];
+	json_t *asked = json_loads(survey, 0, NULL), *given = json_loads(details, 0, NULL), *word;
+	const json_t *young = json_object_get(given, "young");
+	const json_t *behaviours = json_object_get(given, "behaviours");
+	size_t i;
+	if (count > 0 && json_is_true(json_object_get(asked, "count"))) {
+		count_text(count, text);
+		say(said, "count", text);
+	}
+	if (young && json_is_true(json_object_get(asked, "young")))
+		say(said, "young", json_is_true(young) ? "yes" : "no");
+	json_array_foreach(json_object_get(asked, "behaviours"), i, word)
+	{
+		snprintf(text, sizeof text, "behaviour:%s", json_string_value(word));
+		if (behaviours)
+			say(said, text, is_in(behaviours, word, json_array_size(behaviours)) ? "yes" : "no");
+	}
+	json_decref(asked);
+	json_decref(given);
+}

@@ -25,6 +25,19 @@ enum status survey_check(const json_t *survey, struct err *err) MUST_CHECK;
 enum status survey_details(
 	const char *survey, const json_t *entry, char **details, struct err *err) MUST_CHECK;
 
+/*
+ * What a model can learn of a survey beside the species: "count" with the bins of a count, "young" and "behaviour:WORD" with
+ * "no" and "yes", as [{"name": text, "classes": [texts]}]; at most SURVEY_MAX_HEADS. Owns: a new reference.
+ */
+enum { SURVEY_MAX_HEADS = SURVEY_MAX_BEHAVIOURS + 2 };
+json_t *survey_heads(const char *survey);
+
+/*
+ * Adds one answer about a species to what was said of each head, {"count": {"2": how often, ...}, ...}; a question that the
+ * answer passes over adds nothing. Shapes: survey is a project's text, count 0: none told, details annotation.details.
+ */
+void survey_tally(const char *survey, long long count, const char *details, json_t *said);
+
 /* Counts go by bins: 1 to 10 each its own, then 11 to 50, then 51 and more. The least number of a count's bin. */
 enum { COUNT_ELEVEN = 11, COUNT_MANY = 51 };
 long long count_bin(long long count);

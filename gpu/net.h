@@ -12,7 +12,7 @@
 
 #define NET_MAX_LAYERS 160
 #define NET_MAX_PARAMS 780 /* ResNet-152: 155 convolutions with 5 each, and the head */
-#define NET_MAX_HEADS 16
+#define NET_MAX_HEADS 24   /* species and what a project's survey asks (core/survey.h) */
 #define NET_MAX_CLASSES 20000
 #define NET_BN_EPSILON 1e-5f
 

@@ -27,13 +27,9 @@ void train_shift_bias(const struct model *model, float *params, double tau)
 static enum status check_items(
 	const struct train_spec *spec, const struct train_item *items, int n_items, struct err *err)
 {
-	if (spec->n_heads < 0 || spec->n_heads > NET_MAX_HEADS ||
-		(spec->n_heads > 1 && spec->mode == TRAIN_HEAD))
-		return err_set(err, BAD_INPUT, "%d heads: 1 to %d are trained, and with the whole net",
-			spec->n_heads, NET_MAX_HEADS);
-	if (spec->n_heads > 1 && train_recipe(spec)->mixup > 0)
-		return err_set(err, BAD_INPUT,
-			"mixup mixes known targets with unknown ones: leave it at 0 with several heads");
+	if (spec->n_heads < 0 || spec->n_heads > NET_MAX_HEADS)
+		return err_set(
+			err, BAD_INPUT, "%d heads: 1 to %d are trained", spec->n_heads, NET_MAX_HEADS);
 	if (n_items < 2 || (!spec->n_heads && spec->n_classes < 2))
 		return err_set(err, BAD_INPUT, "%d items of %d classes: training wants 2 or more of both",
 			n_items, spec->n_classes);

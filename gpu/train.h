@@ -48,7 +48,7 @@ struct train_spec {
 	const char *arch;           /* from scratch; ignored with from */
 	const char *const *classes; /* [n_classes] */
 	int n_classes;
-	/* TRAIN_FULL: several tasks instead of classes; n_classes is then not read. NULL: one. */
+	/* Several tasks instead of classes; n_classes is then not read. NULL: one. */
 	const struct model_head *heads; /* [n_heads] */
 	int n_heads;
 	int input_px;                /* 0: the arch's own, or the parent's */

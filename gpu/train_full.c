@@ -100,7 +100,9 @@ static enum status run_step(struct run *r, struct backend_step *at, struct err *
 		.weight = r->weight,
 		.n = r->batch,
 		.k = r->k,
-		.image_bytes = (size_t)set->input.px * (size_t)set->input.px * 3};
+		.image_bytes = (size_t)set->input.px * (size_t)set->input.px * 3,
+		.head_size = r->model->net.head_size,
+		.n_heads = r->model->net.n_heads};
 	train_mixup(&mix, recipe->mixup, batch_seed(r, number));
 	*at = (struct backend_step){.rgb = rgb,
 		.target = r->target,
@@ -542,7 +544,7 @@ enum status train_full(const struct train_spec *spec, const struct train_item *i
 	}
 	if (!status)
 		status = train_set_new(spec, items, n_items, &model->input, &set, report, err);
-	if (!status && parent && model->net.n_heads == 1)
+	if (!status && parent)
 		status = fit_head(model, spec, items, n_items, err);
 	if (!status)
 		status = run_training(model, spec, set, report, err);

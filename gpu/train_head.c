@@ -109,68 +109,120 @@ static int head_progress(void *arg, int iteration, double loss)
 	return is_stopped(w->spec, &p);
 }
 
-/* Fits the model's head to the items that have an embedding. */
-static enum status fit_head(struct model *model, const struct train_spec *spec,
-	const struct train_item *items, int n_items, const struct embedder *e, struct err *err)
+/* The items with an embedding, as rows of numbers. */
+struct rows {
+	float *x;   /* [n][d] */
+	int *which; /* [n] items */
+	int n, d;
+};
+
+/*
+ * Fits head h, whose first logit is `at`, to the rows of which it is known; one that is known of fewer than two says all
+ * classes alike.
+ */
+static enum status fit_one(struct model *model, const struct train_spec *spec,
+	const struct train_item *items, const struct rows *rows, int h, int at,
+	struct head_report *result, struct err *err)
 {
-	size_t d = (size_t)model->net.n_features, k = (size_t)model->net.n_classes, n = 0;
 	const struct net_param *fc = &model->net.params[model->net.n_params - 2];
-	float *x = xmalloc((size_t)n_items * d * sizeof *x);
-	float *target = xmalloc((size_t)n_items * k * sizeof *target);
-	float *weight = xmalloc((size_t)n_items * sizeof *weight);
-	int *which = xmalloc((size_t)n_items * sizeof *which), n_right = 0;
-	for (int i = 0; i < n_items; i++) {
-		if (!e->counts[i])
+	const size_t d = (size_t)rows->d, k = (size_t)model->net.head_size[h];
+	float *w = model->params + fc[0].offset + (size_t)at * d;
+	float *bias = model->params + fc[1].offset + at;
+	float *x = xmalloc((size_t)rows->n * d * sizeof *x);
+	float *target = xmalloc((size_t)rows->n * k * sizeof *target);
+	float *weight = xmalloc((size_t)rows->n * sizeof *weight);
+	size_t n = 0;
+	for (int i = 0; i < rows->n; i++) {
+		const struct train_item *item = &items[rows->which[i]];
+		double known = 0;
+		for (size_t c = 0; c < k; c++)
+			known += (double)item->target[(size_t)at + c];
+		if (known == 0)
 			continue;
-		for (size_t j = 0; j < d; j++)
-			x[n * d + j] = (float)(e->sums[(size_t)i * d + j] / e->counts[i]);
-		memcpy(target + n * k, items[i].target, k * sizeof *target);
-		weight[n] = items[i].weight;
-		which[n++] = i;
+		memcpy(x + n * d, rows->x + (size_t)i * d, d * sizeof *x);
+		memcpy(target + n * k, item->target + at, k * sizeof *target);
+		weight[n++] = item->weight;
 	}
-	train_target_prior(model, items, which, (int)n);
-	struct train_report *report = e->report;
 	struct head_watch watch = {spec, spec->n_epochs ? spec->n_epochs : 500};
 	struct head_problem problem = {.x = x,
 		.target = target,
 		.weight = weight,
 		.n = (int)n,
-		.d = (int)d,
+		.d = rows->d,
 		.k = (int)k,
 		.l2 = train_recipe(spec)->l2,
 		.max_iterations = watch.max_iterations,
 		.progress = head_progress,
 		.arg = &watch};
-	struct head_report result = {0};
-	report->n_items = (int)n;
-	report->n_skipped_items = n_items - (int)n;
-	enum status status = n < 2
-		? err_set(err, BAD_INPUT, "%d of %d items have a readable frame: training wants 2 or more",
-			  (int)n, n_items)
-		: head_fit(
-			  &problem, model->params + fc[0].offset, model->params + fc[1].offset, &result, err);
-	if (!status) {
-		float *logits = xmalloc(n * k * sizeof *logits);
-		engine_head(model, x, (int)n, logits);
-		for (size_t i = 0; i < n; i++) {
-			size_t best = 0, truth = 0;
-			for (size_t c = 1; c < k; c++) {
-				best = logits[i * k + c] > logits[i * k + best] ? c : best;
-				truth = target[i * k + c] > target[i * k + truth] ? c : truth;
-			}
-			n_right += best == truth;
-		}
-		free(logits);
-		train_shift_bias(model, model->params, -train_recipe(spec)->logit_adjust);
-		report->n_epochs = result.n_iterations;
-		report->loss = result.loss;
-		report->gradient_norm = result.gradient_norm;
-		report->accuracy = n_right / (double)n;
-	}
+	memset(w, 0, k * d * sizeof *w);
+	memset(bias, 0, k * sizeof *bias);
+	enum status status = n < 2 ? OK : head_fit(&problem, w, bias, result, err);
 	free(x);
 	free(target);
 	free(weight);
-	free(which);
+	return status;
+}
+
+/* The share of rows whose species the model has right. */
+static double accuracy_of(
+	const struct model *model, const struct train_item *items, const struct rows *rows)
+{
+	const size_t k = (size_t)model->net.n_classes;
+	const int n_species = model->net.head_size[0];
+	float *logits = xmalloc((size_t)rows->n * k * sizeof *logits);
+	int n_right = 0;
+	engine_head(model, rows->x, rows->n, logits);
+	for (int i = 0; i < rows->n; i++) {
+		const float *target = items[rows->which[i]].target, *row = logits + (size_t)i * k;
+		int best = 0, truth = 0;
+		for (int c = 1; c < n_species; c++) {
+			best = row[c] > row[best] ? c : best;
+			truth = target[c] > target[truth] ? c : truth;
+		}
+		n_right += best == truth;
+	}
+	free(logits);
+	return n_right / (double)rows->n;
+}
+
+/* Fits the model's heads, one by one, to the items that have an embedding. */
+static enum status fit_heads(struct model *model, const struct train_spec *spec,
+	const struct train_item *items, int n_items, const struct embedder *e, struct err *err)
+{
+	struct rows rows = {.d = model->net.n_features};
+	const size_t d = (size_t)rows.d;
+	struct train_report *report = e->report;
+	enum status status = OK;
+	rows.x = xmalloc((size_t)n_items * d * sizeof *rows.x);
+	rows.which = xmalloc((size_t)n_items * sizeof *rows.which);
+	for (int i = 0; i < n_items; i++) {
+		if (!e->counts[i])
+			continue;
+		for (size_t j = 0; j < d; j++)
+			rows.x[(size_t)rows.n * d + j] = (float)(e->sums[(size_t)i * d + j] / e->counts[i]);
+		rows.which[rows.n++] = i;
+	}
+	train_target_prior(model, items, rows.which, rows.n);
+	report->n_items = rows.n;
+	report->n_skipped_items = n_items - rows.n;
+	if (rows.n < 2)
+		status = err_set(err, BAD_INPUT,
+			"%d of %d items have a readable frame: training wants 2 or more", rows.n, n_items);
+	for (int h = 0, at = 0; h < model->net.n_heads && !status; at += model->net.head_size[h++]) {
+		struct head_report result = {0};
+		status = fit_one(model, spec, items, &rows, h, at, &result, err);
+		if (!status && h == 0) {
+			report->n_epochs = result.n_iterations;
+			report->loss = result.loss;
+			report->gradient_norm = result.gradient_norm;
+		}
+	}
+	if (!status)
+		report->accuracy = accuracy_of(model, items, &rows);
+	if (!status)
+		train_shift_bias(model, model->params, -train_recipe(spec)->logit_adjust);
+	free(rows.x);
+	free(rows.which);
 	return status;
 }
 
@@ -187,7 +239,7 @@ enum status train_head_fit(struct model *model, const struct train_spec *spec,
 	status = embed(&e, items, n_items, err);
 	engine_close(e.engine);
 	if (!status)
-		status = fit_head(model, spec, items, n_items, &e, err);
+		status = fit_heads(model, spec, items, n_items, &e, err);
 	free(e.sums);
 	free(e.counts);
 	return status;

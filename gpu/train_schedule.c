@@ -72,16 +72,28 @@ static double draw_beta(double alpha, unsigned long long *state)
 	return 1; /* alpha so small that both are 0: nothing is mixed */
 }
 
+static bool is_known(const float *target, int n)
+{
+	for (int c = 0; c < n; c++)
+		if (target[c] > 0)
+			return true;
+	return false;
+}
+
 /* One row of numbers that are weighted by their items: the weight, then the targets. */
 static void mix_targets(const struct train_mix *m, const float *target, const float *weight,
 	double share, int row, int other)
 {
 	double a = share * (double)weight[row], b = (1 - share) * (double)weight[other];
+	const float *one = target + row * m->k, *two = target + other * m->k;
 	m->weight[row] = (float)(a + b);
-	for (int c = 0; c < m->k; c++)
-		m->target[row * m->k + c] =
-			(float)((a * (double)target[row * m->k + c] + b * (double)target[other * m->k + c]) /
-				(a + b));
+	for (int h = 0, at = 0; h < m->n_heads; at += m->head_size[h++]) {
+		bool known = is_known(one + at, m->head_size[h]) && is_known(two + at, m->head_size[h]);
+		for (int c = at; c < at + m->head_size[h]; c++)
+			m->target[row * m->k + c] = known
+				? (float)((a * (double)one[c] + b * (double)two[c]) / (a + b))
+				: 0;
+	}
 }
 
 void train_mixup(const struct train_mix *m, double alpha, unsigned long long seed)

@@ -18,13 +18,16 @@ void train_layer_rates(
 
 /*
  * Mixes each picture of a batch with another of it, in place, by a share that is drawn once for the batch. Pictures are
- * mixed as bytes, rounded; targets by the same share, with the items' weights, so that the loss is the mean of both's.
- * Shapes: rgb [n][image]; target [n][k]; weight [n]; spare, room for a copy of rgb.
+ * mixed as bytes, rounded; targets by the same share, with the items' weights, so that the loss is the mean of both's. Of a
+ * head that is not known for both pictures nothing is known of the mixture.
+ * Shapes: rgb [n][image]; target [n][k]; weight [n]; spare, room for a copy of rgb; head_size [n_heads], k in all.
  */
 struct train_mix {
 	uint8_t *rgb, *spare;
 	float *target, *weight;
 	int n, k;
 	size_t image_bytes;
+	const int *head_size;
+	int n_heads;
 };
 void train_mixup(const struct train_mix *mix, double alpha, unsigned long long seed);

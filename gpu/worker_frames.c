@@ -27,8 +27,8 @@ bool worker_rendition(
 {
 	if (!options->media)
 		return false;
-	snprintf(path, WORKER_PATH, "%.900s/renditions/448/%.2s/%s-%lld.jpg", options->media,
-		frame->sha256, frame->sha256, (long long)frame->crop);
+	snprintf(path, WORKER_PATH, "%.900s/renditions/%lld/%.2s/%s-%lld.jpg", options->media,
+		(long long)frame->px, frame->sha256, frame->sha256, (long long)frame->crop);
 	FILE *file = fopen(path, "rbe");
 	if (file)
 		fclose(file);
@@ -50,10 +50,11 @@ enum status worker_frame(const json_t *json, struct worker_frame *out, struct er
 {
 	const json_t *focus = json_object_get(json, "focus");
 	*out = (struct worker_frame){.sha256 = json_string_value(json_object_get(json, "sha256")),
-		.crop = json_integer_value(json_object_get(json, "crop"))};
+		.crop = json_integer_value(json_object_get(json, "crop")),
+		.px = json_integer_value(json_object_get(json, "px"))};
 	if (!out->sha256 || strlen(out->sha256) != 64 ||
-		strspn(out->sha256, "0123456789abcdef") != 64 || out->crop < 0)
-		return err_set(err, BAD_INPUT, "a frame without hash and crop");
+		strspn(out->sha256, "0123456789abcdef") != 64 || out->crop < 0 || out->px < 1)
+		return err_set(err, BAD_INPUT, "a frame without hash, crop and px");
 	if (focus && !json_is_null(focus) && !read_window(focus, &out->window))
 		return err_set(err, BAD_INPUT, "a frame's focus is no window within it");
 	return OK;
@@ -67,8 +68,8 @@ static enum status fetch(struct frames *f, int thread, const struct worker_frame
 	enum status st = OK;
 	if (!f->clients[thread])
 		st = client_open(options, options->once ? 5 : 60, &f->clients[thread], err);
-	snprintf(
-		path, sizeof path, "/api/worker/renditions/%s-%lld", frame->sha256, (long long)frame->crop);
+	snprintf(path, sizeof path, "/api/worker/renditions/%lld/%s-%lld", (long long)frame->px,
+		frame->sha256, (long long)frame->crop);
 	return st == OK ? client_get(f->clients[thread], path, &out->bytes, &out->n_bytes, err) : st;
 }
 

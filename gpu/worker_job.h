@@ -23,7 +23,7 @@ enum status worker_model(
 /* A subject's frame as the server names it: sha256 is borrowed from the JSON. */
 struct worker_frame {
 	const char *sha256;
-	int64_t crop;
+	int64_t crop, px; /* px: the rendition's size, a folder's name */
 	struct input_window window;
 };
 

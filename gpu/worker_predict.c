@@ -132,11 +132,30 @@ enum status scores_run(struct worker *w, struct engine *engine, const json_t *su
 	return st;
 }
 
+/* {"count": ["2", p], ...}: the likeliest class of every head after the first. Shapes: logits [n_classes]. */
+static json_t *heads_json(const struct model *model, const float *logits)
+{
+	float *p = xmalloc((size_t)model->net.n_classes * sizeof *p);
+	json_t *all = json_object();
+	engine_probs(model, logits, p);
+	for (int h = 1, at = model->net.head_size[0]; h < model->net.n_heads;
+		 at += model->net.head_size[h++]) {
+		int top = at;
+		for (int c = at; c < at + model->net.head_size[h]; c++)
+			top = p[c] > p[top] ? c : top;
+		json_object_set_new(
+			all, model->heads[h], json_pack("[s, f]", model->classes[top], (double)p[top]));
+	}
+	free(p);
+	return all;
+}
+
 static json_t *body_of(const struct worker *w, const json_t *job, const struct scores *s)
 {
 	const json_t *subjects = json_object_get(job, "subjects");
 	json_t *good = json_array(), *bad = json_array();
-	const int n_species = engine_model(w->engine)->net.head_size[0]; /* all that is stored today */
+	const struct model *model = engine_model(w->engine);
+	const int n_species = model->net.head_size[0];
 	for (int i = 0; i < s->n; i++) {
 		const json_t *subject = json_array_get(subjects, (size_t)i);
 		json_t *id = json_object_get(subject, "id");
@@ -149,11 +168,13 @@ static json_t *body_of(const struct worker *w, const json_t *job, const struct s
 			json_array_append_new(
 				logits, json_real((double)s->logits[(size_t)i * (size_t)s->k + (size_t)j]));
 		bool known = json_is_string(json_object_get(subject, "embedding"));
-		json_array_append_new(good,
-			json_pack("{s:O, s:i, s:o, s:o}", "subject", id, "n_frames", s->n_frames[i], "logits",
-				logits, "embedding",
-				known ? json_null()
-					  : embedding_text(s->embeddings + (size_t)i * (size_t)s->d, s->d)));
+		json_t *entry = json_pack("{s:O, s:i, s:o, s:o}", "subject", id, "n_frames", s->n_frames[i],
+			"logits", logits, "embedding",
+			known ? json_null() : embedding_text(s->embeddings + (size_t)i * (size_t)s->d, s->d));
+		if (model->net.n_heads > 1)
+			json_object_set_new(
+				entry, "heads", heads_json(model, s->logits + (size_t)i * (size_t)s->k));
+		json_array_append_new(good, entry);
 	}
 	return json_pack("{s:s, s:O, s:o, s:o}", "worker", w->options->name, "batch",
 		json_object_get(job, "batch"), "predictions", good, "failed", bad);

@@ -45,7 +45,8 @@ static void frame_path(
 {
 	if (worker_rendition(w->options, frame, path))
 		return;
-	snprintf(path, WORKER_PATH, "%s/%s-%lld.jpg", set->dir, frame->sha256, (long long)frame->crop);
+	snprintf(path, WORKER_PATH, "%s/%lld-%s-%lld.jpg", set->dir, (long long)frame->px,
+		frame->sha256, (long long)frame->crop);
 	if (w->client && access(path, R_OK) != 0)
 		set->n_absent++;
 }
@@ -70,12 +71,32 @@ static enum status add_frames(struct worker *w, struct worker_set *set, const js
 	return st;
 }
 
+enum status worker_set_target(
+	const struct worker_set *set, const json_t *item, int head, float *target, struct err *err)
+{
+	const json_t *pairs = head == 0
+		? json_object_get(item, "target")
+		: json_array_get(json_object_get(item, "heads"), (size_t)head - 1);
+	json_t *pair;
+	double sum = 0;
+	size_t i;
+	json_array_foreach(pairs, i, pair)
+	{
+		json_int_t c = json_integer_value(json_array_get(pair, 0));
+		double p = json_number_value(json_array_get(pair, 1));
+		if (c < 0 || c >= set->heads[head].n_classes || !(p >= 0 && p <= 1))
+			return err_set(err, BAD_INPUT, "the data set has a target [%lld, %g]", (long long)c, p);
+		target[c] += (float)p;
+		sum += p;
+	}
+	if (fabs(sum - 1) > 1e-3 && (head == 0 || sum != 0))
+		return err_set(err, BAD_INPUT, "a target of the data set sums to %g", sum);
+	return OK;
+}
+
 static enum status add_item(
 	struct worker *w, struct worker_set *set, const json_t *line, struct err *err)
 {
-	size_t i;
-	json_t *pair;
-	double sum = 0;
 	if (set->n_items == set->n_room) {
 		set->n_room = set->n_room ? set->n_room * 2 : 256;
 		set->items = xrealloc(set->items, (size_t)set->n_room * sizeof *set->items);
@@ -87,17 +108,11 @@ static enum status add_item(
 	float *target = xcalloc((size_t)set->n_classes, sizeof *target);
 	*item = (struct train_item){
 		.target = target, .weight = (float)json_number_value(json_object_get(line, "weight"))};
-	json_array_foreach(json_object_get(line, "target"), i, pair)
-	{
-		json_int_t c = json_integer_value(json_array_get(pair, 0));
-		double p = json_number_value(json_array_get(pair, 1));
-		if (c < 0 || c >= set->n_classes || !(p >= 0 && p <= 1))
-			return err_set(err, BAD_INPUT, "the data set has a target [%lld, %g]", (long long)c, p);
-		target[c] += (float)p;
-		sum += p;
+	for (int h = 0, at = 0; h < set->n_heads; at += set->heads[h++].n_classes) {
+		enum status st = worker_set_target(set, line, h, target + at, err);
+		if (st != OK)
+			return st;
 	}
-	if (fabs(sum - 1) > 1e-3)
-		return err_set(err, BAD_INPUT, "a target of the data set sums to %g", sum);
 	if (set->n_features > 0 && json_is_string(json_object_get(line, "embedding"))) {
 		float *embedding = xcalloc((size_t)set->n_features, sizeof *embedding);
 		item->embedding = embedding;
@@ -123,7 +138,9 @@ static void fetch_one(void *arg, int thread, int64_t index)
 	struct err *why = &f->whys[index];
 	const char *path = f->paths[index], *name = strrchr(path, '/') + 1;
 	char from[200];
-	snprintf(from, sizeof from, "/api/worker/renditions/%.*s", (int)strcspn(name, "."), name);
+	int n_px = (int)strcspn(name, "-"); /* PX-SHA256-CROP.jpg */
+	snprintf(from, sizeof from, "/api/worker/renditions/%.*s/%.*s", n_px, name,
+		(int)strcspn(name + n_px + 1, "."), name + n_px + 1);
 	if (!f->clients[thread])
 		why->status = client_open(
 			f->w->options, f->w->options->once ? 5 : 600, &f->clients[thread], why);
@@ -166,20 +183,35 @@ static enum status fetch_frames(
 	return st;
 }
 
-static enum status take_header(struct worker_set *set, json_t *line, struct err *err)
+/* The classes of one head, after those of the heads before it. */
+static enum status add_head(
+	struct worker_set *set, const char *name, const json_t *names, struct err *err)
 {
-	const json_t *names = json_object_get(line, "names");
-	set->header = json_incref(line);
-	set->n_classes = (int)json_array_size(names);
-	if (set->n_classes < 2)
-		return err_set(err, BAD_INPUT, "the data set has %d classes", set->n_classes);
-	set->names = xcalloc((size_t)set->n_classes, sizeof *set->names);
-	for (int i = 0; i < set->n_classes; i++) {
-		set->names[i] = json_string_value(json_array_get(names, (size_t)i));
-		if (!set->names[i])
+	int n = (int)json_array_size(names);
+	if (!name || n < 2 || set->n_heads == NET_MAX_HEADS || n > NET_MAX_CLASSES - set->n_classes)
+		return err_set(err, BAD_INPUT, "the data set has %d classes of %.60s", n,
+			name ? name : "a head without a name");
+	set->heads[set->n_heads++] = (struct model_head){.name = name, .n_classes = n};
+	set->names = xrealloc(set->names, (size_t)(set->n_classes + n) * sizeof *set->names);
+	for (int i = 0; i < n; i++) {
+		set->names[set->n_classes] = json_string_value(json_array_get(names, (size_t)i));
+		if (!set->names[set->n_classes++])
 			return err_set(err, BAD_INPUT, "a class of the data set has no name");
 	}
 	return OK;
+}
+
+static enum status take_header(struct worker_set *set, json_t *line, struct err *err)
+{
+	size_t i;
+	json_t *head;
+	set->header = json_incref(line);
+	enum status st = add_head(set, "species", json_object_get(line, "names"), err);
+	json_array_foreach(json_object_get(line, "heads"), i, head) if (st == OK) st = add_head(set,
+		json_string_value(json_object_get(head, "name")), json_object_get(head, "classes"), err);
+	for (int h = 0, at = 0; h < set->n_heads; at += set->heads[h++].n_classes)
+		set->heads[h].classes = set->names + at; /* which stays where it is now */
+	return st;
 }
 
 enum status worker_set_read(struct worker *w, struct worker_set *set, const char *path,

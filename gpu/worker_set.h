@@ -8,8 +8,9 @@
 struct worker_set {
 	char dir[WORKER_PATH -
 		100]; /* this job's files: the set, fetched renditions, the models; removed at the end */
-	const char **names;
-	int n_classes, n_features;
+	const char **names;                     /* of the species, and after these of the other heads */
+	struct model_head heads[NET_MAX_HEADS]; /* species first */
+	int n_heads, n_classes, n_features;     /* n_classes: of all heads */
 	struct train_item *items;
 	int n_items, n_room;
 	int n_absent;          /* frames that are to be fetched */
@@ -24,6 +25,12 @@ struct worker_set {
  */
 enum status worker_set_read(struct worker *w, struct worker_set *set, const char *path,
 	const struct beat *beat, struct err *err) MUST_CHECK;
+/*
+ * Adds what an item of the set (also of split eval) says of a head to target, which is all 0 before; it stays so where nothing is
+ * known of a head but the first. Shapes: target [heads[head].n_classes]. Errors: BAD_INPUT for a class that is not there or a sum that is not 1.
+ */
+enum status worker_set_target(const struct worker_set *set, const json_t *item, int head,
+	float *target, struct err *err) MUST_CHECK;
 void worker_set_release(struct worker_set *set);
 
 /*

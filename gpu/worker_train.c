@@ -37,16 +37,52 @@ static int truth_of(const json_t *item)
 	return pair ? (int)json_integer_value(json_array_get(pair, 0)) : -1;
 }
 
+/* One head on the eval items that people said something of: right, and right or in a neighbouring class (of bins of a count). */
+static json_t *head_report(const struct worker_set *set, const struct scores *s, int head, int at)
+{
+	const int k = set->heads[head].n_classes;
+	float *target = xmalloc((size_t)k * sizeof *target);
+	int n = 0, n_right = 0, n_near = 0;
+	for (int i = 0; i < s->n; i++) {
+		double known = 0;
+		memset(target, 0, (size_t)k * sizeof *target);
+		if (s->n_frames[i] == 0 ||
+			worker_set_target(set, json_array_get(set->eval, (size_t)i), head, target, NULL) != OK)
+			continue;
+		for (int c = 0; c < k; c++)
+			known += (double)target[c];
+		if (known == 0)
+			continue;
+		int truth = largest(target, k);
+		int said = largest(s->logits + (size_t)i * (size_t)s->k + at, k);
+		n++;
+		n_right += said == truth;
+		n_near += abs(said - truth) <= 1;
+	}
+	free(target);
+	return json_pack("{s:s, s:i, s:i, s:i}", "name", set->heads[head].name, "n", n, "n_right",
+		n_right, "n_near", n_near);
+}
+
+static json_t *heads_report(const struct worker_set *set, const struct scores *s)
+{
+	json_t *all = json_array();
+	for (int h = 1, at = set->heads[0].n_classes; h < set->n_heads; at += set->heads[h++].n_classes)
+		json_array_append_new(all, head_report(set, s, h, at));
+	return all;
+}
+
 static json_t *report_of(const struct worker_set *set, const struct scores *s)
 {
 	int n = 0, n_right = 0;
-	int *of = xcalloc((size_t)set->n_classes * 3, sizeof *of); /* n, right, said */
+	const int n_species = set->heads[0].n_classes;
+	int *of = xcalloc((size_t)n_species * 3, sizeof *of); /* n, right, said */
 	double low, high;
 	for (int i = 0; i < s->n; i++) {
 		int truth = truth_of(json_array_get(set->eval, (size_t)i));
 		if (s->n_frames[i] == 0)
 			continue;
-		int said = largest(s->logits + (size_t)i * (size_t)s->k, s->k);
+		int said = largest(s->logits + (size_t)i * (size_t)s->k, n_species);
 		n++;
 		n_right += said == truth;
 		of[said * 3 + 2]++;
@@ -57,14 +93,17 @@ static json_t *report_of(const struct worker_set *set, const struct scores *s)
 	}
 	wilson(n_right, n, &low, &high);
 	json_t *classes = json_array();
-	for (int c = 0; c < set->n_classes; c++)
+	for (int c = 0; c < n_species; c++)
 		json_array_append_new(classes,
 			json_pack("{s:s, s:i, s:i, s:i}", "code", set->names[c], "n", of[c * 3], "n_right",
 				of[c * 3 + 1], "n_said", of[c * 3 + 2]));
 	free(of);
-	return json_pack("{s:i, s:i, s:o, s:f, s:f, s:i, s:o}", "n", n, "n_right", n_right, "accuracy",
-		n ? json_real((double)n_right / n) : json_null(), "low", low, "high", high, "n_train",
-		set->n_items, "classes", classes);
+	json_t *report = json_pack("{s:i, s:i, s:o, s:f, s:f, s:i, s:o}", "n", n, "n_right", n_right,
+		"accuracy", n ? json_real((double)n_right / n) : json_null(), "low", low, "high", high,
+		"n_train", set->n_items, "classes", classes);
+	if (set->n_heads > 1)
+		json_object_set_new(report, "heads", heads_report(set, s));
+	return report;
 }
 
 /* Judges the trained file and writes it again with what the registry wants to know. */
@@ -184,8 +223,8 @@ static enum status train(struct worker *w, const json_t *job, struct worker_set 
 		return st;
 	if (recipe.patience)
 		worker_set_keep_out(set);
-	spec.classes = set->names;
-	spec.n_classes = set->n_classes;
+	spec.heads = set->heads;
+	spec.n_heads = set->n_heads;
 	spec.checkpoint = checkpoint;
 	spec.arg = &watch;
 	st = train_run(&spec, set->items, set->n_items, trained, &report, err);

@@ -232,6 +232,8 @@ static void a_project_is_changed(void **state)
 		{"{\"title\": \"\"}", BAD_INPUT, "title", NULL},
 		{"{\"title\": 7}", BAD_INPUT, "title", NULL},
 		{"{\"gap_s\": -1}", BAD_INPUT, "gap_s", NULL},
+		{"{\"model_px\": 320}", BAD_INPUT, "model_px\" must be a whole number from 321", NULL},
+		{"{\"model_px\": 1280}", BAD_INPUT, "model_px", NULL},
 		{"{\"camtrap\": 1}", BAD_INPUT, "camtrap", NULL},
 		{"{\"policy\": {\"tau\": 0.2}}", CONFLICT, "policy", NULL},
 		{"{\"taxa\": 1}", BAD_INPUT, "taxa", NULL},

@@ -28,15 +28,15 @@
 /* One row a line. */
 /* clang-format off */
 static const char wanted_labels[] =
-	"subject,deployment,event,start,end,n_frames,files,label,scientific_name,state,decided_by,reason,probability,n_answers,n_cant_tell,model,certificate,policy,decided,gold,audit,n_species,count,count_min,count_max,young,behaviours,sex,life_stage\r\n"
-	"1,\"cam, \"\"A\"\"\",e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,2,\"IMG_1.JPG|Gro\xc3\x9f, \"\"a\\|b\"\"\n\xef\xbf\xbd.jpg\",zebra,Equus quagga,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,,1,2,2,5,,,,\r\n"
-	"2,\"cam, \"\"A\"\"\",ev|2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,1,IMG_2.JPG,rhino,Diceros bicornis,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,certify,,1,,,,,,,\r\n"
-	"3,\"cam, \"\"A\"\"\",e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,1,IMG_3.JPG,blank,,retired,model,certificate,0.999,0,0,m1,7,1,2020-05-31T07:40:00+03:00,,audit:crowd,0,,,,,,,\r\n"
-	"4,NA,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,1,IMG_4.JPG,,,open,,,,0,0,,,,,,,0,,,,,,,\r\n"
-	"5,NA,e5,2020-05-30T00:10:00-03:30,2020-05-30T00:10:00-03:30,1,IMG_5.JPG,,,retired,,cant_tell,,0,3,,,,2020-05-31T01:10:00-03:30,,,0,,,,,,,\r\n"
-	"6,NA,e6,2020-05-30T02:56:40-03:30,2020-05-30T02:56:40-03:30,1,IMG_6.JPG,human,,retired,people,risk,0.97,2,0,,,1,2020-05-31T01:10:00-03:30,,,1,,,,,,,\r\n"
-	"7,NA,e7,2020-05-30T05:43:20-03:30,2020-05-30T05:43:20-03:30,1,IMG_7.JPG,,,expert,,,,20,0,,,,,,,0,,,,,,,\r\n"
-	"8,cam A again,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,1,IMG_8.JPG,vehicle,,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,probe,,1,,,,,,,\r\n";
+	"subject,deployment,event,start,end,n_frames,files,label,scientific_name,state,decided_by,reason,probability,n_answers,n_cant_tell,model,certificate,policy,decided,gold,audit,n_species,count,count_min,count_max,young,behaviours,sex,life_stage,model_count,model_young,model_behaviours\r\n"
+	"1,\"cam, \"\"A\"\"\",e1,2020-05-30T03:53:20+03:00,2020-05-30T03:53:25+03:00,2,\"IMG_1.JPG|Gro\xc3\x9f, \"\"a\\|b\"\"\n\xef\xbf\xbd.jpg\",zebra,Equus quagga,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,,1,2,2,5,,,,,,,\r\n"
+	"2,\"cam, \"\"A\"\"\",ev|2,2020-05-30T06:40:00+03:00,2020-05-30T06:40:00+03:00,1,IMG_2.JPG,rhino,Diceros bicornis,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,certify,,1,,,,,,,,,,\r\n"
+	"3,\"cam, \"\"A\"\"\",e3,2020-05-30T09:26:40+03:00,2020-05-30T09:26:40+03:00,1,IMG_3.JPG,blank,,retired,model,certificate,0.999,0,0,m1,7,1,2020-05-31T07:40:00+03:00,,audit:crowd,0,,,,,,,,,,\r\n"
+	"4,NA,e4,2020-05-29T21:23:20-03:30,2020-05-29T21:23:20-03:30,1,IMG_4.JPG,,,open,,,,0,0,,,,,,,0,,,,,,,,,,\r\n"
+	"5,NA,e5,2020-05-30T00:10:00-03:30,2020-05-30T00:10:00-03:30,1,IMG_5.JPG,,,retired,,cant_tell,,0,3,,,,2020-05-31T01:10:00-03:30,,,0,,,,,,,,,,\r\n"
+	"6,NA,e6,2020-05-30T02:56:40-03:30,2020-05-30T02:56:40-03:30,1,IMG_6.JPG,human,,retired,people,risk,0.97,2,0,,,1,2020-05-31T01:10:00-03:30,,,1,,,,,,,,,,\r\n"
+	"7,NA,e7,2020-05-30T05:43:20-03:30,2020-05-30T05:43:20-03:30,1,IMG_7.JPG,,,expert,,,,20,0,,,,,,,0,,,,,,,,,,\r\n"
+	"8,cam A again,e8,2020-05-31T07:40:00+03:00,2020-05-31T07:40:00+03:00,1,IMG_8.JPG,vehicle,,retired,expert,expert,1,0,0,,,1,2020-05-31T07:40:00+03:00,probe,,1,,,,,,,,,,\r\n";
 
 static const char wanted_answers[] =
 	"classification,uuid,subject,deployment,volunteer,answer,label,scientific_name,count,details,counted,expert,blind,credited,superseded_by,shown,guess,guess_model,told,policy,model,duration_ms,created,subject_label,gold,gold_label,several\r\n"

@@ -83,12 +83,12 @@ static void a_row_a_species(void **state)
 	assert_non_null(strstr(text,
 		"zebra,Equus "
 		"quagga,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,,2,5,2,51+,"
-		"0.667,resting:1|moving:0.667,female:1,\r\n"));
+		"0.667,resting:1|moving:0.667,female:1,,,,\r\n"));
 	assert_non_null(strstr(text,
 		"rhino,Diceros "
-		"bicornis,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,,2,,,,,,,"
+		"bicornis,retired,people,risk,0.9876,3,0,,,1,2020-05-31T07:40:00+03:00,,,2,,,,,,,,,,"
 		"\r\n"));
-	assert_line(text, "4,NA", ",0,,,,,,,"); /* no label, no species */
+	assert_line(text, "4,NA", ",0,,,,,,,,,,"); /* no label, no species */
 	free(text);
 
 	text = export_text(db, EXPORT_CLASSIFICATIONS, "answers.csv", "answers.csv");

@@ -108,7 +108,7 @@ static const struct row {
 	{ADA, "PUT", "/api/worker/jobs/1/model?worker=w", "x", 401, "token"},
 	{ADA, "POST", "/api/worker/jobs/1/fail", "{}", 401, "token"},
 	{ADA, "GET", "/api/worker/models/00", NULL, 401, "token"},
-	{ADA, "GET", "/api/worker/renditions/00-0", NULL, 401, "token"},
+	{ADA, "GET", "/api/worker/renditions/448/00-0", NULL, 401, "token"},
 	{WORKER, "GET", "/api/worker/models/../../topi.db", NULL, 404, NULL},
 	{WORKER, "GET", "/api/worker/models/%2e%2e%2ftopi.db", NULL, 404, NULL},
 	{WORKER, "POST", TEST "/next", "{\"n\": 1}", 401, NULL},

@@ -244,6 +244,13 @@ static void makes_renditions(void **state)
 		image_rgb_release(&image);
 	}
 	image_renditions_release(out);
+	if (row->model[0] == 448) {
+		options.model_px = 640;
+		assert_int_equal(image_renditions(jpeg.p, jpeg.n, &options, out, &info, &err), OK);
+		assert_int_equal(out[RENDITION_MODEL].width_px, 640);
+		assert_int_equal(out[RENDITION_WEB].width_px, row->web[0]);
+		image_renditions_release(out);
+	}
 	free(jpeg.p);
 }
 

@@ -1,5 +1,7 @@
 /* labels: unit sql; timeout: 300 */
 /* Folders and manifests as people have them, imported: what goes in, how it is grouped, what is refused and why. */
+#include "job.h"
+#include "job_batch.h"
 #include "support_import.h"
 
 #include <setjmp.h>
@@ -395,6 +397,31 @@ static void the_strip_is_cut(void **state)
 }
 
 /* Nothing that the camera wrote about itself or its place is in a rendition. */
+/* What models see has the size that the project wanted when it was imported, and they are told which. */
+static void models_see_the_projects_size(void **state)
+{
+	struct import_world *w = *state;
+	char path[300], hash[65];
+	import_photo(w, "a.jpg", 0);
+	import_well(w);
+	json_t *file = json_pack("{s:i}", "model_px", 640), *subject = json_object();
+	assert_int_equal(project_set(w->p.db, w->p.id, file, 2, &w->err), OK);
+	json_decref(file);
+	import_photo(w, "b.jpg", 5000);
+	import_well(w);
+	assert_int_equal(test_sql(&w->p, "SELECT sum(model_px) FROM media"), 448 + 640);
+	int64_t id = test_sql(&w->p, "SELECT subject_id FROM media WHERE model_px = 640");
+	assert_int_equal(job_subject_json(w->p.db, id, NULL, subject, &w->err), OK);
+	const json_t *frame = json_array_get(json_object_get(subject, "frames"), 0);
+	assert_int_equal(json_integer_value(json_object_get(frame, "px")), 640);
+	snprintf(hash, sizeof hash, "%s", json_string_value(json_object_get(frame, "sha256")));
+	snprintf(path, sizeof path, "%s/renditions/640/%.2s/%s-0.jpg", w->p.dir, hash, hash);
+	assert_int_equal(access(path, R_OK), 0);
+	snprintf(path, sizeof path, "%s/renditions/448/%.2s/%s-0.jpg", w->p.dir, hash, hash);
+	assert_int_not_equal(access(path, R_OK), 0);
+	json_decref(subject);
+}
+
 static void renditions_tell_nothing(void **state)
 {
 	struct import_world *w = *state;
@@ -481,6 +508,7 @@ int main(void)
 		ROW(labels_are_gold),
 		ROW(linked_originals_stay),
 		ROW(the_strip_is_cut),
+		ROW(models_see_the_projects_size),
 		ROW(renditions_tell_nothing),
 		ROW(odd_names),
 		ROW(the_data_directory_is_no_source),

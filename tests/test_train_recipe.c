@@ -143,6 +143,7 @@ static void a_mixture_has_one_share(void **state)
 {
 	(void)state;
 	enum { N = 4, IMAGE = 12, K = 4 };
+	const int k = K;
 	int n_inside = 0;
 	for (unsigned long long seed = 0; seed < 50; seed++) {
 		uint8_t rgb[N * IMAGE], spare[N * IMAGE];
@@ -152,7 +153,7 @@ static void a_mixture_has_one_share(void **state)
 			target[i * K + i] = 1;
 			weight[i] = (float)(1 + i);
 		}
-		struct train_mix mix = {rgb, spare, target, weight, N, K, IMAGE};
+		struct train_mix mix = {rgb, spare, target, weight, N, K, IMAGE, &k, 1};
 		train_mixup(&mix, 0.4, seed);
 		for (int i = 0; i < N; i++) {
 			int other = 0;
@@ -170,6 +171,27 @@ static void a_mixture_has_one_share(void **state)
 		}
 	}
 	assert_true(n_inside > 100);
+}
+
+/* Of a head that is known for one of two pictures nothing is known of both together. */
+static void a_mixture_knows_what_both_know(void **state)
+{
+	(void)state;
+	enum { N = 2, K = 4 };
+	static const int sizes[2] = {2, 2};
+	int n_mixed = 0;
+	for (unsigned long long seed = 0; seed < 20; seed++) {
+		uint8_t rgb[N] = {0, 200}, spare[N];
+		float target[N * K] = {1, 0, 0, 1, 0, 1, 0, 0}, weight[N] = {1, 1};
+		struct train_mix mix = {rgb, spare, target, weight, N, K, 1, sizes, 2};
+		train_mixup(&mix, 0.4, seed);
+		n_mixed += target[0] > 0 && target[1] > 0;
+		for (int i = 0; i < N; i++) {
+			assert_true(fabsf(target[i * K] + target[i * K + 1] - 1) < 1e-5f);
+			assert_true(target[i * K + 2] == 0 && target[i * K + 3] == 0);
+		}
+	}
+	assert_true(n_mixed > 5);
 }
 
 static struct model *trained(
@@ -386,6 +408,7 @@ int main(void)
 		cmocka_unit_test(the_rate_follows_the_schedule),
 		cmocka_unit_test(layers_have_their_rates),
 		cmocka_unit_test(a_mixture_has_one_share),
+		cmocka_unit_test(a_mixture_knows_what_both_know),
 		cmocka_unit_test(other_recipes_learn_too),
 		cmocka_unit_test(adjusted_logits_forget_the_prior),
 		cmocka_unit_test(frozen_stages_keep_every_bit),

@@ -62,7 +62,8 @@ static void put_json(json_t *object)
 
 static void print_line(const struct registry_model *m)
 {
-	json_t *accuracy = json_object_get(m->report, "accuracy");
+	json_t *accuracy = json_object_get(m->report, "accuracy"), *head;
+	size_t i;
 	printf("%-16s %-10s %-10s %3zu classes, trained on %lld, %lld predictions", m->name, m->state,
 		m->arch, json_array_size(m->classes), (long long)m->n_trained_on,
 		(long long)m->n_predictions);
@@ -71,6 +72,13 @@ static void print_line(const struct registry_model *m)
 			json_number_value(json_object_get(m->report, "low")),
 			json_number_value(json_object_get(m->report, "high")),
 			(long long)json_integer_value(json_object_get(m->report, "n")));
+	json_array_foreach(json_object_get(m->report, "heads"), i, head)
+	{
+		long long n = json_integer_value(json_object_get(head, "n"));
+		if (n > 0)
+			printf(", %s %.3f of %lld", json_string_value(json_object_get(head, "name")),
+				(double)json_integer_value(json_object_get(head, "n_right")) / (double)n, n);
+	}
 	putchar('\n');
 }
 

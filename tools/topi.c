@@ -21,7 +21,8 @@ static const struct command commands[] = {
 		"make, list, print or change a project",
 		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
 		"description,\n"
-		"gap_s, camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod,\n"
+		"gap_s, model_px (long side of the renditions that models see, 448), camtrap (what Camtrap "
+		"DP asks: contributors, samplingDesign, captureMethod,\n"
 		"licenses, ...) and survey (what is asked about each species: \"count\", \"young\", "
 		"\"sex\",\n"
 		"\"life_stage\": true, \"behaviours\": [words]) are replaced, taxa are changed by code or\n"

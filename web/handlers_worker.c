@@ -8,6 +8,7 @@
 #include "job.h"
 #include "registry.h"
 #include "server.h"
+#include "survey.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,11 +81,33 @@ static enum status heartbeat(struct request *r, struct reply *reply, struct err 
 	return st;
 }
 
+/* {"count": ["2", p], ...} as text: what the model says beside the species. */
+static enum status read_heads(const json_t *heads, struct job_result *out, struct err *err)
+{
+	const char *name;
+	json_t *said;
+	bool good = json_object_size(heads) <= SURVEY_MAX_HEADS;
+	json_object_foreach((json_t *)heads, name, said)
+	{
+		double p = json_number_value(json_array_get(said, 1));
+		good = good && strlen(name) < 60 && json_array_size(said) == 2 && p >= 0 && p <= 1 &&
+			json_is_number(json_array_get(said, 1)) && json_is_string(json_array_get(said, 0)) &&
+			json_string_length(json_array_get(said, 0)) < 60;
+	}
+	if (!good || !json_is_object(heads))
+		return err_set(err, BAD_INPUT,
+			"prediction of subject %lld: heads are {name: [class, probability]}, at most %d",
+			(long long)out->subject_id, SURVEY_MAX_HEADS);
+	out->heads = json_dumps(heads, JSON_COMPACT | JSON_REAL_PRECISION(4));
+	return OK;
+}
+
 /* One entry of "predictions"; what it allocates is freed by results_release. */
 static enum status read_prediction(const json_t *entry, struct job_result *out, struct err *err)
 {
 	const json_t *logits = json_object_get(entry, "logits");
 	const json_t *embedding = json_object_get(entry, "embedding");
+	const json_t *heads = json_object_get(entry, "heads");
 	json_int_t n_frames = json_integer_value(json_object_get(entry, "n_frames"));
 	size_t n = json_array_size(logits);
 	out->subject_id = json_integer_value(json_object_get(entry, "subject"));
@@ -98,6 +121,8 @@ static enum status read_prediction(const json_t *entry, struct job_result *out, 
 	out->n_frames = (int)n_frames;
 	out->logits = values;
 	out->n_logits = (int)n;
+	if (heads && !json_is_null(heads) && read_heads(heads, out, err) != OK)
+		return BAD_INPUT;
 	if (!json_is_string(embedding))
 		return OK;
 	size_t n_text = json_string_length(embedding);
@@ -125,6 +150,7 @@ static void results_release(struct job_result *results, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		free((void *)results[i].logits);
 		free((void *)results[i].embedding);
+		free((void *)results[i].heads);
 	}
 	free(results);
 }
@@ -324,12 +350,14 @@ static enum status get_model(struct request *r, struct reply *reply, struct err 
 static enum status get_rendition(struct request *r, struct reply *reply, struct err *err)
 {
 	char path[MAX_PATH];
-	const char *name = r->args[0], *dash = strchr(name, '-');
+	const char *px = r->args[0], *name = r->args[1], *dash = strchr(name, '-');
 	size_t n_crop = dash ? strlen(dash + 1) : 0;
 	if (!dash || !is_hash(name, (size_t)(dash - name)) || n_crop < 1 || n_crop > 9 ||
-		strspn(dash + 1, "0123456789") != n_crop)
-		return err_set(err, NOT_FOUND, "a rendition is named SHA256-CROP");
-	snprintf(path, sizeof path, "%.3900s/renditions/448/%.2s/%.80s.jpg", r->app->dir, name, name);
+		strspn(dash + 1, "0123456789") != n_crop || strlen(px) > 4 ||
+		strspn(px, "0123456789") != strlen(px))
+		return err_set(err, NOT_FOUND, "a rendition is named PX/SHA256-CROP");
+	snprintf(
+		path, sizeof path, "%.3900s/renditions/%.4s/%.2s/%.80s.jpg", r->app->dir, px, name, name);
 	return send_file(path, "image/jpeg", reply, err);
 }
 
@@ -341,6 +369,6 @@ const struct route worker_routes[] = {
 	{"PUT", "/api/worker/jobs/{job}/model", WHO_WORKER, BODY_FILE, put_model},
 	{"POST", "/api/worker/jobs/{job}/fail", WHO_WORKER, BODY_JSON, fail},
 	{"GET", "/api/worker/models/{sha256}", WHO_WORKER, BODY_NONE, get_model},
-	{"GET", "/api/worker/renditions/{name}", WHO_WORKER, BODY_NONE, get_rendition},
+	{"GET", "/api/worker/renditions/{px}/{name}", WHO_WORKER, BODY_NONE, get_rendition},
 	{0},
 };

@@ -7,7 +7,7 @@
 #include <math.h>
 #endif
 
-#define LOSS_MAX_HEADS 16
+#define LOSS_MAX_HEADS 24
 
 struct loss_shape {
 	int n_classes, n_heads, head_size[LOSS_MAX_HEADS];

@@ -6,7 +6,7 @@ SELECT s.id, d.name, s.event_name, s.start_ms, s.end_ms, d.utc_offset_s, t.code,
   s.state, s.decided_by, CASE WHEN s.state = 'expert' AND s.reason = 'expert' THEN 'protected' ELSE s.reason END, s.p_label, s.n_answers, s.n_cant_tell, m.name, s.certificate_id, p.version,
   s.decided_ms, g.purpose,
   (SELECT a.kind || ':' || a.state FROM audit a WHERE a.subject_id = s.id ORDER BY a.certificate_id DESC LIMIT 1),
-  s.label_id
+  s.label_id, r.heads
 FROM subject s
 LEFT JOIN deployment d ON d.id = s.deployment_id
 LEFT JOIN taxon t ON t.id = s.label_id

@@ -6,8 +6,8 @@ SELECT subject_id FROM media WHERE project_id = ?1 AND sha256 = ?2;
 -- name: media_add
 INSERT INTO media (project_id, deployment_id, subject_id, sha256, n_bytes, file_name, link_path, width_px, height_px,
   crop_bottom_px, camera_ms, taken_ms, metadata, created_ms, focus_x, focus_y, focus_width, focus_height,
-  focus_strength)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
+  focus_strength, model_px)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20);
 
 -- What a camera has photographed, in order of time: what its new photographs are compared with.
 -- name: media_of_deployment

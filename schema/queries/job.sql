@@ -74,7 +74,7 @@ ORDER BY g.subject_id LIMIT ?4;
 
 -- name: job_frames
 SELECT sha256, crop_bottom_px, focus_x, focus_y, focus_width, focus_height,
-  focus_strength FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id;
+  focus_strength, model_px FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id;
 
 -- name: batch_add
 INSERT INTO batch (job_id, first_id, last_id, worker, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5);
@@ -127,7 +127,7 @@ WHERE +s.project_id = ?1 AND s.id > ?2
 ORDER BY s.id LIMIT ?3;
 
 -- name: item_add
-INSERT INTO training_item (job_id, subject_id, split, taxon_id, target, weight) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO training_item (job_id, subject_id, split, taxon_id, target, weight, heads) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (job_id, subject_id) DO NOTHING;
 
 -- name: item_count
@@ -138,8 +138,12 @@ SELECT t.id, t.code FROM taxon t
 WHERE t.id IN (SELECT i.taxon_id FROM training_item i WHERE i.job_id = ?1 AND i.split = 'train')
 ORDER BY t.position, t.id;
 
+-- What is known of any item that is trained on.
+-- name: item_heads
+SELECT DISTINCT h.key FROM training_item i, json_each(i.heads) h WHERE i.job_id = ?1 AND i.split = 'train';
+
 -- name: item_list
-SELECT i.subject_id, i.split, i.taxon_id, i.target, i.weight, s.deployment_id
+SELECT i.subject_id, i.split, i.taxon_id, i.target, i.weight, s.deployment_id, i.heads
 FROM training_item i JOIN subject s ON s.id = i.subject_id
 WHERE i.job_id = ?1 ORDER BY i.subject_id;
 

@@ -8,6 +8,9 @@ INSERT INTO prediction (subject_id, model_id, n_frames, top_id, p_top, top, crea
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (subject_id, model_id) DO NOTHING;
 
+-- name: prediction_set_heads
+UPDATE prediction SET heads = ?3 WHERE subject_id = ?1 AND model_id = ?2;
+
 -- What models have said of an open subject without a label; what a label has stood on stays, as its record.
 -- name: prediction_forget
 DELETE FROM prediction WHERE subject_id = ?1

@@ -1,13 +1,15 @@
 -- Projects, their taxa, policies and class priors.
 
 -- name: project_add
-INSERT INTO project (slug, title, description, gap_s, camtrap, created_ms, survey) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+INSERT INTO project (slug, title, description, gap_s, camtrap, created_ms, survey, model_px)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 
 -- name: project_find
 SELECT id FROM project WHERE slug = ?1;
 
 -- name: project_get
-SELECT p.slug, p.title, p.description, p.gap_s, p.camtrap, p.model_id, p.n_taught, p.survey, p.refit_id, r.kappa, r.gamma
+SELECT p.slug, p.title, p.description, p.gap_s, p.camtrap, p.model_id, p.n_taught, p.survey, p.refit_id, r.kappa, r.gamma,
+  p.model_px
 FROM project p LEFT JOIN refit r ON r.id = p.refit_id WHERE p.id = ?1;
 
 -- name: project_list
@@ -61,7 +63,7 @@ INSERT INTO class_prior (project_id, taxon_id, p) VALUES (?1, ?2, ?3)
 ON CONFLICT (project_id, taxon_id) DO UPDATE SET p = excluded.p;
 
 -- name: project_set
-UPDATE project SET title = ?2, description = ?3, gap_s = ?4, camtrap = ?5, survey = ?6 WHERE id = ?1;
+UPDATE project SET title = ?2, description = ?3, gap_s = ?4, camtrap = ?5, survey = ?6, model_px = ?7 WHERE id = ?1;
 
 -- name: taxon_set
 UPDATE taxon SET scientific_name = ?2, common_name = ?3, rank = ?4, hotkey = ?5, protected = ?6,
