@@ -23,6 +23,23 @@ const struct recipe recipe_default = {.batch = 32,
 	.precision = BACKEND_FASTEST,
 	.l2 = 1e-3};
 
+const struct recipe recipe_tuning = {.batch = 32,
+	.rule = BACKEND_ADAMW,
+	.momentum = 0.9,
+	.beta2 = 0.999,
+	.weight_decay = 0.01,
+	.schedule = RECIPE_COSINE,
+	.warm_up = 0.05,
+	.step_every = 1.0 / 3,
+	.step_factor = 0.1,
+	.average = 0.05,
+	.norm_frozen = true,
+	.layer_decay = 1,
+	.relative = true,
+	.blend = 0.5,
+	.precision = BACKEND_FASTEST,
+	.l2 = 1e-3};
+
 enum kind { INT, REAL, BOOL, WORD };
 
 struct field {
@@ -55,6 +72,8 @@ static const struct field fields[] = {
 	{AT(norm_frozen), BOOL, 0, 0, {0}},
 	{AT(layer_decay), REAL, 0.01, 1, {0}},
 	{AT(frozen_stages), INT, 0, 5, {0}},
+	{AT(relative), BOOL, 0, 0, {0}},
+	{AT(blend), REAL, 0, 1, {0}},
 	{AT(precision), WORD, 0, 0, {"single", "half", "fastest"}},
 	{AT(l2), REAL, 1e-9, 1e3, {0}},
 };
@@ -108,12 +127,13 @@ static enum status read_field(
 	return OK;
 }
 
-enum status recipe_read(const char *json, struct recipe *out, struct err *err)
+enum status recipe_read(
+	const char *json, const struct recipe *base, struct recipe *out, struct err *err)
 {
 	json_error_t why;
 	const char *name;
 	json_t *value;
-	*out = recipe_default;
+	*out = *base;
 	if (!json)
 		return OK;
 	json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, &why);
@@ -171,10 +191,8 @@ char *recipe_write(const struct recipe *recipe)
 	return text;
 }
 
-double recipe_rate(const struct recipe *recipe, bool is_scratch, int n_ranks)
+double recipe_rate(const struct recipe *recipe, int n_ranks)
 {
-	if (recipe->rate > 0)
-		return recipe->rate;
-	return (recipe->rule == BACKEND_SGD ? 0.1 : 1e-3) * recipe->batch * n_ranks / 64 /
-		(is_scratch ? 1 : 5);
+	double for_64 = recipe->relative ? 0.01 : recipe->rule == BACKEND_SGD ? 0.1 : 1e-3;
+	return recipe->rate > 0 ? recipe->rate : for_64 * recipe->batch * n_ranks / 64;
 }

@@ -16,8 +16,7 @@ enum recipe_schedule { RECIPE_COSINE, RECIPE_STEP };
 struct recipe {
 	int batch;              /* pictures a step, of each rank */
 	enum backend_rule rule; /* "sgd" | "adamw" */
-	double rate; /* peak; 0: for each 64 pictures of a batch, .1 (AdamW: .001), and a fifth of that
-					where the net starts from a model */
+	double rate; /* peak; 0: for each 64 pictures of a batch, .1 (AdamW: .001; relative: .01) */
 	double momentum, beta2, weight_decay;
 	enum recipe_schedule schedule;  /* "cosine" | "step" */
 	double warm_up;                 /* share of the run in which the rate rises, linearly */
@@ -34,20 +33,25 @@ struct recipe {
 	bool norm_frozen;   /* batch norm keeps the statistics that it came with */
 	double layer_decay; /* rate of a stage, as a share of the one above; the head has the whole */
 	int frozen_stages;  /* 1: the stem stays as it is, … 5: all but the head */
+	bool relative;      /* a tensor's rate is times the root mean square of its numbers at the start
+						   (Shazeer and Stern, ICML 2018) */
+	double blend;       /* from a model: its share in the parameters of what comes out */
 	enum backend_precision precision; /* "single" | "half" | "fastest" */
 	double l2;                        /* TRAIN_HEAD: head.h */
 };
 
-extern const struct recipe recipe_default;
+extern const struct recipe recipe_default; /* from scratch */
+extern const struct recipe recipe_tuning;  /* from a model */
 
 /*
- * Reads a JSON object; what it does not name is as in recipe_default. NULL gives the default.
+ * Reads a JSON object; what it does not name is as in base. NULL gives that.
  * Errors: BAD_INPUT with the field and what would be right; out is then undefined.
  */
-enum status recipe_read(const char *json, struct recipe *out, struct err *err) MUST_CHECK;
+enum status recipe_read(
+	const char *json, const struct recipe *base, struct recipe *out, struct err *err) MUST_CHECK;
 
 /* All fields as compact JSON, always in the same order. Owns: the caller frees it. */
 char *recipe_write(const struct recipe *recipe);
 
 /* The peak rate, chosen where the recipe leaves it. n_ranks train together. */
-double recipe_rate(const struct recipe *recipe, bool is_scratch, int n_ranks);
+double recipe_rate(const struct recipe *recipe, int n_ranks);

@@ -64,7 +64,7 @@ void train_set_history(struct model *model, const struct train_spec *spec, int n
 
 const struct recipe *train_recipe(const struct train_spec *spec)
 {
-	return spec->recipe ? spec->recipe : &recipe_default;
+	return spec->recipe ? spec->recipe : spec->from ? &recipe_tuning : &recipe_default;
 }
 
 enum status train_adopt(const struct model *parent, const struct train_spec *spec, int px,

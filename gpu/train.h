@@ -55,7 +55,7 @@ struct train_spec {
 	enum input_fit fit;          /* from scratch; else the parent's */
 	bool focus;                  /* from scratch; else the parent's */
 	int n_epochs;                /* 0: chosen from the number of items */
-	const struct recipe *recipe; /* NULL: recipe_default */
+	const struct recipe *recipe; /* NULL: recipe_default, or with from recipe_tuning */
 	unsigned long long seed;
 	const char *device;   /* backend_open; NULL: auto */
 	const char *snapshot; /* kept in the file; NULL: nothing */

@@ -36,6 +36,7 @@ struct run {
 	int64_t first_step; /* that the feed makes */
 	uint8_t *spare;
 	float *target, *weight, *layer_rate;
+	float *start;         /* parameters; NULL: nothing of them is wanted at the end */
 	struct checkpoint at; /* how far it is */
 	char checkpoint[1300];
 	double kept_s; /* when the checkpoint was written last */
@@ -177,6 +178,14 @@ static enum status agree(struct run *r, float *numbers, size_t n, struct err *er
 	return ranks_sum(r->spec->ranks, numbers, n, err);
 }
 
+/* What becomes of an average: the start's share of it (Wortsman et al., CVPR 2022). */
+static void blend(const struct run *r, float *params)
+{
+	float share = (float)r->recipe->blend;
+	for (size_t i = 0; r->start && i < r->model->net.n_floats; i++)
+		params[i] += share * (r->start[i] - params[i]);
+}
+
 /* Looks at the average on the kept-out items and keeps it if it is the best. */
 static enum status judge(struct run *r, int epoch, struct train_progress *p, struct err *err)
 {
@@ -188,6 +197,7 @@ static enum status judge(struct run *r, int epoch, struct train_progress *p, str
 	if (r->rank == 0) {
 		look.params = xmalloc(look.net.n_floats * sizeof *look.params);
 		memcpy(look.params, average, look.net.n_floats * sizeof *look.params);
+		blend(r, look.params);
 		train_shift_bias(&look, look.params, -r->recipe->logit_adjust);
 		status = train_judge(r->spec, &look, r->set->items, r->kept_out, r->n_kept_out,
 			&p->kept_out_loss, &p->kept_out_accuracy, err);
@@ -309,6 +319,8 @@ static enum status finish(struct run *r, struct err *err)
 	if (!status && r->recipe->patience && r->at.best_epoch)
 		memcpy(model->params, r->at.best, model->net.n_floats * sizeof *model->params);
 	if (!status)
+		blend(r, model->params);
+	if (!status)
 		status = mean_statistics(r, model->params, err);
 	train_shift_bias(model, model->params, -r->recipe->logit_adjust);
 	return status;
@@ -320,7 +332,7 @@ static enum status finish(struct run *r, struct err *err)
  */
 static int choose_epochs(int n_items, int is_scratch)
 {
-	int n = (is_scratch ? 120000 : 12000) / n_items;
+	int n = (is_scratch ? 120000 : 6000) / n_items;
 	int least = is_scratch ? 20 : 5, most = is_scratch ? 600 : 30;
 	return n < least ? least : n > most ? most : n;
 }
@@ -360,7 +372,7 @@ static void measure(struct run *r, const struct train_spec *spec)
 	r->batch = r->recipe->batch;
 	r->n_epochs = spec->n_epochs ? spec->n_epochs : choose_epochs(r->n_order, !spec->from);
 	r->n_steps = (r->n_order + r->batch * r->n_ranks - 1) / (r->batch * r->n_ranks);
-	r->rate = recipe_rate(r->recipe, !spec->from, r->n_ranks);
+	r->rate = recipe_rate(r->recipe, r->n_ranks);
 	checkpoint_path(spec, r->checkpoint, sizeof r->checkpoint);
 }
 
@@ -435,9 +447,13 @@ static enum status run_training(struct model *model, const struct train_spec *sp
 	r.spare = xmalloc(r.recipe->mixup > 0 ? batch * px * px * 3 : 1);
 	r.target = xmalloc(batch * (size_t)r.k * sizeof *r.target);
 	r.weight = xmalloc(batch * sizeof *r.weight);
-	if (r.recipe->frozen_stages || r.recipe->layer_decay < 1) {
+	if (r.recipe->frozen_stages || r.recipe->layer_decay < 1 || r.recipe->relative) {
 		r.layer_rate = xmalloc((size_t)model->net.n_params * sizeof *r.layer_rate);
-		train_layer_rates(r.recipe, &model->net, r.layer_rate);
+		train_layer_rates(r.recipe, &model->net, model->params, r.layer_rate);
+	}
+	if (spec->from && r.recipe->blend > 0) {
+		r.start = xmalloc(model->net.n_floats * sizeof *r.start);
+		memcpy(r.start, model->params, model->net.n_floats * sizeof *r.start);
 	}
 	status = open_backend(&r, err);
 	if (!status)
@@ -456,6 +472,7 @@ done:
 	free(r.target);
 	free(r.weight);
 	free(r.layer_rate);
+	free(r.start);
 	return status;
 }
 
@@ -470,6 +487,38 @@ static enum status save(
 	checkpoint_path(spec, own, sizeof own);
 	unlink(own);
 	return OK;
+}
+
+/*
+ * From a model the head comes first: a new one says nothing of the classes yet, and what it asks of the backbone would spoil
+ * that (Kumar et al., ICLR 2022). Rank 0's, for all.
+ */
+static enum status fit_head(struct model *model, const struct train_spec *spec,
+	const struct train_item *items, int n_items, struct err *err)
+{
+	const struct net_param *fc = &model->net.params[model->net.n_params - 2];
+	float *at = model->params + fc[0].offset;
+	size_t n_bytes = (fc[0].n + fc[1].n) * sizeof *at, n = 0;
+	struct train_spec head = *spec;
+	struct train_report ignored = {0};
+	struct err unheard;
+	int rank = spec->ranks ? ranks_backend(spec->ranks)->rank : 0;
+	head.n_epochs = 0;
+	head.progress = NULL;
+	head.skipped = NULL;
+	enum status made = rank ? OK : train_head_fit(model, &head, items, n_items, &ignored, err);
+	if (!spec->ranks)
+		return made;
+	void *shared = rank ? NULL : at;
+	n = rank || made ? 0 : n_bytes;
+	enum status status = ranks_share(spec->ranks, &shared, &n, made ? &unheard : err);
+	if (!made && !status && n != n_bytes)
+		status = err_set(err, FAULT, "rank 0 has no head to share");
+	if (rank && !status)
+		memcpy(at, shared, n);
+	if (rank)
+		free(shared);
+	return made ? made : status;
 }
 
 enum status train_full(const struct train_spec *spec, const struct train_item *items, int n_items,
@@ -495,6 +544,8 @@ enum status train_full(const struct train_spec *spec, const struct train_item *i
 	}
 	if (!status)
 		status = train_set_new(spec, items, n_items, &model->input, &set, report, err);
+	if (!status && parent)
+		status = fit_head(model, spec, items, n_items, err);
 	if (!status)
 		status = run_training(model, spec, set, report, err);
 	if (!status) {

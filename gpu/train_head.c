@@ -58,14 +58,23 @@ static enum status flush(struct embedder *e, struct err *err)
 	return status;
 }
 
-/* The mean embedding of each item, in e->sums. */
+static int is_stopped(const struct train_spec *spec, const struct train_progress *p)
+{
+	return (spec->progress && spec->progress(spec->arg, p)) ||
+		(spec->stop && spec->stop(spec->arg));
+}
+
+/* The mean embedding of each item, in e->sums; not of what a full training looks at only. */
 static enum status embed(
 	struct embedder *e, const struct train_item *items, int n_items, struct err *err)
 {
 	size_t d = (size_t)engine_model(e->engine)->net.n_features;
 	double start = train_now_s();
+	bool is_judged = e->spec->mode == TRAIN_FULL && train_recipe(e->spec)->patience;
 	enum status status = OK;
 	for (int i = 0; i < n_items && !status; i++) {
+		if (is_judged && items[i].is_kept_out)
+			continue;
 		if (items[i].embedding) {
 			e->counts[i] = 1;
 			for (size_t j = 0; j < d; j++)
@@ -81,7 +90,7 @@ static enum status embed(
 			status = flush(e, err);
 			struct train_progress p = {
 				.images_per_s = e->report->n_frames / (train_now_s() - start)};
-			if (!status && e->spec->progress && e->spec->progress(e->spec->arg, &p))
+			if (!status && is_stopped(e->spec, &p))
 				status = err_set(err, CONFLICT, "stopped");
 		}
 	}
@@ -97,7 +106,7 @@ static int head_progress(void *arg, int iteration, double loss)
 {
 	const struct head_watch *w = arg;
 	struct train_progress p = {.epoch = iteration, .n_epochs = w->max_iterations, .loss = loss};
-	return w->spec->progress ? w->spec->progress(w->spec->arg, &p) : 0;
+	return is_stopped(w->spec, &p);
 }
 
 /* The items with an embedding, as rows of numbers. */
@@ -217,31 +226,38 @@ static enum status fit_heads(struct model *model, const struct train_spec *spec,
 	return status;
 }
 
+enum status train_head_fit(struct model *model, const struct train_spec *spec,
+	const struct train_item *items, int n_items, struct train_report *report, struct err *err)
+{
+	struct embedder e = {.spec = spec, .report = report};
+	enum status status = engine_open_model(
+		model, spec->device, train_recipe(spec)->precision, &e.engine, err);
+	if (status)
+		return status;
+	e.sums = xcalloc((size_t)n_items * (size_t)model->net.n_features, sizeof *e.sums);
+	e.counts = xcalloc((size_t)n_items, sizeof *e.counts);
+	status = embed(&e, items, n_items, err);
+	engine_close(e.engine);
+	if (!status)
+		status = fit_heads(model, spec, items, n_items, &e, err);
+	free(e.sums);
+	free(e.counts);
+	return status;
+}
+
 enum status train_head(const struct train_spec *spec, const struct train_item *items, int n_items,
 	const char *path, struct train_report *report, struct err *err)
 {
 	struct model *parent = NULL, *model = NULL;
-	struct embedder e = {.spec = spec, .report = report};
 	enum status status = model_load(spec->from, &parent, err);
 	if (!status)
 		status = train_adopt(parent, spec, parent->input.px, &model, err);
 	if (!status)
-		status = engine_open_model(
-			parent, spec->device, train_recipe(spec)->precision, &e.engine, err);
-	if (!status) {
-		e.sums = xcalloc((size_t)n_items * (size_t)model->net.n_features, sizeof *e.sums);
-		e.counts = xcalloc((size_t)n_items, sizeof *e.counts);
-		status = embed(&e, items, n_items, err);
-	}
-	if (!status)
-		status = fit_heads(model, spec, items, n_items, &e, err);
+		status = train_head_fit(model, spec, items, n_items, report, err);
 	if (!status) {
 		train_set_history(model, spec, report->n_items);
 		status = model_save(model, path, spec->from, err);
 	}
-	free(e.sums);
-	free(e.counts);
-	engine_close(e.engine);
 	model_free(model);
 	model_free(parent);
 	return status;

@@ -19,6 +19,14 @@ void train_set_history(struct model *model, const struct train_spec *spec, int n
  */
 void train_shift_bias(const struct model *model, float *params, double tau);
 
+/*
+ * The head of model, which has the spec's classes, to its optimum on what its backbone says of the items.
+ * Errors: as train_run.
+ */
+enum status train_head_fit(struct model *model, const struct train_spec *spec,
+	const struct train_item *items, int n_items, struct train_report *report,
+	struct err *err) MUST_CHECK;
+
 /* Errors: as train_run. */
 enum status train_head(const struct train_spec *spec, const struct train_item *items, int n_items,
 	const char *path, struct train_report *report, struct err *err) MUST_CHECK;

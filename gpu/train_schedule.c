@@ -38,13 +38,26 @@ static int stage_of(const struct net_param *p)
 	return strncmp(p->name, "layer", 5) ? 0 : p->name[5] - '0';
 }
 
-void train_layer_rates(const struct recipe *recipe, const struct net *net, float *out)
+/* A tensor of zeros, as a new bias, is to move, too. */
+static const double least_size = 1e-3;
+
+static double size_of(const struct net_param *p, const float *params)
+{
+	double sum = 0;
+	for (size_t i = 0; i < p->n; i++)
+		sum += pow((double)params[p->offset + i], 2);
+	return fmax(sqrt(sum / (double)p->n), least_size);
+}
+
+void train_layer_rates(
+	const struct recipe *recipe, const struct net *net, const float *params, float *out)
 {
 	for (int i = 0; i < net->n_params; i++) {
 		int stage = stage_of(&net->params[i]);
+		double size = recipe->relative ? size_of(&net->params[i], params) : 1;
 		out[i] = stage < recipe->frozen_stages
 			? 0
-			: (float)pow(recipe->layer_decay, HEAD_STAGE - stage);
+			: (float)(size * pow(recipe->layer_decay, HEAD_STAGE - stage));
 	}
 }
 

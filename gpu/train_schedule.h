@@ -9,8 +9,12 @@ double train_rate_at(const struct recipe *recipe, double peak, int64_t step, int
 /* backend_step.average: looks back over the recipe's share of the run, and less at its start. */
 double train_average_at(const struct recipe *recipe, int64_t step, int64_t n_steps);
 
-/* backend_step.layer_rate: 0 below frozen_stages, else layer_decay to the power of the stages above. Shapes: out [n_params]. */
-void train_layer_rates(const struct recipe *recipe, const struct net *net, float *out);
+/*
+ * backend_step.layer_rate: 0 below frozen_stages, else layer_decay to the power of the stages above, times the tensor's size in
+ * params where the recipe is relative. Shapes: params [net->n_floats]; out [n_params].
+ */
+void train_layer_rates(
+	const struct recipe *recipe, const struct net *net, const float *params, float *out);
 
 /*
  * Mixes each picture of a batch with another of it, in place, by a share that is drawn once for the batch. Pictures are

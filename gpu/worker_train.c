@@ -184,7 +184,7 @@ static enum status read_spec(struct worker *w, const json_t *job, struct worker_
 		.ranks = w->options->ranks,
 		.progress = tell,
 		.stop = is_stopped};
-	enum status st = recipe_read(text, recipe, err);
+	enum status st = recipe_read(text, sha256 ? &recipe_tuning : &recipe_default, recipe, err);
 	free(text);
 	if (st == OK && sha256) {
 		struct model *model = NULL;

@@ -45,7 +45,7 @@ static void wrong_recipes_are_refused(void **state)
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		struct recipe recipe;
 		struct err err = {0};
-		if (recipe_read(refused[i].json, &recipe, &err) != BAD_INPUT ||
+		if (recipe_read(refused[i].json, &recipe_default, &recipe, &err) != BAD_INPUT ||
 			!strstr(err.text, refused[i].words))
 			fail_msg("%s: %s", refused[i].json, err.text);
 	}
@@ -57,7 +57,7 @@ static void a_recipe_comes_back_as_it_was_written(void **state)
 	struct recipe recipe, again;
 	const char *json = "{\"rule\":\"adamw\",\"schedule\":\"step\",\"batch\":7,\"norm_frozen\":true,"
 					   "\"mixup\":0.3,\"precision\":\"half\"}";
-	assert_int_equal(recipe_read(json, &recipe, NULL), OK);
+	assert_int_equal(recipe_read(json, &recipe_default, &recipe, NULL), OK);
 	assert_int_equal(recipe.rule, BACKEND_ADAMW);
 	assert_int_equal(recipe.schedule, RECIPE_STEP);
 	assert_int_equal(recipe.batch, 7);
@@ -65,12 +65,12 @@ static void a_recipe_comes_back_as_it_was_written(void **state)
 	assert_int_equal(recipe.precision, BACKEND_HALF);
 	assert_true(recipe.momentum == recipe_default.momentum);
 	char *text = recipe_write(&recipe);
-	assert_int_equal(recipe_read(text, &again, NULL), OK);
+	assert_int_equal(recipe_read(text, &recipe_default, &again, NULL), OK);
 	char *twice = recipe_write(&again);
 	assert_string_equal(text, twice);
 	free(text);
 	free(twice);
-	assert_int_equal(recipe_read(NULL, &again, NULL), OK);
+	assert_int_equal(recipe_read(NULL, &recipe_default, &again, NULL), OK);
 	assert_memory_equal(&again, &recipe_default, sizeof again);
 }
 
@@ -96,14 +96,14 @@ static void the_rate_follows_the_schedule(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
 		struct recipe recipe;
-		assert_int_equal(recipe_read(rates[i].json, &recipe, NULL), OK);
+		assert_int_equal(recipe_read(rates[i].json, &recipe_default, &recipe, NULL), OK);
 		double rate = train_rate_at(&recipe, 1, rates[i].step, 100);
 		if (fabs(rate - rates[i].rate) > 1e-9)
 			fail_msg("%s, step %d: %g", rates[i].json, rates[i].step, rate);
 	}
 	struct recipe recipe = recipe_default;
-	assert_true(fabs(recipe_rate(&recipe, true, 1) - 0.05) < 1e-12);
-	assert_true(fabs(recipe_rate(&recipe, false, 2) - 0.02) < 1e-12);
+	assert_true(fabs(recipe_rate(&recipe, 1) - 0.05) < 1e-12);
+	assert_true(fabs(recipe_rate(&recipe, 2) - 0.1) < 1e-12);
 }
 
 static void layers_have_their_rates(void **state)
@@ -115,7 +115,8 @@ static void layers_have_their_rates(void **state)
 	float rate[NET_MAX_PARAMS];
 	recipe.layer_decay = 0.5;
 	recipe.frozen_stages = 2;
-	train_layer_rates(&recipe, &net, rate);
+	float *params = calloc(net.n_floats, sizeof *params);
+	train_layer_rates(&recipe, &net, params, rate);
 	static const struct {
 		const char *name;
 		float rate;
@@ -124,6 +125,17 @@ static void layers_have_their_rates(void **state)
 		{"fc.bias", 1}};
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		assert_true(rate[net_param_find(&net, wanted[i].name)] == wanted[i].rate);
+	/* Relative: of numbers that are 0.1 and -0.1 by turns, a tenth, and of zeros something. */
+	const struct net_param *p = &net.params[net_param_find(&net, "layer4.0.conv2.weight")];
+	for (size_t i = 0; i < p->n; i++)
+		params[p->offset + i] = i % 2 ? 0.1f : -0.1f;
+	recipe.relative = true;
+	train_layer_rates(&recipe, &net, params, rate);
+	assert_true(fabsf(rate[net_param_find(&net, "layer4.0.conv2.weight")] - 0.05f) < 1e-6f);
+	float least = rate[net_param_find(&net, "fc.bias")];
+	assert_true(least > 0 && least < 0.01f);
+	assert_true(rate[net_param_find(&net, "conv1.weight")] == 0);
+	free(params);
 }
 
 /* Two items of unlike weight: bytes, targets and weights are shared by one number, in 256ths. */
@@ -188,7 +200,7 @@ static struct model *trained(
 	struct recipe recipe;
 	struct model *model = NULL;
 	struct err err = {0};
-	assert_int_equal(recipe_read(json, &recipe, &err), OK);
+	assert_int_equal(recipe_read(json, &recipe_default, &recipe, &err), OK);
 	recipe.batch = 16;
 	struct train_spec spec = world_spec(&recipe);
 	spec.n_epochs = n_epochs;
@@ -319,6 +331,70 @@ static void patience_ends_what_gets_worse(void **state)
 	}
 }
 
+/* The same function with weights of the last stage ten times as small, by which its norms multiply every step. */
+static void shrink_last_stage(struct model *model)
+{
+	for (int i = 0; i < model->net.n_params; i++) {
+		const struct net_param *p = &model->net.params[i];
+		float by = p->kind == NET_CONV_WEIGHT || p->kind == NET_BN_MEAN ? 0.1f
+			: p->kind == NET_BN_VAR                                     ? 0.01f
+																		: 1;
+		for (size_t j = 0; j < p->n && !strncmp(p->name, "layer4", 6); j++)
+			model->params[p->offset + j] *= by;
+	}
+}
+
+/* Trains from the model at path on the world, and says how much of it is right. */
+static double tuned(const char *from, const struct recipe *recipe, struct model **out)
+{
+	char to[] = "/tmp/topi_tuned_XXXXXX";
+	int fd = mkstemp(to);
+	assert_true(fd >= 0);
+	close(fd);
+	struct train_report report;
+	struct err err = {0};
+	struct train_spec spec = world_spec(recipe);
+	spec.from = from;
+	spec.arch = NULL;
+	spec.input_px = 0;
+	spec.n_epochs = 5;
+	if (train_run(&spec, world.items, WORLD_N, to, &report, &err) || model_load(to, out, &err))
+		fail_msg("%s", err.text);
+	double right = world_accuracy(&world, to);
+	unlink(to);
+	return right;
+}
+
+static double most_moved(const struct model *a, const struct model *b)
+{
+	double most = 0;
+	for (size_t i = 0; i < a->net.params[a->net.n_params - 2].offset; i++)
+		most = fmax(most, fabs((double)a->params[i] - (double)b->params[i]));
+	return most;
+}
+
+/* What is trained whole from a model without a recipe is no worse than that; all of a blend is the start. */
+static void tuning_keeps_what_a_model_knows(void **state)
+{
+	(void)state;
+	struct train_report report;
+	struct recipe start_alone = recipe_tuning;
+	struct model *start = trained("{\"precision\":\"single\"}", 40, WORLD_N, &report), *out = NULL;
+	shrink_last_stage(start);
+	assert_int_equal(model_save(start, path, NULL, NULL), OK);
+	double before = world_accuracy(&world, path), after = tuned(path, NULL, &out);
+	print_message(
+		"%.3f right, tuned %.3f; moved by up to %.2g\n", before, after, most_moved(start, out));
+	assert_true(before > 0.9 && after >= before);
+	assert_true(most_moved(start, out) > 1e-4);
+	model_free(out);
+	start_alone.blend = 1;
+	assert_true(tuned(path, &start_alone, &out) >= before);
+	assert_true(most_moved(start, out) < 1e-6);
+	model_free(out);
+	model_free(start);
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -338,6 +414,7 @@ int main(void)
 		cmocka_unit_test(frozen_stages_keep_every_bit),
 		cmocka_unit_test(an_even_prior_changes_nothing),
 		cmocka_unit_test(patience_ends_what_gets_worse),
+		cmocka_unit_test(tuning_keeps_what_a_model_knows),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(path);

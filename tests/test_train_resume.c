@@ -70,7 +70,7 @@ static enum status run(const struct row *row, struct seen *seen, const char *pat
 	const char *checkpoint, struct train_report *report, struct err *err)
 {
 	struct recipe recipe;
-	assert_int_equal(recipe_read(row->recipe, &recipe, err), OK);
+	assert_int_equal(recipe_read(row->recipe, &recipe_default, &recipe, err), OK);
 	recipe.batch = 16;
 	if (!strstr(row->recipe, "precision"))
 		recipe.precision = BACKEND_SINGLE;

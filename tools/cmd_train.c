@@ -107,7 +107,7 @@ static enum status read_recipe(const char *path, char **out, struct err *err)
 		st = err_set(err, BAD_INPUT, "%.120s: %s", path, strerror(errno));
 	else if (n == MAX_BYTES)
 		st = err_set(err, TOO_LARGE, "%.120s: a recipe of 64 KiB or more", path);
-	else if (recipe_read(*out, &recipe, &why) != OK)
+	else if (recipe_read(*out, &recipe_default, &recipe, &why) != OK)
 		st = err_set(err, why.status, "%.80s: %.110s", path, why.text);
 	fclose(in);
 	return st;

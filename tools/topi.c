@@ -136,7 +136,8 @@ static const struct command commands[] = {
 		"rule,\n"
 		"rate, momentum, beta2, weight_decay, schedule, warm_up, step_every, step_factor,\n"
 		"label_smoothing, logit_adjust, mixup, clip, average, patience, norm_frozen, layer_decay,\n"
-		"frozen_stages, precision, l2 (docs/model.md says what each does and what helped).\n"
+		"frozen_stages, relative, blend, precision, l2 (docs/model.md says what each\n"
+		"does and what helped).\n"
 		"Started by torchrun, mpirun or srun, every process is a rank of one training. D is as\n"
 		"for `topi worker`. --queue leaves the work to a running server's workers.\n"},
 	{"model", cmd_model,

@@ -27,7 +27,7 @@ except ImportError as e:
 PX = 224
 DEFAULTS = {"batch": 32, "rule": "sgd", "rate": 0, "momentum": 0.9, "beta2": 0.999, "weight_decay": 5e-4,
             "warm_up": 0.05, "label_smoothing": 0.05, "mixup": 0, "average": 0.05, "norm_frozen": False,
-            "layer_decay": 1, "frozen_stages": 0, "precision": "fastest"}
+            "layer_decay": 1, "frozen_stages": 0, "relative": False, "blend": 0, "precision": "fastest"}
 
 
 def shrunk(path, side):
@@ -78,6 +78,8 @@ def optimizer(net, recipe):
     for name, p in net.named_parameters():
         p.requires_grad = stage(name) >= recipe["frozen_stages"]
         scale = recipe["layer_decay"] ** (5 - stage(name))
+        if recipe["relative"]:
+            scale *= max(1e-3, p.detach().square().mean().sqrt().item())
         if p.requires_grad:
             groups.append({"params": [p], "lr": recipe["rate"] * scale, "scale": scale,
                            "weight_decay": recipe["weight_decay"] if p.dim() > 1 else 0})
@@ -94,13 +96,14 @@ def rate_at(recipe, step, n_steps):
 
 
 def train(net, items, n_classes, recipe, n_epochs, seed):
-    """Trains; net ends as the moving average of its weights."""
+    """Trains; net ends as the moving average of its weights, with the beginning's share of them."""
     batch, chance = recipe["batch"], random.Random(seed)
     pictures = [shrunk(path, PX * 8 // 7) for path, _ in items]
     n_batches = -(-len(items) // batch)
     n_steps, order = n_epochs * n_batches, []
     rule = optimizer(net, recipe)
     average = {name: t.clone() for name, t in net.state_dict().items()}
+    begin = {name: t.clone() for name, t in average.items()}
 
     def draw(step):
         first = step % n_batches * batch
@@ -137,6 +140,9 @@ def train(net, items, n_classes, recipe, n_epochs, seed):
         if (step + 1) % n_batches == 0:
             print(f"epoch {(step + 1) // n_batches}: loss {total / n_batches:.4f}", flush=True)
             total = 0
+    for name, t in average.items():
+        if t.is_floating_point():
+            t.lerp_(begin[name], recipe["blend"])
     net.load_state_dict(average)
 
 
