@@ -394,8 +394,6 @@ static void the_fit_is_exact(void **state)
 	}
 }
 
-/* ------------------------------------------------------------------------------ online */
-
 static const double three_m[9] = {.8, .15, .05, .1, .7, .2, .1, .1, .8};
 static const double three_pi[3] = {.5, .3, .2};
 
