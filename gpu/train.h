@@ -68,7 +68,8 @@ struct train_spec {
 	/* NULL: alone. Every rank makes the same call; rank 0 writes the model, each its own checkpoint
 	 * (".rank1"). */
 	struct ranks *ranks;
-	/* Looked at before each step (with ranks: after each epoch); nonzero stops. NULL: never. */
+	/* Looked at before each step (with ranks: after each epoch), and while a whole net from a model gets its head first;
+	 * nonzero stops. NULL: never. */
 	int (*stop)(void *arg);
 	/* After each epoch (TRAIN_HEAD: each iteration) and, with epoch 0, while embeddings are made;
 	 * nonzero stops. */

@@ -161,6 +161,62 @@ static void a_strange_checkpoint_is_left(void **state)
 	unlink(path);
 }
 
+struct patience {
+	int n_asked, n_most;
+};
+
+static int is_over(void *arg)
+{
+	struct patience *p = arg;
+	return ++p->n_asked > p->n_most;
+}
+
+static enum status run_from(const char *parent, struct patience *patience, const char *path,
+	const char *checkpoint, struct err *err)
+{
+	struct recipe recipe = recipe_tuning;
+	struct train_report report;
+	recipe.batch = 16;
+	recipe.precision = BACKEND_SINGLE;
+	struct train_spec spec = world_spec(&recipe);
+	spec.from = parent;
+	spec.n_epochs = 2;
+	spec.checkpoint = checkpoint;
+	spec.stop = is_over;
+	spec.arg = patience;
+	return train_run(&spec, world.items, 48, path, &report, err);
+}
+
+/* From a model: stopped while it gets its head there is nothing to go on from; later there is, and the bytes are the same. */
+static void what_starts_from_a_model_goes_on_too(void **state)
+{
+	(void)state;
+	char parent[256], straight[256], resumed[256], checkpoint[256];
+	struct patience all = {.n_most = 1 << 20}, one = {.n_most = 1}, rest = {.n_most = 1 << 20};
+	struct seen none = {0};
+	struct train_report report;
+	struct err err = {0};
+	in_folder(parent, "parent");
+	in_folder(straight, "straight");
+	in_folder(resumed, "resumed");
+	in_folder(checkpoint, "checkpoint");
+	if (run(&rows[0], &none, parent, NULL, &report, &err) ||
+		run_from(parent, &all, straight, NULL, &err))
+		fail_msg("%s", err.text);
+	assert_true(all.n_asked > 8); /* for the head, and before six steps */
+	assert_int_equal(run_from(parent, &one, resumed, checkpoint, &err), CONFLICT);
+	assert_int_not_equal(access(checkpoint, F_OK), 0);
+	struct patience most = {.n_most = all.n_asked - 2};
+	assert_int_equal(run_from(parent, &most, resumed, checkpoint, &err), CONFLICT);
+	assert_int_equal(access(checkpoint, F_OK), 0);
+	if (run_from(parent, &rest, resumed, checkpoint, &err))
+		fail_msg("%s", err.text);
+	same_bytes(straight, resumed);
+	unlink(parent);
+	unlink(straight);
+	unlink(resumed);
+}
+
 int main(int argc, char **argv)
 {
 	train_world_init(&world);
@@ -175,9 +231,10 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder))
 		return 1;
 	enum { N_ROWS = sizeof rows / sizeof *rows };
-	struct CMUnitTest tests[N_ROWS + 1] = {cmocka_unit_test(a_strange_checkpoint_is_left)};
+	struct CMUnitTest tests[N_ROWS + 2] = {cmocka_unit_test(a_strange_checkpoint_is_left),
+		cmocka_unit_test(what_starts_from_a_model_goes_on_too)};
 	for (int i = 0; i < N_ROWS; i++)
-		tests[i + 1] = (struct CMUnitTest){
+		tests[i + 2] = (struct CMUnitTest){
 			rows[i].name, a_stopped_run_goes_on_to_the_same_bytes, NULL, NULL, (void *)(intptr_t)i};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(folder);
