@@ -124,6 +124,8 @@ static enum status target_text(struct db *db, const struct project *project,
 static enum status heads_text(struct db *db, const struct project *project,
 	const struct candidate *c, char **out, struct err *err)
 {
+	if (strcmp(project->survey, "{}") == 0)
+		return OK; /* nothing was ever asked */
 	struct stmt *rows = db_query(db, Q_EXPORT_SPECIES, "ii", c->subject_id, c->taxon_id);
 	json_t *said = json_object(), *of, *n;
 	const char *head, *class;

@@ -2,7 +2,8 @@
  * Training: labelled subjects in, a model file out.
  *
  * full: every parameter, as the recipe says, on augmented pictures; the file holds the moving
- * average of the parameters. One frame of each item, drawn anew, is seen in an epoch.
+ * average of the parameters. One frame of each item, drawn anew, is seen in an epoch. From a model
+ * the new head comes first, to its optimum.
  * head: the last layer only, as L2-regularised softmax regression on embeddings (the mean of an
  * item's frames), to its optimum; the backbone's tensors in the file are the parent's, byte for
  * byte.

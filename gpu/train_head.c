@@ -134,10 +134,7 @@ static enum status fit_one(struct model *model, const struct train_spec *spec,
 	size_t n = 0;
 	for (int i = 0; i < rows->n; i++) {
 		const struct train_item *item = &items[rows->which[i]];
-		double known = 0;
-		for (size_t c = 0; c < k; c++)
-			known += (double)item->target[(size_t)at + c];
-		if (known == 0)
+		if (!train_target_is_known(item->target + at, (int)k))
 			continue;
 		memcpy(x + n * d, rows->x + (size_t)i * d, d * sizeof *x);
 		memcpy(target + n * k, item->target + at, k * sizeof *target);

@@ -2,6 +2,7 @@
 #include "train_schedule.h"
 
 #include "train_set.h"
+#include "train_target.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -72,14 +73,6 @@ static double draw_beta(double alpha, unsigned long long *state)
 	return 1; /* alpha so small that both are 0: nothing is mixed */
 }
 
-static bool is_known(const float *target, int n)
-{
-	for (int c = 0; c < n; c++)
-		if (target[c] > 0)
-			return true;
-	return false;
-}
-
 /* One row of numbers that are weighted by their items: the weight, then the targets. */
 static void mix_targets(const struct train_mix *m, const float *target, const float *weight,
 	double share, int row, int other)
@@ -88,7 +81,8 @@ static void mix_targets(const struct train_mix *m, const float *target, const fl
 	const float *one = target + row * m->k, *two = target + other * m->k;
 	m->weight[row] = (float)(a + b);
 	for (int h = 0, at = 0; h < m->n_heads; at += m->head_size[h++]) {
-		bool known = is_known(one + at, m->head_size[h]) && is_known(two + at, m->head_size[h]);
+		bool known = train_target_is_known(one + at, m->head_size[h]) &&
+			train_target_is_known(two + at, m->head_size[h]);
 		for (int c = at; c < at + m->head_size[h]; c++)
 			m->target[row * m->k + c] = known
 				? (float)((a * (double)one[c] + b * (double)two[c]) / (a + b))

@@ -34,20 +34,19 @@ enum status train_target_check(
 	return n_known ? OK : err_set(err, BAD_INPUT, "item %d: nothing is known of it", item);
 }
 
-static int is_known(const float *target, int n)
+bool train_target_is_known(const float *target, int n)
 {
-	for (int c = 0; c < n; c++) {
+	for (int c = 0; c < n; c++)
 		if (target[c] > 0)
-			return 1;
-	}
-	return 0;
+			return true;
+	return false;
 }
 
 void train_target_smooth(const struct net *net, const float *target, double share, float *out)
 {
 	for (int h = 0, at = 0; h < net->n_heads; at += net->head_size[h++]) {
 		int k = net->head_size[h];
-		double spread = is_known(target + at, k) ? share / k : 0;
+		double spread = train_target_is_known(target + at, k) ? share / k : 0;
 		for (int c = at; c < at + k; c++)
 			out[c] = (float)((1 - share) * (double)target[c] + spread);
 	}

@@ -19,6 +19,9 @@ int train_heads(const struct train_spec *spec, struct model_head *out);
 enum status train_target_check(const struct model_head *heads, int n_heads, const float *target,
 	int item, struct err *err) MUST_CHECK;
 
+/* Whether anything is known of a head. Shapes: target [n], the head's. */
+bool train_target_is_known(const float *target, int n);
+
 /* Label smoothing in every head of which something is known. Shapes: target, out [net->n_classes]. */
 void train_target_smooth(const struct net *net, const float *target, double share, float *out);
 

@@ -1,4 +1,5 @@
 /* Trainings: the data set is fetched whole, trained on, the model judged on the held-out items, and sent with its report. */
+#include "train_target.h"
 #include "worker_set.h"
 
 #include <errno.h>
@@ -44,14 +45,11 @@ static json_t *head_report(const struct worker_set *set, const struct scores *s,
 	float *target = xmalloc((size_t)k * sizeof *target);
 	int n = 0, n_right = 0, n_near = 0;
 	for (int i = 0; i < s->n; i++) {
-		double known = 0;
 		memset(target, 0, (size_t)k * sizeof *target);
 		if (s->n_frames[i] == 0 ||
-			worker_set_target(set, json_array_get(set->eval, (size_t)i), head, target, NULL) != OK)
-			continue;
-		for (int c = 0; c < k; c++)
-			known += (double)target[c];
-		if (known == 0)
+			worker_set_target(set, json_array_get(set->eval, (size_t)i), head, target, NULL) !=
+				OK ||
+			!train_target_is_known(target, k))
 			continue;
 		int truth = largest(target, k);
 		int said = largest(s->logits + (size_t)i * (size_t)s->k + at, k);

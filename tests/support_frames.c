@@ -219,3 +219,13 @@ int frames_wait(pid_t pid)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+json_t *frames_json(const struct frames *f, const char *const *args)
+{
+	char out[100];
+	assert_int_equal(frames_wait(frames_start(f, args)), 0);
+	snprintf(out, sizeof out, "%s/out", f->dir);
+	json_t *reply = json_load_file(out, 0, NULL);
+	assert_non_null(reply);
+	return reply;
+}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,3 +35,5 @@ int64_t frames_sql(const struct frames *f, const char *format, ...)
 pid_t frames_start(const struct frames *f, const char *const *args);
 /* Its exit code, or -1 when a signal ended it. */
 int frames_wait(pid_t pid);
+/* Runs it and reads what it prints as JSON; stops the test where either fails. Owns: a new reference. */
+json_t *frames_json(const struct frames *f, const char *const *args);

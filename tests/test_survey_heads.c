@@ -47,16 +47,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static json_t *run_json(const char *const *args)
-{
-	char out[100];
-	assert_int_equal(frames_wait(frames_start(&frames, args)), 0);
-	snprintf(out, sizeof out, "%s/out", frames.dir);
-	json_t *reply = json_load_file(out, 0, NULL);
-	assert_non_null(reply);
-	return reply;
-}
-
 /* The report's head of that name; NULL: there is none. */
 static const json_t *head_of(const json_t *reply, const char *name)
 {
@@ -130,7 +120,7 @@ static void a_head_alone_learns_the_survey(void **state)
 	(void)state;
 	const char *train[] = {
 		"topi", "train", frames.dir, "p", "--from", "start", "--device", "cpu", "--json", NULL};
-	json_t *reply = run_json(train);
+	json_t *reply = frames_json(&frames, train);
 	const json_t *count = head_of(reply, "count"), *moving = head_of(reply, "behaviour:moving");
 	json_int_t id = json_integer_value(json_object_get(json_object_get(reply, "model"), "id"));
 	assert_null(head_of(reply, "young"));
@@ -169,7 +159,7 @@ static void a_whole_net_learns_it_too(void **state)
 	assert_int_equal(fclose(out), 0);
 	const char *train[] = {"topi", "train", frames.dir, "p", "--arch", "resnet10s", "--epochs",
 		"30", "--recipe", path, "--device", "cpu", "--json", NULL};
-	json_t *reply = run_json(train);
+	json_t *reply = frames_json(&frames, train);
 	const json_t *count = head_of(reply, "count");
 	assert_true(number(count, "n") > 10);
 	assert_true(number(count, "n_right") * 10 > number(count, "n") * 9);

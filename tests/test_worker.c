@@ -160,16 +160,6 @@ static void a_wrong_token_and_no_server_end_the_worker(void **state)
 	assert_int_equal(frames_wait(start_worker("gopher://x", token_file, "w", true)), 2);
 }
 
-static json_t *run_json(const char *const *args)
-{
-	char out[100];
-	assert_int_equal(frames_wait(start(args)), 0);
-	snprintf(out, sizeof out, "%s/out", frames.dir);
-	json_t *reply = json_load_file(out, 0, NULL);
-	assert_non_null(reply);
-	return reply;
-}
-
 static int64_t check_training(json_t *reply)
 {
 	json_t *model = json_object_get(reply, "model"), *report = json_object_get(model, "report");
@@ -191,13 +181,13 @@ static void trainings_make_candidates(void **state)
 		"--device", "cpu", "--json", NULL};
 	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "w", true)), 0);
 	frames_label(&frames);
-	json_t *reply = run_json(head);
+	json_t *reply = frames_json(&frames, head);
 	int64_t id = check_training(reply);
 	json_t *report = json_object_get(json_object_get(reply, "model"), "report");
 	assert_true(json_number_value(json_object_get(report, "accuracy")) > 0.8);
 	assert_int_equal(sql("SELECT parent_id FROM model WHERE id = %d", (int)id), frames.model);
 	json_decref(reply);
-	reply = run_json(full);
+	reply = frames_json(&frames, full);
 	check_training(reply);
 	json_decref(reply);
 	assert_int_equal(sql("SELECT count(*) FROM training_item"), 0);
@@ -287,14 +277,14 @@ static void an_ensemble_is_a_model_like_any_other(void **state)
 		"'other'");
 	const char *make[] = {"topi", "model", "ensemble", frames.dir, "p", "start,other", "--name",
 		"both", "--json", NULL};
-	json_t *reply = run_json(make);
+	json_t *reply = frames_json(&frames, make);
 	int64_t id = json_integer_value(json_object_get(reply, "id"));
 	assert_int_equal(json_integer_value(json_object_get(reply, "n_trained_on")), 2);
 	assert_string_equal(json_string_value(json_object_get(reply, "arch")), "ensemble");
 	assert_int_equal(
 		json_array_size(json_object_get(json_object_get(reply, "spec"), "ensemble")), 2);
 	json_decref(reply);
-	reply = run_json(make);
+	reply = frames_json(&frames, make);
 	assert_int_equal(json_integer_value(json_object_get(reply, "id")), id);
 	json_decref(reply);
 	for (size_t i = 0; i < sizeof no_ensembles / sizeof *no_ensembles; i++) {
