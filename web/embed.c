@@ -1,12 +1,11 @@
 /*
- * Build tool: turns the files of static/ into one C table, embed OUT.c ROOT FILE...
+ * Build tool: turns the page into one C table, embed OUT.c BUNDLE ROOT FILE...
  *
- * The modules become page.js and the sheets page.css (embed_page.h); a language stays a file of its own, and so does
- * everything else. Each file becomes its path below ROOT, MIME type, a hash, its bytes and the same compressed. In the
- * page every name "static/..." gets its hash behind it, and the languages there are stand in its head.
+ * BUNDLE is the folder where esbuild has made main.js of all modules and page.css of all sheets. From the files of ROOT, a
+ * language stays a file of its own, and so does everything that is no module and no sheet. Each becomes its path below static/,
+ * MIME type, a hash, its bytes and the same compressed. In the page every name "static/..." gets its hash behind it, and the
+ * languages there are stand in its head.
  */
-#include "embed_page.h"
-
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +15,11 @@
 
 enum { N_HASH = 16 };
 
+struct text {
+	char *s; /* ends with a 0 */
+	size_t n;
+};
+
 struct file {
 	char path[300]; /* below the root */
 	struct text text;
@@ -24,6 +28,41 @@ struct file {
 
 static struct file files[400];
 static int n_files;
+
+__attribute__((noreturn)) static void fail(const char *path, const char *what)
+{
+	fprintf(stderr, "embed: %s: %s\n", path, what);
+	exit(1);
+}
+
+static void text_add(struct text *text, const char *s, size_t n)
+{
+	text->s = realloc(text->s, text->n + n + 1);
+	if (!text->s)
+		fail("the page", "no memory");
+	memcpy(text->s + text->n, s, n);
+	text->n += n;
+	text->s[text->n] = 0;
+}
+
+static struct text read_all(const char *folder, const char *name)
+{
+	struct text text = {0};
+	char path[600];
+	char chunk[65536];
+	size_t n;
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	FILE *in = fopen(path, "rb");
+	if (!in)
+		fail(path, "cannot be read");
+	text_add(&text, "", 0);
+	while ((n = fread(chunk, 1, sizeof chunk, in)) > 0)
+		text_add(&text, chunk, n);
+	if (ferror(in))
+		fail(path, "cannot be read");
+	fclose(in);
+	return text;
+}
 
 static const char *type_of(const char *path)
 {
@@ -62,30 +101,6 @@ static const struct file *file_find(const char *path, size_t n)
 	fail(path, "is named by the page and not there");
 }
 
-/* Takes the page's sheets out of its head: one stands for all. */
-static struct text take_sheets(struct text *page, const char *root)
-{
-	static const char mark[] = "<link rel=\"stylesheet\" href=\"static/";
-	struct text all = {0};
-	struct text rest = {0};
-	char path[600];
-	const char *p = page->s;
-	for (const char *at; (at = strstr(p, mark)); p = strchr(at, '>') + 1) {
-		const char *name = at + strlen(mark);
-		text_add(&rest, p, (size_t)(at - p));
-		if (!all.n)
-			text_add(&rest, "<link rel=\"stylesheet\" href=\"static/page.css\">", 46);
-		snprintf(path, sizeof path, "%s/%.*s", root, (int)strcspn(name, "\""), name);
-		struct text sheet = read_all(path);
-		bundle_sheet(&all, sheet.s);
-		free(sheet.s);
-	}
-	text_add(&rest, p, strlen(p));
-	free(page->s);
-	*page = rest;
-	return all;
-}
-
 /* "en.js?HASH es.js?HASH": the files of the languages. English is in the script. */
 static struct text list_languages(void)
 {
@@ -106,7 +121,6 @@ static struct text list_languages(void)
 static struct text rewrite(const struct text *page)
 {
 	static const char name[] = "\"static/";
-	static const char script[] = "main.js";
 	static const char languages[] = "content=\"en.js\"";
 	struct text out = {0};
 	struct text list = list_languages();
@@ -120,8 +134,7 @@ static struct text rewrite(const struct text *page)
 			text_add(&out, p, strlen(name));
 			p += strlen(name);
 			size_t n = strcspn(p, "\"");
-			bool is_script = n == strlen(script) && strncmp(p, script, n) == 0;
-			const struct file *file = is_script ? file_find("page.js", 7) : file_find(p, n);
+			const struct file *file = file_find(p, n);
 			text_add(&out, file->path, strlen(file->path));
 			text_add(&out, "?", 1);
 			text_add(&out, file->hash, N_HASH);
@@ -164,34 +177,36 @@ static struct text compress_text(const struct text *text)
 	return out;
 }
 
-static void read_files(const char *root, int n, char **paths)
+static bool ends_with(const char *s, const char *end)
 {
-	char path[600];
+	size_t n = strlen(s), n_end = strlen(end);
+	return n >= n_end && strcmp(s + n - n_end, end) == 0;
+}
+
+static void read_files(const char *bundle, const char *root, int n, char **paths)
+{
 	for (int i = 0; i < n; i++) {
 		if (strncmp(paths[i], root, strlen(root)) != 0)
 			fail(paths[i], "is not below the root");
 		const char *below = paths[i] + strlen(root) + 1;
-		const char *dot = strrchr(below, '.');
-		bool is_part = dot &&
-			(strcmp(dot, ".css") == 0 || strcmp(dot, ".html") == 0 ||
-				(strcmp(dot, ".js") == 0 && strncmp(below, "lang/", 5) != 0));
-		if (!is_part && strcmp(below, "lang/en.js") != 0)
-			file_add(below, read_all(paths[i]));
+		bool is_language = strncmp(below, "lang/", 5) == 0 && strcmp(below, "lang/en.js") != 0;
+		if (is_language ||
+			!(ends_with(below, ".js") || ends_with(below, ".css") || ends_with(below, ".html")))
+			file_add(below, read_all(root, below));
 	}
-	snprintf(path, sizeof path, "%s/index.html", root);
-	struct text page = read_all(path);
-	file_add("page.css", take_sheets(&page, root));
-	file_add("page.js", bundle_script(root, "main.js"));
+	file_add("page.css", read_all(bundle, "page.css"));
+	file_add("main.js", read_all(bundle, "main.js"));
+	struct text page = read_all(root, "index.html");
 	file_add("index.html", rewrite(&page));
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 3 || sodium_init() < 0) {
-		fputs("usage: embed OUT.c ROOT FILE...\n", stderr);
+	if (argc < 4 || sodium_init() < 0) {
+		fputs("usage: embed OUT.c BUNDLE ROOT FILE...\n", stderr);
 		return 2;
 	}
-	read_files(argv[2], argc - 3, argv + 3);
+	read_files(argv[2], argv[3], argc - 4, argv + 4);
 	FILE *out = fopen(argv[1], "w");
 	if (!out)
 		fail(argv[1], "cannot be written");
