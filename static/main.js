@@ -1,6 +1,6 @@
 /** The page: who one is, what waits to be sent, and which screen the address asks for (#/ or #/p/SLUG). */
 import { Account, showAccount } from './account.js';
-import { ApiError } from './api.js';
+import { ApiError, askAhead } from './api.js';
 import { drawing, el, isTyping, sleep } from './dom.js';
 import { openHelp } from './help.js';
 import { showLabel } from './label.js';
@@ -19,6 +19,21 @@ const account = new Account(outbox);
 let leave = () => {};
 let visit = 0;
 
+/** The project that the address names. */
+function asked() {
+	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
+	return slug && decodeURIComponent(slug);
+}
+
+/** Asks who one is, and with that already what the labelling screen will want. @param {string} [slug] */
+async function arrive(slug) {
+	if (slug)
+		askAhead('project', slug);
+	await account.refresh();
+	if (slug)
+		askAhead('next', slug);
+}
+
 /** Shows the screen that the address names; of two quick changes the later wins. */
 async function route() {
 	const mine = ++visit;
@@ -27,13 +42,13 @@ async function route() {
 	clearProblems();
 	document.title = 'topi';
 	document.body.dataset.screen = 'wait';
-	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
+	const slug = asked();
 	try {
 		if (!account.me)
-			await account.refresh();
+			await arrive(slug);
 		document.body.dataset.screen = slug ? 'label' : 'projects';
 		const leaveThis = slug ?
-			await showLabel(main, decodeURIComponent(slug), account, outbox) : await showProjects(main, account);
+			await showLabel(main, slug, account, outbox) : await showProjects(main, account);
 		if (mine === visit)
 			leave = leaveThis;
 		else
