@@ -2,7 +2,7 @@
  * The labelling screen: one subject at a time, answered by key, click or touch. An answer is kept in the outbox, the next
  * subject is on screen at once, and the last answer can be taken back.
  *
- * @typedef {import('./taxa.js').Choice} Choice
+ * @typedef {import('./keys.js').Choice} Choice
  * @typedef {{uuid: string, task: import('./api.js').Task, label: string}} Given
  */
 import * as api from './api.js';
@@ -68,7 +68,7 @@ export class LabelScreen {
 				},
 			},
 		}, 'Several species', el('kbd', { 'aria-hidden': 'true' }, '+'));
-		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
+		this.taxa = new Taxa(project, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
@@ -160,6 +160,7 @@ export class LabelScreen {
 		}
 		this.#given.push({ uuid: body.uuid, task: item.task, label });
 		this.#remember();
+		this.taxa.used(given.taxa.map(({ taxon }) => taxon));
 		say(`${label}.`);
 		this.taxa.clearFilter();
 		this.#queue.advance();
@@ -291,6 +292,7 @@ export class LabelScreen {
 		this.#item = item;
 		this.#wantsSurvey = false;
 		this.draft.close();
+		this.taxa.suggest(item?.task.likely);
 		this.#enable(false);
 		this.#pose();
 		this.viewer.show(item);
@@ -336,16 +338,14 @@ export class LabelScreen {
 			return;
 		}
 		const confirmed = isCard ? this.confirm.answerOf(event.key) : undefined;
-		const choice = isCard ? undefined : this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
+		const choice = isCard ? undefined : this.taxa.choiceOf(event);
 		if (confirmed !== undefined && !event.repeat)
 			this.#onConfirm(confirmed, false);
 		else if (choice && !event.repeat)
-			this.answer(choice);
+			this.taxa.choose(choice);
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === '/' && !isCard)
-			this.taxa.focusFilter();
-		else if (!choice && !this.viewer.onKey(event))
+		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.viewer.onKey(event))
 			return;
 		event.preventDefault();
 	}

@@ -1,5 +1,27 @@
 /** English, the language that every other falls back to. Keys are `module.what`, in the order of the modules' names. */
 /** @satisfies {Record<string, import('../lang.js').Text>} */
 export const words = {
+	'keys.about': 'Type a letter or 1 to 9 beside a name; with Shift it is a key of its own. Kept in this browser, for this project.',
+	'keys.done': 'Done',
+	'keys.exchanged': '{name} had it; its key is {key} now.',
+	'keys.lost': '{name} had it; it has no key now.',
+	'keys.of': 'Key of {name}',
+	'keys.on': 'Keys that type something: letters, digits, signs, space',
+	'keys.refused': '“{key}” cannot be a key: letters and 1 to 9 can.',
+	'keys.reset': 'All as they were',
+	'keys.space': 'space',
+	'keys.title': 'Keys of your own',
+	'keys.wasReset': 'All keys are as the project has them.',
+	'looks.clear': 'Clear',
+	'looks.left': { one: '{n} fits', other: '{n} fit' },
+	'looks.open': 'By look',
+	'looks.show': 'Show names',
 	'project.all': 'All projects',
+	'taxa.alike': 'Has look-alikes',
+	'taxa.lookUp': 'Look up',
+	'taxa.lookUpAbout': 'The next name is explained instead of chosen',
+	'taxa.quick': 'Recent and likely here',
+	'taxa.quickNone': 'What you answer stays at hand here.',
+	'taxa.search': 'Search names',
+	'taxa.searchShort': 'Search',
 };
