@@ -18,6 +18,8 @@
  *            duration_ms: number, queue?: 'expert'}} Classification
  */
 
+import { current, isKey, t } from './lang.js';
+
 const TIMEOUT_MS = 30_000;
 
 /** A refusal of the server, or a failure on the way to it (status 0). */
@@ -76,7 +78,7 @@ async function request(method, path, body) {
 		text = await response.text();
 	} catch (cause) {
 		const late = cause instanceof DOMException && cause.name === 'TimeoutError';
-		throw new ApiError(0, late ? 'the server took too long to answer' : 'the server cannot be reached');
+		throw new ApiError(0, t(late ? 'api.late' : 'api.unreachable'));
 	}
 	noteClock(response);
 	let reply = null;
@@ -86,10 +88,18 @@ async function request(method, path, body) {
 		// Not the server that answered: a proxy's error page, or a network that wants a login first.
 	}
 	if (!response.ok)
-		throw new ApiError(response.status, reply?.error ?? `the server answered with error ${response.status}`);
+		throw new ApiError(response.status, refusal(response.status, reply?.error));
 	if (reply === null || typeof reply !== 'object')
-		throw new ApiError(0, 'something between this browser and the server answered in its place');
+		throw new ApiError(0, t('api.interposed'));
 	return reply;
+}
+
+/** What the server's refusal means. Its own line is the more exact one, but English. @param {number} status @param {string} [line] */
+function refusal(status, line) {
+	const key = `api.${status}`;
+	if (line && (current() === 'en' || !isKey(key)))
+		return line;
+	return isKey(key) ? t(key) : t('api.status', { status: String(status) });
 }
 
 /** @param {string} slug */
@@ -140,6 +150,6 @@ export const undo = (slug, body) => acknowledged(`${project_path(slug)}/undo`, b
 async function acknowledged(path, body) {
 	const reply = await request('POST', path, body);
 	if (reply.uuid !== body.uuid)
-		throw new ApiError(0, 'the server did not acknowledge the answer');
+		throw new ApiError(0, t('api.unacknowledged'));
 	return reply;
 }

@@ -5,8 +5,9 @@
  * @typedef {import('./api.js').Taxon} Taxon
  * @typedef {{taxon: Taxon|null}} Choice null: can't tell
  */
+import { nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
-import { inLanguage, t } from './lang.js';
+import { t } from './lang.js';
 
 /** Letters and 1 to 9 are the taxa's, a capital with Shift; 0, space and every sign are the page's own. */
 const IS_TAXON_KEY = /^[\p{L}1-9]$/u;
@@ -31,8 +32,11 @@ export function latinKey(event) {
 	return letter && (event.shiftKey ? letter : letter.toLowerCase());
 }
 
-/** @param {string} key as on a keyboard */
-export const badge = (key) => el('kbd', { 'aria-hidden': 'true' }, key === ' ' ? t('keys.space') : isCapital(key) ? `⇧${key}` : key);
+/** @param {string} key */
+export const asWritten = (key) => key === ' ' ? t('keys.space') : isCapital(key) ? `⇧${key}` : key;
+
+/** @param {string} key */
+export const badge = (key) => el('kbd', { 'aria-hidden': 'true' }, asWritten(key));
 
 /** For `aria-keyshortcuts`. @param {string} key */
 export const shortcut = (key) => key === ' ' ? 'Space' : isCapital(key) ? `Shift+${key}` : key || null;
@@ -144,7 +148,6 @@ export function openKeys(project, onChange) {
 			/** @type {HTMLInputElement} */ (inputs.get(code)).value = key;
 		onChange();
 	};
-	const name = (/** @type {Taxon} */ taxon) => inLanguage(taxon.common_name, taxon.names);
 	const change = (/** @type {Taxon} */ taxon, /** @type {string} */ typed) => {
 		const key = [...typed].at(-1) ?? '';
 		if (key !== '' && !IS_TAXON_KEY.test(key))
@@ -156,19 +159,19 @@ export function openKeys(project, onChange) {
 				all[other.code] = all[taxon.code];
 			all[taxon.code] = key;
 			keep(kept_at(project.slug), JSON.stringify(all));
-			told.textContent = other && all[other.code] ? t('keys.exchanged', { name: name(other), key: all[other.code] }) :
-				other ? t('keys.lost', { name: name(other) }) : '';
+			told.textContent = other && all[other.code] ? t('keys.exchanged', { name: nameOf(other), key: all[other.code] }) :
+				other ? t('keys.lost', { name: nameOf(other) }) : '';
 		}
 		draw();
 	};
 	const rows = taxa.map((taxon) => {
 		const input = el('input', {
-			type: 'text', autocomplete: 'off', spellcheck: false, 'aria-label': t('keys.of', { name: name(taxon) }),
+			type: 'text', autocomplete: 'off', spellcheck: false, 'aria-label': t('keys.of', { name: nameOf(taxon) }),
 			on: { input: () => change(taxon, input.value), focus: () => input.select() },
 		});
 		input.setAttribute('autocapitalize', 'off');
 		inputs.set(taxon.code, input);
-		return el('li', {}, el('span', {}, name(taxon)), input);
+		return el('li', {}, el('span', {}, nameOf(taxon)), input);
 	});
 	const on = el('input', {
 		type: 'checkbox', role: 'switch', checked: !areOff(),
@@ -191,7 +194,7 @@ export function openKeys(project, onChange) {
 				type: 'button', on: {
 					click: () => {
 						keep(kept_at(project.slug), null);
-						told.textContent = t('keys.wasReset');
+						told.textContent = t('keys.was_reset');
 						draw();
 					},
 				},

@@ -7,9 +7,10 @@
  */
 import * as api from './api.js';
 import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
-import { el, isTyping, plural } from './dom.js';
+import { el, isTyping } from './dom.js';
 import { emptyText } from './empty.js';
 import { setShortcuts } from './help.js';
+import { inLanguage, list, t } from './lang.js';
 import { say, showError, showNote, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
 import { Queue } from './queue.js';
@@ -40,11 +41,11 @@ export class LabelScreen {
 	#last = el('span', { class: 'last' });
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
-	}, 'Undo', el('kbd', { 'aria-hidden': 'true' }, '⌫'));
+	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
 	#work = el('div', { class: 'work' });
 	#empty = el('section', { class: 'empty', hidden: true, 'aria-live': 'polite' });
 	#switch = el('input', { type: 'checkbox', role: 'switch', on: { change: () => this.#setQueue(this.#switch.checked) } });
-	#switchLabel = el('label', { class: 'switch', hidden: true }, this.#switch, 'Expert queue');
+	#switchLabel = el('label', { class: 'switch', hidden: true }, this.#switch, t('label.expert_queue'));
 
 	/**
 	 * @param {HTMLElement} main
@@ -67,14 +68,14 @@ export class LabelScreen {
 					this.#onDraft(false);
 				},
 			},
-		}, 'Several species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+		}, t('label.several'), el('kbd', { 'aria-hidden': 'true' }, '+'));
 		this.taxa = new Taxa(project, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
 			el('div', { class: 'side' }, this.#ask, this.draft.element, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
-			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
+			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, inLanguage(project.title, project.titles)), this.#switchLabel,
 				el('div', { class: 'given' }, this.#last, this.#undo)),
 			this.#work, this.#empty));
 
@@ -83,7 +84,7 @@ export class LabelScreen {
 		account.addEventListener('change', () => this.#onAccount(), { signal });
 		outbox.addEventListener('refused', (event) => {
 			const { entry } = /** @type {CustomEvent} */ (event).detail;
-			showProblem(`“${entry.label}” was not accepted: ${entry.reason}.`);
+			showProblem(t('label.refused', { label: entry.label, reason: entry.reason }));
 		}, { signal });
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
@@ -113,7 +114,7 @@ export class LabelScreen {
 			this.taxa.clearFilter();
 			this.#onDraft(byPointer);
 		} else if (!this.draft.isOpen) {
-			const label = taxon ? nameOf(taxon) : 'Can’t tell';
+			const label = taxon ? nameOf(taxon) : t('label.cant_tell');
 			await this.#give({
 				answer: taxon ? 'taxa' : 'cant_tell', taxa: taxon ? [{ taxon: taxon.id, count: null }] : [],
 			}, label, byPointer);
@@ -154,7 +155,7 @@ export class LabelScreen {
 		try {
 			await this.outbox.answer(this.project.slug, body, label);
 		} catch (cause) {
-			showError(cause, 'This browser could not keep your answer, so it was not given');
+			showError(cause, t('label.cannot_keep'));
 			this.#enable(true);
 			return;
 		}
@@ -174,18 +175,18 @@ export class LabelScreen {
 	 */
 	#tell(given, reply) {
 		const nameById = (/** @type {number} */ id) => {
-			const taxon = this.project.taxa.find((t) => t.id === id);
-			return taxon ? nameOf(taxon) : 'something else';
+			const taxon = this.project.taxa.find((one) => one.id === id);
+			return taxon ? nameOf(taxon) : t('label.something');
 		};
 		if (reply.truth) {
 			const truth = [reply.truth, ...reply.truth_also ?? []];
 			const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
-			const name = truth.map(nameById).join(' and ');
-			showNote(isRight ? `An expert says so too: ${name}.` : `An expert says: ${name}. Worth a second look next time.`);
+			const name = list(truth.map(nameById));
+			showNote(t(isRight ? 'label.expert_same' : 'label.expert_says', { name }));
 		} else if (reply.model) {
 			const name = nameById(reply.model);
 			const isSame = given.length === 1 && given[0] === reply.model;
-			showNote(isSame ? `The computer thinks so too: ${name}.` : `The computer thinks: ${name}. It may be wrong.`);
+			showNote(t(isSame ? 'label.model_same' : 'label.model_says', { name }));
 		}
 	}
 
@@ -204,7 +205,7 @@ export class LabelScreen {
 			this.answer({ taxon: guess }, byPointer);
 			return;
 		}
-		say('What do you see?');
+		say(t('label.ask'));
 		if (hadFocus && !byPointer)
 			/** @type {HTMLElement|null} */ (this.taxa.element.querySelector('.taxa .choice:not([hidden])'))?.focus();
 	}
@@ -215,7 +216,7 @@ export class LabelScreen {
 		const guess = this.project.taxa.find((taxon) => taxon.id === id) ?? null;
 		this.confirm.show(guess);
 		this.#onDraft(false);
-		this.#ask.textContent = guess ? 'Is this right?' : 'What do you see?';
+		this.#ask.textContent = t(guess ? 'label.confirm' : 'label.ask');
 	}
 
 	/** Takes the last answer back and shows its subject again. */
@@ -225,13 +226,13 @@ export class LabelScreen {
 			return;
 		this.#enable(false);
 		this.#undo.disabled = true;
-		this.#last.textContent = `Taking back “${last.label}” …`;
+		this.#last.textContent = t('label.undoing', { label: last.label });
 		try {
 			const outcome = await this.outbox.undo(this.project.slug, last.uuid, last.task.subject, last.label);
 			this.#queue.giveBack(typeof outcome === 'string' ? last.task : outcome);
-			say(`Taken back: ${last.label}. Please answer again.`);
+			say(t('label.undone', { label: last.label }));
 		} catch {
-			say(`${last.label} could not be taken back.`); // the refusal itself is shown by the listener above
+			say(t('label.cannot_undo', { label: last.label })); // the refusal itself is shown by the listener above
 			this.#draw();
 		}
 		this.#remember();
@@ -241,7 +242,7 @@ export class LabelScreen {
 	#open() {
 		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox);
 		queue.addEventListener('change', () => this.#draw());
-		queue.addEventListener('stolen', () => say('This subject was answered in another tab.'));
+		queue.addEventListener('stolen', () => say(t('label.elsewhere')));
 		queue.addEventListener('stranger', () => this.account.refresh().catch(() => null)); // the queue asks again by itself
 		queue.fill();
 		return queue;
@@ -306,7 +307,7 @@ export class LabelScreen {
 		const n = item.task.frames.length;
 		const { guess } = this.confirm;
 		this.#work.dataset.subject = String(item.task.subject);
-		say((n > 1 ? `${plural(n, 'picture')}.` : 'One picture.') + (guess ? ` The computer’s guess: ${nameOf(guess)}. Is this right?` : ''));
+		say(t('label.pictures', { n }) + (guess ? ` ${t('label.card', { name: nameOf(guess) })}` : ''));
 	}
 
 	/** @param {boolean} on */
@@ -350,20 +351,27 @@ export class LabelScreen {
 		event.preventDefault();
 	}
 
-	/** @returns {import('./help.js').Shortcut[]} */
+	/** @returns {import('./help.js').Group[]} */
 	#shortcuts() {
-		const taxa = [...this.taxa.keys].filter(([key, choice]) => choice.taxon && choice.taxon.kind !== 'blank' && key !== ' ');
 		return [
-			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon?.common_name ?? ''])),
-			['space', 'nothing here'],
-			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, 'yes, something else: where the computer’s guess is shown'],
-			[this.taxa.cantTellKey, 'can’t tell'],
-			['+', 'more than one species'],
-			...this.draft.shortcuts(),
-			['← →', 'previous, next picture'],
-			['.', 'play or pause the burst'],
-			['backspace', 'take back the last answer'],
-			['/', 'filter the names'],
+			{
+				title: t('help.picture'), keys: [
+					['← →', t('label.keys_flip')],
+					['.', t('label.keys_play')],
+				],
+			},
+			{
+				title: t('help.answer'), keys: [
+					[t('keys.space'), t('label.keys_nothing')],
+					[this.taxa.cantTellKey, t('label.keys_cant_tell')],
+					['+', t('label.keys_several')],
+					[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
+					[t('label.key_backspace'), t('label.keys_undo')],
+					...this.taxa.shortcuts(),
+				],
+			},
+			{ title: t('help.survey'), keys: this.draft.shortcuts() },
+			{ title: t('help.names'), keys: this.taxa.nameShortcuts(), change: () => this.taxa.changeKeys() },
 		];
 	}
 
@@ -404,7 +412,7 @@ export class LabelScreen {
  */
 export async function showLabel(main, slug, account, outbox) {
 	const project = await api.getProject(slug);
-	document.title = `${project.title} · topi`;
+	document.title = `${inLanguage(project.title, project.titles)} · topi`;
 	const screen = new LabelScreen(main, project, account, outbox);
 	return () => screen.close();
 }

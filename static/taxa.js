@@ -5,9 +5,10 @@
  * @typedef {import('./api.js').Taxon} Taxon
  * @typedef {import('./keys.js').Choice} Choice
  */
+import { nameOf } from './confirm.js';
 import { el } from './dom.js';
-import { CANT_TELL_KEY, areOff, assignKeys, badge, latinKey, nameOfKey, openKeys, ownKeys, shortcut } from './keys.js';
-import { inLanguage, t } from './lang.js';
+import { CANT_TELL_KEY, areOff, asWritten, assignKeys, badge, latinKey, nameOfKey, openKeys, ownKeys, shortcut } from './keys.js';
+import { t } from './lang.js';
 import { LOOKS_KEY, Looks } from './looks.js';
 import { find } from './search.js';
 
@@ -31,18 +32,18 @@ export class Taxa {
 	#isLookingUp = false;
 	/** @type {Looks|null} */
 	#looks = null;
-	#always = el('div', { class: 'always', role: 'group', 'aria-label': 'Other answers' });
-	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': 'What do you see?' });
+	#always = el('div', { class: 'always', role: 'group', 'aria-label': t('taxa.other') });
+	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': t('label.ask') });
 	#quick = el('div', { class: 'quick', role: 'group', 'aria-label': t('taxa.quick') });
-	#none = el('p', { class: 'hint', hidden: true }, 'No name matches.');
+	#none = el('p', { class: 'hint', hidden: true }, t('taxa.no_match'));
 	#filter = el('input', {
-		type: 'search', placeholder: t('taxa.searchShort'), 'aria-label': t('taxa.search'), autocomplete: 'off', spellcheck: false,
+		type: 'search', placeholder: t('taxa.search_short'), 'aria-label': t('taxa.search'), autocomplete: 'off', spellcheck: false,
 		'aria-keyshortcuts': '/',
 	});
 	#lookUp = el('button', {
-		type: 'button', class: 'look-up', 'aria-pressed': 'false', 'aria-keyshortcuts': LOOK_UP_KEY, title: t('taxa.lookUpAbout'),
+		type: 'button', class: 'look-up', 'aria-pressed': 'false', 'aria-keyshortcuts': LOOK_UP_KEY, title: t('taxa.look_up_about'),
 		on: { click: () => this.lookUp(!this.#isLookingUp) },
-	}, t('taxa.lookUp'));
+	}, t('taxa.look_up'));
 	/** @type {HTMLElement|null} the button that had the focus when the answers were disabled */
 	#focused = null;
 	cantTellKey = CANT_TELL_KEY;
@@ -61,7 +62,7 @@ export class Taxa {
 		const isPictured = taxa.some((taxon) => taxon.picture);
 		const alike = new Set((project.confusions ?? []).flatMap((pair) => pair.taxa));
 		for (const taxon of taxa.filter((one) => one.kind !== 'blank')) {
-			const button = this.#button({ taxon }, nameIn(taxon), taxon.scientific_name);
+			const button = this.#button({ taxon }, nameOf(taxon), taxon.scientific_name);
 			if (isPictured)
 				button.prepend(picture(taxon));
 			if (alike.has(taxon.id))
@@ -85,8 +86,8 @@ export class Taxa {
 			this.#looks?.element, this.#quick, this.#grid, this.#none,
 			this.#always);
 		const blank = taxa.find((taxon) => taxon.kind === 'blank');
-		this.#always.append(...blank ? [this.#button({ taxon: blank }, 'Nothing here')] : [],
-			this.#button({ taxon: null }, 'Can’t tell'), more);
+		this.#always.append(...blank ? [this.#button({ taxon: blank }, t('taxa.nothing'))] : [],
+			this.#button({ taxon: null }, t('label.cant_tell')), more);
 		this.#setKeys();
 		this.suggest();
 		this.enable(false);
@@ -130,6 +131,20 @@ export class Taxa {
 		return true;
 	}
 
+	/** Keys of the grid, for the list of keys. @returns {import('./help.js').Shortcut[]} */
+	shortcuts() {
+		/** @type {[string, string, boolean][]} */
+		const all = [['/', t('label.keys_filter'), true], [LOOKS_KEY, t('looks.keys'), this.#looks !== null],
+			[LOOK_UP_KEY, t('taxa.look_up_about'), !this.#lookUp.hidden]];
+		return all.filter(([, , isThere]) => isThere).map(([key, what]) => [key, what]);
+	}
+
+	/** The taxa's own keys, for the list of keys. @returns {import('./help.js').Shortcut[]} */
+	nameShortcuts() {
+		return this.#cells.flatMap(({ taxon }) => [...this.keys].filter(([, choice]) => choice.taxon === taxon)
+			.map(([key]) => /** @type {import('./help.js').Shortcut} */ ([asWritten(key), nameOf(taxon)])));
+	}
+
 	/** Lets the person give keys of their own. */
 	changeKeys() {
 		openKeys(this.#project, () => this.#setKeys());
@@ -148,7 +163,7 @@ export class Taxa {
 		const taxa = ids.flatMap((id) => this.#cells.find(({ taxon }) => taxon.id === id)?.taxon ?? []);
 		this.#buttons = this.#buttons.filter(({ button }) => !this.#quick.contains(button));
 		this.#quick.replaceChildren(...taxa.map((taxon) => this.#offer(taxon)),
-			...taxa.length ? [] : [el('p', { class: 'hint' }, t('taxa.quickNone'))]);
+			...taxa.length ? [] : [el('p', { class: 'hint' }, t('taxa.quick_none'))]);
 		this.#setStop(this.#quick, this.#shown(this.#quick)[0]);
 	}
 
@@ -206,7 +221,7 @@ export class Taxa {
 		const button = el('button', {
 			type: 'button', class: 'offered', disabled: this.#buttons[0]?.button.disabled,
 			on: { click: (event) => this.choose({ taxon }, event.detail > 0) },
-		}, taxon.picture ? picture(taxon) : null, el('span', { class: 'name' }, nameIn(taxon)));
+		}, taxon.picture ? picture(taxon) : null, el('span', { class: 'name' }, nameOf(taxon)));
 		this.#buttons.push({ choice: { taxon }, button });
 		return button;
 	}
@@ -295,8 +310,5 @@ export class Taxa {
 /** The project's picture of a taxon, or its first letter. @param {Taxon} taxon */
 function picture(taxon) {
 	return taxon.picture ? el('img', { alt: '', width: 96, height: 64, loading: 'lazy', decoding: 'async', fetchPriority: 'low', src: taxon.picture }) :
-		el('span', { class: 'letter', 'aria-hidden': 'true' }, nameIn(taxon).charAt(0));
+		el('span', { class: 'letter', 'aria-hidden': 'true' }, nameOf(taxon).charAt(0));
 }
-
-/** @param {Taxon} taxon */
-const nameIn = (taxon) => inLanguage(taxon.common_name, taxon.names);

@@ -1,10 +1,9 @@
 // A project of 54 kinds, as large as a survey of the Serengeti is: names in four languages, what each looks like, look-alikes,
-// pages. Beside the checkout's ../shared there may be pictures of them; else they are drawn.
+// pages. The pictures are drawn here; to look at by eye, a folder of photographs named CODE-1.jpg makes a better show.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { scene } from './png.mjs';
-
-const PHOTOS = new URL('../../../shared/data/camera-traps/serengeti-guide/', import.meta.url);
 
 const LOOKS = {
 	like: ['Looks like', { fr: 'Ressemble à', sw: 'Anafanana na', es: 'Se parece a' }, {
@@ -90,8 +89,8 @@ wildebeest|Blue wildebeest|Connochaetes taurinus|Gnou bleu|Nyumbu|Ñu azul|cow+a
 zebra|Plains zebra|Equus quagga|Zèbre des plaines|Punda milia|Cebra común|horse stripes white+dark none stocky
 zorilla|Zorilla|Ictonyx striatus|Zorille|Kicheche|Zorilla|weasel stripes dark+white none small`.trim().split('\n').map((row) => row.split('|'));
 
-/** What the project tells of itself beside the mock's own fields, the bytes of its files and its pages. */
-export function serengeti() {
+/** What the project tells of itself beside the mock's own fields, the bytes of its files and its pages. @param {string} [photos] folder */
+export function serengeti(photos) {
 	const files = new Map();
 	const code_id = new Map(ROWS.map(([code], i) => [code, 12 + i]));
 	const keep = (bytes, ext) => {
@@ -100,12 +99,12 @@ export function serengeti() {
 		return `/api/projects/mara/files/${name}`;
 	};
 	const taxa = ROWS.map(([code, common_name, scientific_name, fr, sw, es, look], i) => {
-		const photo = new URL(`${code}-1.jpg`, PHOTOS);
+		const photo = photos && join(photos, `${code}-1.jpg`);
 		const ids = Object.keys(LOOKS);
 		return {
 			id: 12 + i, code, kind: code === 'human' ? 'human' : 'animal', common_name, scientific_name, names: { fr, sw, es },
 			hotkey: { zebra: 'z', wildebeest: 'w', topi: 't' }[code] ?? '',
-			picture: existsSync(photo) ? keep(readFileSync(photo), 'jpg') : keep(scene(i, 120, 80), 'png'),
+			picture: photo && existsSync(photo) ? keep(readFileSync(photo), 'jpg') : keep(scene(i, 120, 80), 'png'),
 			...(look && { looks: Object.fromEntries(look.split(' ').map((values, k) => [ids[k], values.split('+')])) }),
 		};
 	});
