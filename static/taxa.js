@@ -35,7 +35,8 @@ export class Taxa {
 	#always = el('div', { class: 'always', role: 'group', 'aria-label': t('taxa.other') });
 	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': t('label.ask') });
 	#quick = el('div', { class: 'quick', role: 'group', 'aria-label': t('taxa.quick') });
-	#none = el('p', { class: 'hint', hidden: true }, t('taxa.no_match'));
+	#none = el('div', { class: 'row', hidden: true }, el('p', { class: 'hint' }, t('taxa.no_match')),
+		el('button', { type: 'button', on: { click: () => this.clearFilter() } }, t('looks.clear')));
 	#filter = el('input', {
 		type: 'search', placeholder: t('taxa.search_short'), 'aria-label': t('taxa.search'), autocomplete: 'off', spellcheck: false,
 		'aria-keyshortcuts': '/',
