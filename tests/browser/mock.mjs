@@ -26,8 +26,8 @@ const FILES = { png: 'image/png', jpg: 'image/jpeg', webp: 'image/webp', svg: 'i
 
 /** index.html with the languages that there are, as web/embed.c makes it. */
 async function page() {
-	const codes = (await readdir(new URL('lang/', STATIC))).map((file) => file.replace('.js', '')).sort().join(' ');
-	return (await readFile(new URL('index.html', STATIC), 'utf8')).replace('name="languages" content="en"', `name="languages" content="${codes}"`);
+	const files = (await readdir(new URL('lang/', STATIC))).sort().join(' ');
+	return (await readFile(new URL('index.html', STATIC), 'utf8')).replace('name="languages" content="en.js"', `name="languages" content="${files}"`);
 }
 
 class Refusal extends Error {
