@@ -158,7 +158,7 @@ export const words = {
 	'outbox.undo': 'deshacer {label}',
 
 	'practice.begin': 'Practicar',
-	'practice.cant_tell': '¿Demasiado oscuro o demasiado lejos? «No se distingue» es una respuesta honrada: otra persona volverá a mirar.',
+	'practice.cant_tell': '¿Demasiado oscuro o demasiado lejos? «No lo sé» es una respuesta honrada: otra persona volverá a mirar.',
 	'practice.done': 'Empezar',
 	'practice.end': 'A partir de ahora sus respuestas cuentan.',
 	'practice.flip': 'Una ráfaga tiene varias imágenes. Páselas con las flechas o con el dedo: un animal puede estar en una sola.',

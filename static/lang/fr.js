@@ -158,7 +158,7 @@ export const words = {
 	'outbox.undo': 'reprise de {label}',
 
 	'practice.begin': 'S’exercer',
-	'practice.cant_tell': 'Trop sombre ou trop loin ? « Impossible à dire » est une réponse honnête : quelqu’un d’autre regardera.',
+	'practice.cant_tell': 'Trop sombre ou trop loin ? « Je ne sais pas » est une réponse honnête : quelqu’un d’autre regardera.',
 	'practice.done': 'Commencer',
 	'practice.end': 'À partir de maintenant, vos réponses comptent.',
 	'practice.flip': 'Une rafale a plusieurs images. Tournez-les avec les flèches ou du doigt : un animal n’est parfois que sur une seule.',

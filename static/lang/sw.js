@@ -158,7 +158,7 @@ export const words = {
 	'outbox.undo': 'kutendua {label}',
 
 	'practice.begin': 'Jizoeze',
-	'practice.cant_tell': 'Ni giza mno au mbali mno? “Siwezi kusema” ni jibu la kweli: mtu mwingine ataangalia tena.',
+	'practice.cant_tell': 'Ni giza mno au mbali mno? “Sina uhakika” ni jibu la kweli: mtu mwingine ataangalia tena.',
 	'practice.done': 'Anza',
 	'practice.end': 'Kuanzia sasa majibu yako yanahesabiwa.',
 	'practice.flip': 'Tukio lina picha kadhaa. Zigeuze kwa vitufe vya mishale au kwa kidole: huenda mnyama yuko katika moja tu.',
