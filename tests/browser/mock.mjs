@@ -121,7 +121,7 @@ export class Mock {
 				return;
 			}
 			const file = path === '/' ? 'index.html' : path.replace('/static/', '');
-			if (!/^[a-z]+\.(html|js|css|svg)$/.test(file))
+			if (!/^(lang\/)?[a-z]+\.(html|js|css|svg)$/.test(file))
 				throw new Refusal(404, 'not found', `no page ${path}`);
 			const bytes = await readFile(new URL(file, STATIC));
 			response.writeHead(200, { ...headers, 'Content-Type': TYPES[file.split('.')[1]] }).end(bytes);
@@ -148,6 +148,8 @@ export class Mock {
 			'POST /api/projects/mara/next': () => this.#next(this.#known(me), body),
 			'POST /api/projects/mara/classifications': () => this.#classify(this.#known(me), body),
 			'POST /api/projects/mara/undo': () => this.#undo(this.#known(me), body),
+			'GET /api/projects/mara/answers': () => this.#lastAnswers(this.#known(me)),
+			'POST /api/projects/mara/release': () => this.#release(this.#known(me), body),
 		};
 		const route = routes[`${method} ${path}`];
 		if (!route)
@@ -225,12 +227,12 @@ export class Mock {
 			throw new Refusal(403, 'denied', 'this subject was never given to you');
 		if (this.standing().some((answer) => answer.volunteer === me.id && answer.subject === body.subject))
 			throw new Refusal(409, 'conflict', 'you have answered this subject already');
-		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, undone: false });
+		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, undone: false, at: new Date().toISOString() });
 		this.leases.delete(`${me.id}/${body.subject}`);
 		const [truth, ...truth_also] = [this.truths.get(body.subject) ?? []].flat();
 		return {
 			uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }), ...(truth_also.length && { truth_also }),
-			...(this.opinions && { model: this.opinions.get(body.subject) ?? null }),
+			...(this.opinions && { model: this.opinions.get(body.subject) ?? null }), ...(this.others && { others: this.others }),
 		};
 	}
 
@@ -240,5 +242,21 @@ export class Mock {
 			throw new Refusal(404, 'not found', 'you gave no such answer');
 		answer.undone = true;
 		return { uuid: body.uuid, task: this.#task(me, this.subjects.find((s) => s.id === answer.subject)) };
+	}
+
+	#lastAnswers(me) {
+		const mine = this.standing().filter((answer) => answer.volunteer === me.id).slice(-10).reverse();
+		return {
+			answers: mine.map(({ uuid, subject, at, body: { answer, taxa, several } }) => ({
+				uuid, subject, at, answer, taxa, ...(several && { several }), may_undo: !this.retired?.has(subject),
+				thumb: `/media/${this.subjects.find((s) => s.id === subject).frames[0]}/320.jpg`,
+			})),
+		};
+	}
+
+	#release(me, { subjects }) {
+		for (const subject of subjects)
+			this.leases.delete(`${me.id}/${subject}`);
+		return {};
 	}
 }
