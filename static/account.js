@@ -4,7 +4,8 @@
  * @typedef {import('./api.js').Me} Me
  */
 import * as api from './api.js';
-import { el, plural } from './dom.js';
+import { el } from './dom.js';
+import { sentence, t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 
 /** Holds `me`; event `change` when somebody else uses the browser or the numbers moved. */
@@ -41,7 +42,7 @@ export class Account extends EventTarget {
 		const n = this.#outbox.waiting.length;
 		await api.logOut();
 		if (n > 0)
-			showProblem(`${plural(n, 'answer')} of yours could not be sent yet. They stay in this browser and are sent when you log in again.`);
+			showProblem(t('account.unsent', { n }));
 		await this.refresh();
 	}
 
@@ -65,54 +66,47 @@ export function showAccount(account, place) {
 			place.replaceChildren();
 		else if (me.anonymous)
 			place.replaceChildren(
-				el('button', { type: 'button', on: { click: () => openDialog(account, 'login') } }, 'Log in'),
-				el('button', { type: 'button', class: 'signup', on: { click: () => openDialog(account, 'signup') } }, 'Sign up'));
+				el('button', { type: 'button', on: { click: () => openDialog(account, 'login') } }, t('account.login')),
+				el('button', { type: 'button', class: 'signup', on: { click: () => openDialog(account, 'signup') } }, t('account.signup')));
 		else
 			place.replaceChildren(
 				el('span', { class: 'who' }, me.name ?? ''),
 				el('button', {
-					type: 'button', on: { click: () => account.leave().catch((cause) => showError(cause, 'Logging out failed')) },
-				}, 'Log out'));
+					type: 'button', on: { click: () => account.leave().catch((cause) => showError(cause, t('account.logout_failed'))) },
+				}, t('account.logout')));
 	};
 	account.addEventListener('change', draw);
 	draw();
 }
 
-const WORDS = {
-	login: {
-		title: 'Log in', other: 'signup', otherText: 'No account yet? Sign up', complete: 'current-password',
-		about: 'Answers you gave here without an account become yours.',
-	},
-	signup: {
-		title: 'Sign up', other: 'login', otherText: 'Have an account? Log in', complete: 'new-password',
-		about: 'Keep the answers you gave here, and go on from any device. A name and a password are all it takes.',
-	},
-};
+const LEAST = 8;
+/** What a refusal means here. @type {Record<string, Record<number, import('./lang.js').Key>>} */
+const REFUSALS = { login: { 403: 'account.wrong' }, signup: { 409: 'account.taken' } };
 
 /** @param {Account} account @param {'login'|'signup'} how */
 function openDialog(account, how) {
-	const words = WORDS[how];
+	const isSignup = how === 'signup';
 	const name = el('input', { name: 'name', required: true, maxLength: 60, autocomplete: 'username', autocapitalize: 'none' });
 	const password = el('input', {
-		name: 'password', type: 'password', required: true, minLength: how === 'signup' ? 8 : 1, maxLength: 200,
-		autocomplete: words.complete,
+		name: 'password', type: 'password', required: true, minLength: isSignup ? LEAST : 1, maxLength: 200,
+		autocomplete: isSignup ? 'new-password' : 'current-password',
 	});
 	const problem = el('p', { class: 'refusal', role: 'alert' });
-	const submit = el('button', { type: 'submit', class: 'primary' }, words.title);
+	const submit = el('button', { type: 'submit', class: 'primary' }, t(`account.${how}`));
 	const form = el('form', {},
-		el('h2', { id: 'account-title' }, words.title), el('p', { class: 'hint' }, words.about),
-		el('label', {}, 'Name', name),
-		el('label', {}, 'Password', password, how === 'signup' ? el('small', {}, 'at least 8 characters') : null),
+		el('h2', { id: 'account-title' }, t(`account.${how}`)), el('p', { class: 'hint' }, t(`account.${how}_about`)),
+		el('label', {}, t('account.name'), name),
+		el('label', {}, t('account.password'), password, isSignup ? el('small', {}, t('account.least', { n: LEAST })) : null),
 		problem,
-		el('div', { class: 'row' }, submit, el('button', { type: 'button', on: { click: () => dialog.close() } }, 'Cancel')),
+		el('div', { class: 'row' }, submit, el('button', { type: 'button', on: { click: () => dialog.close() } }, t('account.cancel'))),
 		el('button', {
 			type: 'button', class: 'link', on: {
 				click: () => {
 					dialog.close();
-					openDialog(account, /** @type {'login'|'signup'} */ (words.other));
+					openDialog(account, isSignup ? 'login' : 'signup');
 				},
 			},
-		}, words.otherText));
+		}, t(isSignup ? 'account.to_login' : 'account.to_signup')));
 	const dialog = el('dialog', { class: 'account', 'aria-labelledby': 'account-title', on: { close: () => dialog.remove() } }, form);
 	form.addEventListener('submit', async (event) => {
 		event.preventDefault();
@@ -121,11 +115,12 @@ function openDialog(account, how) {
 		try {
 			await account.enter(how, name.value.trim(), password.value);
 			dialog.close();
-			say(`You are logged in as ${account.me?.name}.`);
+			say(t('account.welcome', { name: account.me?.name ?? '' }));
 		} catch (cause) {
 			if (!(cause instanceof api.ApiError))
 				throw cause;
-			problem.textContent = `${cause.message.charAt(0).toUpperCase()}${cause.message.slice(1)}.`;
+			const known = REFUSALS[how][cause.status];
+			problem.textContent = sentence(known ? t(known) : cause.message);
 			password.focus();
 		} finally {
 			submit.disabled = false;

@@ -22,6 +22,8 @@
  *            thumb?: string, may_undo: boolean}} Given
  */
 
+import { current, isKey, t } from './lang.js';
+
 const TIMEOUT_MS = 30_000;
 
 /** A refusal of the server, or a failure on the way to it (status 0). */
@@ -80,7 +82,7 @@ async function request(method, path, body) {
 		text = await response.text();
 	} catch (cause) {
 		const late = cause instanceof DOMException && cause.name === 'TimeoutError';
-		throw new ApiError(0, late ? 'the server took too long to answer' : 'the server cannot be reached');
+		throw new ApiError(0, t(late ? 'api.late' : 'api.unreachable'));
 	}
 	noteClock(response);
 	let reply = null;
@@ -90,10 +92,18 @@ async function request(method, path, body) {
 		// Not the server that answered: a proxy's error page, or a network that wants a login first.
 	}
 	if (!response.ok)
-		throw new ApiError(response.status, reply?.error ?? `the server answered with error ${response.status}`);
+		throw new ApiError(response.status, refusal(response.status, reply?.error));
 	if (reply === null || typeof reply !== 'object')
-		throw new ApiError(0, 'something between this browser and the server answered in its place');
+		throw new ApiError(0, t('api.interposed'));
 	return reply;
+}
+
+/** What the server's refusal means. Its own line is the more exact one, but English. @param {number} status @param {string} [line] */
+function refusal(status, line) {
+	const key = `api.${status}`;
+	if (line && (current() === 'en' || !isKey(key)))
+		return line;
+	return isKey(key) ? t(key) : t('api.status', { status: String(status) });
 }
 
 /** @param {string} slug */
@@ -144,7 +154,7 @@ export const undo = (slug, body) => acknowledged(`${project_path(slug)}/undo`, b
 async function acknowledged(path, body) {
 	const reply = await request('POST', path, body);
 	if (reply.uuid !== body.uuid)
-		throw new ApiError(0, 'the server did not acknowledge the answer');
+		throw new ApiError(0, t('api.unacknowledged'));
 	return reply;
 }
 

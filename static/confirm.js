@@ -4,6 +4,7 @@
  * @typedef {import('./taxa.js').Taxon} Taxon
  */
 import { el } from './dom.js';
+import { inLanguage, t } from './lang.js';
 
 /** Keys of the card; the answers' own keys wait until the whole survey is asked for. */
 export const YES_KEY = 'Enter';
@@ -21,12 +22,12 @@ export class Confirm {
 	constructor(onAnswer) {
 		this.#yes = el('button', {
 			type: 'button', class: 'choice yes', 'aria-keyshortcuts': YES_KEY, on: { click: (event) => onAnswer(true, event.detail > 0) },
-		}, el('span', { class: 'name' }, 'Yes'), el('kbd', { 'aria-hidden': 'true' }, 'enter'));
+		}, el('span', { class: 'name' }, t('confirm.yes')), el('kbd', { 'aria-hidden': 'true' }, t('confirm.key')));
 		this.#other = el('button', {
 			type: 'button', class: 'choice', 'aria-keyshortcuts': OTHER_KEY, on: { click: (event) => onAnswer(false, event.detail > 0) },
-		}, el('span', { class: 'name' }, 'Something else'), el('kbd', { 'aria-hidden': 'true' }, OTHER_KEY));
-		this.element = el('div', { class: 'confirm', role: 'group', 'aria-label': 'Is the guess right?', hidden: true },
-			el('p', { class: 'guess' }, el('span', {}, 'A computer’s guess, which may be wrong:'), this.#name, this.#scientific),
+		}, el('span', { class: 'name' }, t('confirm.other')), el('kbd', { 'aria-hidden': 'true' }, OTHER_KEY));
+		this.element = el('div', { class: 'confirm', role: 'group', 'aria-label': t('confirm.ask'), hidden: true },
+			el('p', { class: 'guess' }, el('span', {}, t('confirm.guess')), this.#name, this.#scientific),
 			el('div', { class: 'replies' }, this.#yes, this.#other));
 		this.enable(false);
 	}
@@ -52,5 +53,5 @@ export class Confirm {
 
 /** @param {Taxon} taxon */
 export function nameOf(taxon) {
-	return taxon.kind === 'blank' ? 'Nothing here' : taxon.common_name;
+	return taxon.kind === 'blank' ? t('taxa.nothing') : inLanguage(taxon.common_name, taxon.names);
 }

@@ -38,16 +38,6 @@ export function drawing(id) {
 	return /** @type {DocumentFragment} */ (template.content.cloneNode(true));
 }
 
-/**
- * "1 answer", "3 answers", "1,204 answers".
- * @param {number} n
- * @param {string} one
- * @param {string} [many]
- */
-export function plural(n, one, many = one + 's') {
-	return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
-}
-
 /** True while the person types: single keys are then letters, not commands. @param {EventTarget|null} target */
 export function isTyping(target) {
 	return target instanceof HTMLInputElement && target.type !== 'checkbox';

@@ -1,11 +1,11 @@
 /**
  * What is known of a subject, told after one's own answer: what an expert said of one to learn from, else what the model and
- * the others think where the project tells that. The card goes by itself only when the answer was right.
+ * the others said where the project tells that. The card goes by itself only when the answer was right.
  *
  * @typedef {import('./api.js').Reply} Reply
  */
 import { el } from './dom.js';
-import { number, t } from './lang.js';
+import { list, number, t } from './lang.js';
 import { say } from './notice.js';
 
 const RIGHT_MS = 6_000;
@@ -20,7 +20,7 @@ const RIGHT_MS = 6_000;
 export function tell(cards, answer, reply, nameOf, ...actions) {
 	const told = sentence(answer, reply, nameOf);
 	const others = reply.others ? t('feedback.others', {
-		n: reply.others.n, shares: reply.others.shares.map(([taxon, share]) => `${nameOf(taxon)} ${number(Math.round(100 * share))} %`).join(', '),
+		n: reply.others.n, shares: reply.others.shares.map(([taxon, share]) => `${nameOf(taxon)} ${number(share, { style: 'percent' })}`).join(', '),
 	}) : '';
 	if (!told && !others)
 		return;
@@ -43,13 +43,13 @@ function sentence({ given }, reply, nameOf) {
 	if (reply.truth) {
 		const truth = [reply.truth, ...reply.truth_also ?? []];
 		const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
-		const name = truth.map(nameOf).join(t('feedback.and'));
-		return { isRight, text: t(isRight ? 'feedback.expert_same' : 'feedback.expert', { name }) };
+		const name = list(truth.map(nameOf));
+		return { isRight, text: t(isRight ? 'label.expert_same' : 'label.expert_says', { name }) };
 	}
 	if (reply.model) {
 		const name = nameOf(reply.model);
 		const isRight = given.length === 1 && given[0] === reply.model;
-		return { isRight, text: t(isRight ? 'feedback.computer_same' : 'feedback.computer', { name }) };
+		return { isRight, text: t(isRight ? 'label.model_same' : 'label.model_says', { name }) };
 	}
 	return null;
 }

@@ -6,6 +6,7 @@
  */
 import { serverNow } from './api.js';
 import { sleep } from './dom.js';
+import { t } from './lang.js';
 
 const TRIES = 3;
 const TRY_AGAIN_MS = 700;
@@ -99,7 +100,7 @@ export class Item {
 		const frame = this.task.frames[i];
 		for (let n_tries = 1; ; n_tries++) {
 			const image = new Image(frame.width, frame.height);
-			image.alt = `Picture ${i + 1} of ${this.task.frames.length}`;
+			image.alt = t('item.picture', { i: i + 1, n: this.task.frames.length });
 			image.draggable = false;
 			image.fetchPriority = i === 0 ? 'auto' : 'low';
 			image.src = frame.url;

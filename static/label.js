@@ -7,12 +7,12 @@
 import * as api from './api.js';
 import { Cards } from './cards.js';
 import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
-import { el, isTyping, plural } from './dom.js';
+import { el, isTyping } from './dom.js';
 import { emptyText } from './empty.js';
 import { tell } from './feedback.js';
 import { Given } from './given.js';
 import { setShortcuts } from './help.js';
-import { t } from './lang.js';
+import { inLanguage, t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
 import { Queue } from './queue.js';
@@ -49,11 +49,11 @@ export class LabelScreen {
 	}, el('span', { 'aria-hidden': 'true' }, '≡'));
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
-	}, 'Undo', el('kbd', { 'aria-hidden': 'true' }, '⌫'));
+	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
 	#work = el('div', { class: 'work' });
 	#empty = el('section', { class: 'empty', hidden: true, 'aria-live': 'polite' });
 	#switch = el('input', { type: 'checkbox', role: 'switch', on: { change: () => this.#setQueue(this.#switch.checked) } });
-	#switchLabel = el('label', { class: 'switch', hidden: true }, this.#switch, 'Expert queue');
+	#switchLabel = el('label', { class: 'switch', hidden: true }, this.#switch, t('label.expert_queue'));
 
 	/**
 	 * @param {HTMLElement} main
@@ -76,14 +76,14 @@ export class LabelScreen {
 					this.#onDraft(false);
 				},
 			},
-		}, 'Several species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+		}, t('label.several'), el('kbd', { 'aria-hidden': 'true' }, '+'));
 		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
 		this.#work.append(this.viewer.element,
 			el('div', { class: 'side' }, this.#ask, this.draft.element, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
-			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, project.title), this.#switchLabel,
+			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, inLanguage(project.title, project.titles)), this.#switchLabel,
 				el('div', { class: 'given' }, this.#last, this.#recent, this.#undo)),
 			this.#work, this.#empty, this.#cards.element));
 
@@ -92,7 +92,7 @@ export class LabelScreen {
 		account.addEventListener('change', () => this.#onAccount(), { signal });
 		outbox.addEventListener('refused', (event) => {
 			const { entry } = /** @type {CustomEvent} */ (event).detail;
-			showProblem(`“${entry.label}” was not accepted: ${entry.reason}.`);
+			showProblem(t('label.refused', { label: entry.label, reason: entry.reason }));
 		}, { signal });
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
@@ -122,7 +122,7 @@ export class LabelScreen {
 			this.taxa.clearFilter();
 			this.#onDraft(byPointer);
 		} else if (!this.draft.isOpen) {
-			const label = taxon ? nameOf(taxon) : 'Can’t tell';
+			const label = taxon ? nameOf(taxon) : t('label.cant_tell');
 			await this.#give({
 				answer: taxon ? 'taxa' : 'cant_tell', taxa: taxon ? [{ taxon: taxon.id, count: null }] : [],
 			}, label, byPointer);
@@ -163,7 +163,7 @@ export class LabelScreen {
 		try {
 			await this.outbox.answer(this.project.slug, body, label);
 		} catch (cause) {
-			showError(cause, 'This browser could not keep your answer, so it was not given');
+			showError(cause, t('label.cannot_keep'));
 			this.#enable(true);
 			return;
 		}
@@ -188,7 +188,7 @@ export class LabelScreen {
 	/** @param {number} id */
 	#nameById(id) {
 		const taxon = this.project.taxa.find((one) => one.id === id);
-		return taxon ? nameOf(taxon) : 'something else';
+		return taxon ? nameOf(taxon) : t('label.something');
 	}
 
 	/** @param {boolean} isYes @param {boolean} byPointer */
@@ -206,7 +206,7 @@ export class LabelScreen {
 			this.answer({ taxon: guess }, byPointer);
 			return;
 		}
-		say('What do you see?');
+		say(t('label.ask'));
 		if (hadFocus && !byPointer)
 			/** @type {HTMLElement|null} */ (this.taxa.element.querySelector('.taxa .choice:not([hidden])'))?.focus();
 	}
@@ -217,8 +217,8 @@ export class LabelScreen {
 		const guess = this.project.taxa.find((taxon) => taxon.id === id) ?? null;
 		this.confirm.show(guess);
 		this.#onDraft(false);
-		this.#ask.textContent = guess ? 'Is this right?' :
-			this.#before ? t('recent.ask_again', { answer: this.#inWords(this.#before) }) : 'What do you see?';
+		this.#ask.textContent = !guess && this.#before ? t('recent.ask_again', { answer: this.#inWords(this.#before) }) :
+			t(guess ? 'label.confirm' : 'label.ask');
 	}
 
 	/** Takes the last answer back and shows its subject again. */
@@ -235,15 +235,15 @@ export class LabelScreen {
 		this.#cards.close('feedback');
 		this.#enable(false);
 		this.#undo.disabled = true;
-		this.#last.textContent = `Taking back “${label}” …`;
+		this.#last.textContent = t('label.undoing', { label });
 		try {
 			const outcome = await this.outbox.undo(this.project.slug, uuid, subject, label);
 			const task = typeof outcome === 'string' ? kept?.task : outcome;
 			if (task)
 				this.#queue.giveBack(task);
-			say(`Taken back: ${label}. Please answer again.`);
+			say(t('label.undone', { label }));
 		} catch {
-			say(`${label} could not be taken back.`); // the refusal itself is shown by the listener above
+			say(t('label.cannot_undo', { label })); // the refusal itself is shown by the listener above
 			this.#before = null;
 		}
 		this.#draw();
@@ -259,14 +259,14 @@ export class LabelScreen {
 
 	/** @param {api.Given} answer */
 	#inWords(answer) {
-		return answer.answer === 'taxa' ? answer.taxa.map(({ taxon }) => this.#nameById(taxon)).join(' + ') : 'Can’t tell';
+		return answer.answer === 'taxa' ? answer.taxa.map(({ taxon }) => this.#nameById(taxon)).join(' + ') : t('label.cant_tell');
 	}
 
 	/** @returns {Queue} */
 	#open() {
 		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox);
 		queue.addEventListener('change', () => this.#draw());
-		queue.addEventListener('stolen', () => say('This subject was answered in another tab.'));
+		queue.addEventListener('stolen', () => say(t('label.elsewhere')));
 		queue.addEventListener('stranger', () => this.account.refresh().catch(() => null)); // the queue asks again by itself
 		queue.fill();
 		return queue;
@@ -334,7 +334,7 @@ export class LabelScreen {
 		const n = item.task.frames.length;
 		const { guess } = this.confirm;
 		this.#work.dataset.subject = String(item.task.subject);
-		say((n > 1 ? `${plural(n, 'picture')}.` : 'One picture.') + (guess ? ` The computer’s guess: ${nameOf(guess)}. Is this right?` : ''));
+		say(t('label.pictures', { n }) + (guess ? ` ${t('label.card', { name: nameOf(guess) })}` : ''));
 	}
 
 	/** @param {boolean} on */
@@ -388,17 +388,17 @@ export class LabelScreen {
 	#shortcuts() {
 		const taxa = [...this.taxa.keys].filter(([key, choice]) => choice.taxon && choice.taxon.kind !== 'blank' && key !== ' ');
 		return [
-			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon?.common_name ?? ''])),
-			['space', 'nothing here'],
-			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, 'yes, something else: where the computer’s guess is shown'],
-			[this.taxa.cantTellKey, 'can’t tell'],
-			['+', 'more than one species'],
+			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon ? nameOf(choice.taxon) : ''])),
+			[t('taxa.space'), t('label.keys_nothing')],
+			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
+			[this.taxa.cantTellKey, t('label.keys_cant_tell')],
+			['+', t('label.keys_several')],
 			...this.draft.shortcuts(),
-			['← →', 'previous, next picture'],
-			['.', 'play or pause the burst'],
-			['backspace', 'take back the last answer'],
-			['shift backspace', t('recent.key')],
-			['/', 'filter the names'],
+			['← →', t('label.keys_flip')],
+			['.', t('label.keys_play')],
+			[t('label.key_backspace'), t('label.keys_undo')],
+			[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
+			['/', t('label.keys_filter')],
 		];
 	}
 
@@ -422,7 +422,7 @@ export class LabelScreen {
  */
 export async function showLabel(main, slug, account, outbox) {
 	const project = await api.getProject(slug);
-	document.title = `${project.title} · topi`;
+	document.title = `${inLanguage(project.title, project.titles)} · topi`;
 	const screen = new LabelScreen(main, project, account, outbox);
 	return () => screen.close();
 }

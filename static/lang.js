@@ -1,10 +1,10 @@
 /**
- * What the page says, in the person's language. A language is one file of lang/: the same keys as lang/en.js. A text is a
- * string, or, where it depends on a number {n}, an object with the plural forms of its language (CLDR: one, few, many,
- * other). A key that a file lacks is said in English.
+ * What the page says, in the person's language. A language is one file of lang/ with the keys of lang/en.js and nothing
+ * else: the server writes the files' names into the page's head.
  *
  * @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>> & {other: string}} Text
  * @typedef {Record<string, string>} Names a text of the project by language
+ * @typedef {keyof typeof english} Key
  */
 import { words as english } from './lang/en.js';
 
@@ -15,9 +15,12 @@ let words = english;
 let language = 'en';
 let plurals = new Intl.PluralRules(language);
 
+/** The languages there are, by their codes. */
+export const languages = document.querySelector('meta[name="languages"]')?.getAttribute('content')?.split(' ') ?? ['en'];
+
 /**
  * A text with its values put in; numbers are written as the language writes them.
- * @param {keyof typeof english} key @param {Record<string, string|number>} [values] `n` chooses the plural form
+ * @param {Key} key @param {Record<string, string|number>} [values] `n` chooses the plural form
  */
 export function t(key, values = {}) {
 	const text = words[key] ?? english[key];
@@ -28,11 +31,20 @@ export function t(key, values = {}) {
 	});
 }
 
-/** @param {number} n */
-export const number = (n) => n.toLocaleString(language);
+/** Whether there is such a text. @param {string} key @returns {key is Key} */
+export const isKey = (key) => key in english;
+
+/** @param {number} n @param {Intl.NumberFormatOptions} [how] */
+export const number = (n, how) => n.toLocaleString(language, how);
 
 /** A day, or a day with its time. @param {Date} when @param {Intl.DateTimeFormatOptions} [how] */
 export const date = (when, how = { dateStyle: 'medium', timeStyle: 'short' }) => when.toLocaleString(language, how);
+
+/** "zebra, topi and lion". @param {string[]} texts */
+export const list = (texts) => new Intl.ListFormat(language).format(texts);
+
+/** What went wrong as a sentence of its own. @param {string} text */
+export const sentence = (text) => `${text.charAt(0).toLocaleUpperCase(language)}${text.slice(1)}.`;
 
 /** A text of the project in the person's language. @param {string} text as the project has it @param {Names} [names] */
 export const inLanguage = (text, names) => names?.[language] ?? text;
@@ -40,26 +52,29 @@ export const inLanguage = (text, names) => names?.[language] ?? text;
 /** The language in use: `en`. */
 export const current = () => language;
 
-/**
- * Takes the language that was chosen here before, else the first of the browser's that there is a file for.
- * @param {string[]} available codes
- */
-export async function chooseLanguage(available) {
-	const wanted = [kept(), ...navigator.languages.map((tag) => tag.split('-')[0].toLowerCase()), 'en'];
-	await setLanguage(wanted.find((code) => code !== null && available.includes(code)) ?? 'en');
+/** What speakers of a language call it. @param {string} code */
+export function nameOfLanguage(code) {
+	const name = new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code;
+	return name.charAt(0).toLocaleUpperCase(code) + name.slice(1);
+}
+
+/** Takes the language that was chosen here before, else the first of the browser's that there is a file for. */
+export async function chooseLanguage() {
+	const wanted = [kept(), ...navigator.languages.map((tag) => tag.split('-')[0].toLowerCase())];
+	await setLanguage(wanted.find((code) => code !== null && languages.includes(code)) ?? 'en');
 }
 
 /** The person's choice; the screen has to be drawn again after it. @param {string} code */
 export async function keepLanguage(code) {
+	await setLanguage(code);
 	try {
 		localStorage.setItem(KEPT, code);
 	} catch {
 		// Chosen for this visit then.
 	}
-	await setLanguage(code);
 }
 
-/** @param {string} code */
+/** English stays where the file of a language cannot be had. @param {string} code */
 async function setLanguage(code) {
 	words = code === 'en' ? english : (await import(`./lang/${code}.js`)).words;
 	language = code;

@@ -4,6 +4,7 @@ import { ApiError } from './api.js';
 import { drawing, el, isTyping, sleep } from './dom.js';
 import { openHelp } from './help.js';
 import { showLabel } from './label.js';
+import { chooseLanguage, current, keepLanguage, languages, nameOfLanguage, sentence, t } from './lang.js';
 import { clearProblems, showError } from './notice.js';
 import { Outbox } from './outbox.js';
 import { showProjects } from './projects.js';
@@ -55,15 +56,14 @@ async function route() {
 function showUnreachable(cause) {
 	document.body.dataset.screen = 'wait';
 	main.replaceChildren(el('section', { class: 'empty', role: 'alert' }, drawing('dusk'),
-		el('h1', { tabIndex: -1 }, cause.status === 404 ? 'No such project' : 'This page could not be loaded'),
-		el('p', {}, `${cause.message.charAt(0).toUpperCase()}${cause.message.slice(1)}.` +
-			(cause.isFinal ? '' : ' It is tried again every few seconds; answers already given are safe in this browser.')),
+		el('h1', { tabIndex: -1 }, t(cause.status === 404 ? 'main.no_project' : 'main.no_page')),
+		el('p', {}, sentence(cause.message) + (cause.isFinal ? '' : ` ${t('main.retried')}`)),
 		el('div', { class: 'row' },
-			el('button', { type: 'button', class: 'primary', on: { click: route } }, 'Try again'),
-			el('a', { class: 'button', href: '#/' }, 'All projects'))));
+			el('button', { type: 'button', class: 'primary', on: { click: route } }, t('main.again')),
+			el('a', { class: 'button', href: '#/' }, t('main.all')))));
 }
 
-addEventListener('unhandledrejection', (event) => showError(event.reason, 'Something in this page went wrong'));
+addEventListener('unhandledrejection', (event) => showError(event.reason, t('main.fault')));
 addEventListener('hashchange', async () => {
 	scrollTo(0, 0);
 	await route();
@@ -74,6 +74,31 @@ document.addEventListener('keydown', (event) => {
 		openHelp();
 });
 byId('help').addEventListener('click', openHelp);
+
+/** What stands in the page's own head, in the language in use. */
+function dress() {
+	main.querySelector('.wait')?.replaceChildren(t('main.loading'));
+	byId('home').setAttribute('aria-label', t('main.home'));
+	byId('help').setAttribute('aria-label', t('help.title'));
+	byId('help').title = t('main.keys');
+	byId('language').setAttribute('aria-label', t('main.language'));
+}
+
+const choice = /** @type {HTMLSelectElement} */ (byId('language'));
+choice.addEventListener('change', async () => {
+	await keepLanguage(choice.value).catch((cause) => showError(cause));
+	choice.value = current();
+	dress();
+	account.dispatchEvent(new Event('change'));
+	outbox.dispatchEvent(new Event('change'));
+	route();
+});
+
+await chooseLanguage().catch(() => null); // English then
+choice.append(...languages.map((code) => el('option', { value: code, lang: code }, nameOfLanguage(code))));
+choice.value = current();
+choice.hidden = languages.length < 2;
+dress();
 showSending(outbox, /** @type {HTMLButtonElement} */ (byId('sending')));
 showAccount(account, byId('account'));
 route();

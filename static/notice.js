@@ -1,5 +1,6 @@
 /** What the page says to the person: quiet news for everybody and screen readers, and problems that stay until closed. */
 import { el } from './dom.js';
+import { sentence, t } from './lang.js';
 
 const news = /** @type {HTMLElement} */ (document.getElementById('news'));
 const problems = /** @type {HTMLElement} */ (document.getElementById('problems'));
@@ -17,7 +18,7 @@ export function showProblem(text) {
 	if ([...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
 		return;
 	const box = el('div', { class: 'problem', role: 'alert' }, el('p', {}, text),
-		el('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message', on: { click: () => box.remove() } }, '✕'));
+		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
 	problems.append(box);
 }
 
@@ -28,14 +29,14 @@ export function showProblem(text) {
 export function showNote(text) {
 	problems.querySelector('.note')?.remove();
 	const box = el('div', { class: 'problem note', role: 'status' }, el('p', {}, text),
-		el('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message', on: { click: () => box.remove() } }, '✕'));
+		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
 	problems.append(box);
 }
 
 /** Shows what a failed promise says. @param {unknown} cause @param {string} [before] */
 export function showError(cause, before = '') {
 	const text = cause instanceof Error ? cause.message : String(cause);
-	showProblem(before ? `${before}: ${text}.` : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+	showProblem(before ? `${before}: ${text}.` : sentence(text));
 }
 
 /** Takes every shown problem away: the person went elsewhere. */

@@ -10,6 +10,7 @@
  * @typedef {import('./store.js').Entry} Entry
  */
 import * as api from './api.js';
+import { t } from './lang.js';
 import { openStore } from './store.js';
 
 const WAIT_FIRST_MS = 1_000;
@@ -118,7 +119,7 @@ export class Outbox extends EventTarget {
 		}
 		const body = { uuid: newUuid(), of };
 		const outcome = this.#outcome(body.uuid);
-		await this.#add({ project, kind: 'undo', subject, label: `undo of ${label}`, body });
+		await this.#add({ project, kind: 'undo', subject, label: t('outbox.undo', { label }), body });
 		return outcome;
 	}
 

@@ -1,5 +1,6 @@
 /** What the outbox holds, as a quiet note in the page's head and a list behind it. */
-import { el, plural } from './dom.js';
+import { el } from './dom.js';
+import { date, t } from './lang.js';
 
 /**
  * @param {import('./outbox.js').Outbox} outbox
@@ -11,9 +12,9 @@ export function showSending(outbox, note) {
 	const draw = () => {
 		const [n_waiting, n_refused, n_held] = [outbox.waiting.length, outbox.refused.length, outbox.held.length];
 		const parts = [
-			n_waiting > 0 ? `${plural(n_waiting, 'answer')} ${n_waiting === 1 ? 'waits' : 'wait'} to be sent` : '',
-			n_refused > 0 ? `${n_refused} not accepted` : '',
-			n_held > 0 ? `${n_held} of another account` : '',
+			n_waiting > 0 ? t('sending.waits', { n: n_waiting }) : '',
+			n_refused > 0 ? t('sending.refused', { n: n_refused }) : '',
+			n_held > 0 ? t('sending.held', { n: n_held }) : '',
 		].filter((part) => part !== '');
 		note.textContent = parts.join(' · ');
 		note.hidden = parts.length === 0;
@@ -33,36 +34,33 @@ export function showSending(outbox, note) {
 
 /** @param {import('./store.js').Entry} entry @param {...(Node|string)} after */
 function row(entry, ...after) {
-	const when = new Date(entry.at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
-	return el('li', {}, el('span', {}, el('strong', {}, entry.label), ` · ${when}`), ...after);
+	return el('li', {}, el('span', {}, el('strong', {}, entry.label), ` · ${date(new Date(entry.at))}`), ...after);
 }
 
 /** @param {import('./outbox.js').Outbox} outbox */
 function openList(outbox) {
 	const body = el('div', {});
 	const dialog = el('dialog', { class: 'sending', 'aria-labelledby': 'sending-title' },
-		el('h2', { id: 'sending-title' }, 'Your answers'), body,
+		el('h2', { id: 'sending-title' }, t('sending.title')), body,
 		el('div', { class: 'row' },
-			el('button', { type: 'button', class: 'primary', on: { click: () => outbox.sendNow() } }, 'Send now'),
-			el('button', { type: 'button', on: { click: () => dialog.close() } }, 'Close')));
+			el('button', { type: 'button', class: 'primary', on: { click: () => outbox.sendNow() } }, t('sending.now')),
+			el('button', { type: 'button', on: { click: () => dialog.close() } }, t('main.close'))));
 	const draw = () => {
 		const { waiting, refused, held } = outbox;
-		const keeping = outbox.storage === 'memory' ?
-			'This browser may not store anything: keep this page open until they are sent.' :
-			'They are kept in this browser, also when you close it, and sent by themselves.';
+		const keeping = t(outbox.storage === 'memory' ? 'sending.memory' : 'sending.kept');
 		body.replaceChildren(
-			waiting.length === 0 ? el('p', {}, 'Every answer has been sent.') : el('section', {},
-				el('h3', {}, `Waiting (${waiting.length})`),
-				el('p', { class: 'hint' }, outbox.trouble ? `Not sent yet: ${outbox.trouble}. ` : '', keeping),
+			waiting.length === 0 ? el('p', {}, t('sending.all')) : el('section', {},
+				el('h3', {}, t('sending.waiting', { n: waiting.length })),
+				el('p', { class: 'hint' }, outbox.trouble ? `${t('sending.not_yet', { problem: outbox.trouble })} ` : '', keeping),
 				el('ul', {}, ...waiting.map((entry) => row(entry)))),
 			held.length === 0 ? '' : el('section', {},
-				el('h3', {}, `Of another account (${held.length})`),
-				el('p', { class: 'hint' }, 'Given here before that account logged out. They are sent when it logs in again.'),
+				el('h3', {}, t('sending.another', { n: held.length })),
+				el('p', { class: 'hint' }, t('sending.another_about')),
 				el('ul', {}, ...held.map((entry) => row(entry)))),
 			refused.length === 0 ? '' : el('section', {},
-				el('h3', {}, `Not accepted (${refused.length})`),
+				el('h3', {}, t('sending.refused_title', { n: refused.length })),
 				el('ul', {}, ...refused.map((entry) => row(entry, el('em', {}, ` ${entry.reason} `),
-					el('button', { type: 'button', on: { click: () => outbox.dismiss(entry.uuid) } }, 'Dismiss'))))));
+					el('button', { type: 'button', on: { click: () => outbox.dismiss(entry.uuid) } }, t('sending.dismiss')))))));
 	};
 	const listening = new AbortController();
 	outbox.addEventListener('change', draw, { signal: listening.signal });

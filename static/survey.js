@@ -6,18 +6,20 @@
  * @typedef {import('./api.js').Survey} Survey
  * @typedef {{taxon: Taxon, count: number|null, young: boolean, behaviours: Set<string>, sex: string|null,
  *            life_stage: string|null}} Species
- * @typedef {{key: string, name: string, isOn: (s: Species) => boolean, toggle: (s: Species) => void}} Option
+ * @typedef {{key: string, name: string, text: string, isOn: (s: Species) => boolean, toggle: (s: Species) => void}} Option
  * @typedef {{legend: string, wide: boolean, options: Option[]}} Question
  */
+import { nameOf } from './confirm.js';
 import { el } from './dom.js';
+import { inLanguage, t } from './lang.js';
 
 /** Bins: exact up to ten, then by their least number. @type {[key: string, name: string, count: number][]} */
 const COUNTS = [
 	...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => /** @type {[string, string, number]} */ ([String(n), String(n), n])),
 	['0', '10', 10], ['-', '11–50', 11], ['=', '51+', 51],
 ];
-const SEXES = [['f', 'female'], ['m', 'male']];
-const LIFE_STAGES = [['a', 'adult'], ['u', 'subadult'], ['j', 'juvenile']];
+const SEXES = /** @type {const} */ ([['f', 'female'], ['m', 'male']]);
+const LIFE_STAGES = /** @type {const} */ ([['a', 'adult'], ['u', 'subadult'], ['j', 'juvenile']]);
 
 /** Whether a project asks anything about an animal. @param {Survey} survey */
 const asks = (survey) => Boolean(survey.count || survey.young || survey.sex || survey.life_stage || survey.behaviours?.length);
@@ -31,11 +33,11 @@ export function questionsOf(survey) {
 	/** @type {Question[]} */
 	const questions = [];
 	const taken = new Set([...'+']);
-	/** @param {'sex'|'life_stage'} member @param {string} legend @param {string[][]} words */
+	/** @param {'sex'|'life_stage'} member @param {string} legend @param {typeof SEXES | typeof LIFE_STAGES} words */
 	const oneOf = (member, legend, words) => questions.push({
 		legend, wide: true,
 		options: words.map(([key, name]) => ({
-			key, name, isOn: (s) => s[member] === name,
+			key, name, text: t(`survey.${name}`), isOn: (s) => s[member] === name,
 			toggle: (s) => {
 				s[member] = s[member] === name ? null : name;
 			},
@@ -43,9 +45,9 @@ export function questionsOf(survey) {
 	});
 	if (survey.count)
 		questions.push({
-			legend: 'How many?', wide: false,
+			legend: t('survey.count'), wide: false,
 			options: COUNTS.map(([key, name, count]) => ({
-				key, name, isOn: (s) => s.count === count,
+				key, name, text: name, isOn: (s) => s.count === count,
 				toggle: (s) => {
 					s.count = s.count === count ? null : count;
 				},
@@ -53,29 +55,29 @@ export function questionsOf(survey) {
 		});
 	if (survey.young)
 		questions.push({
-			legend: 'Young?', wide: true,
+			legend: t('survey.young'), wide: true,
 			options: [{
-				key: 'y', name: 'young are there', isOn: (s) => s.young,
+				key: 'y', name: 'young', text: t('survey.young_there'), isOn: (s) => s.young,
 				toggle: (s) => {
 					s.young = !s.young;
 				},
 			}],
 		});
 	if (survey.sex)
-		oneOf('sex', 'Sex, where all are the same', SEXES);
+		oneOf('sex', t('survey.sex'), SEXES);
 	if (survey.life_stage)
-		oneOf('life_stage', 'Life stage, where all are the same', LIFE_STAGES);
+		oneOf('life_stage', t('survey.life_stage'), LIFE_STAGES);
 	for (const question of questions)
 		for (const { key } of question.options)
 			taken.add(key);
 	if (survey.behaviours?.length)
 		questions.push({
-			legend: 'What do they do?', wide: true,
+			legend: t('survey.behaviours'), wide: true,
 			options: survey.behaviours.map((name) => {
 				const key = [...name.toLowerCase(), ...'abcdefghijklmnopqrstuvwxyz'].find((c) => /[a-z]/.test(c) && !taken.has(c)) ?? '';
 				taken.add(key);
 				return {
-					key, name, isOn: (s) => s.behaviours.has(name),
+					key, name, text: inLanguage(name, survey.behaviour_names?.[name]), isOn: (s) => s.behaviours.has(name),
 					toggle: (s) => void (s.behaviours.delete(name) || s.behaviours.add(name)),
 				};
 			}),
@@ -92,15 +94,15 @@ export class Draft {
 	#survey;
 	#questions;
 	#on;
-	#chips = el('div', { class: 'chips', role: 'group', 'aria-label': 'Species of your answer' });
+	#chips = el('div', { class: 'chips', role: 'group', 'aria-label': t('survey.species') });
 	#asked = el('div', { class: 'asked' });
 	#another = el('button', {
 		type: 'button', 'aria-keyshortcuts': '+', on: { click: (event) => this.#act(() => this.another(), event) },
-	}, 'Another species', el('kbd', { 'aria-hidden': 'true' }, '+'));
+	}, t('survey.another'), el('kbd', { 'aria-hidden': 'true' }, '+'));
 	#done = el('button', {
 		type: 'button', class: 'primary', 'aria-keyshortcuts': 'Enter', on: { click: (event) => this.#on.done(event.detail > 0) },
-	}, 'Done', el('kbd', { 'aria-hidden': 'true' }, '↵'));
-	element = el('section', { class: 'draft', hidden: true, 'aria-label': 'Your answer' },
+	}, t('survey.done'), el('kbd', { 'aria-hidden': 'true' }, '↵'));
+	element = el('section', { class: 'draft', hidden: true, 'aria-label': t('survey.answer') },
 		this.#chips, this.#asked, el('div', { class: 'row' }, this.#another, this.#done));
 
 	/**
@@ -222,7 +224,7 @@ export class Draft {
 				...(s.life_stage && { life_stage: s.life_stage }),
 			})),
 			several: this.#isSeveral,
-			label: this.#species.map((s) => s.taxon.common_name).join(' + '),
+			label: this.#species.map((s) => nameOf(s.taxon)).join(' + '),
 		};
 	}
 
@@ -258,9 +260,9 @@ export class Draft {
 		const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.option;
 		this.element.hidden = !this.isOpen;
 		this.#chips.replaceChildren(...this.#species.length ? this.#species.map((s) => el('button', {
-			type: 'button', class: 'chip', 'aria-label': `Take ${s.taxon.common_name} out`,
+			type: 'button', class: 'chip', 'aria-label': t('survey.take_out', { name: nameOf(s.taxon) }),
 			on: { click: (event) => this.#act(() => this.add(s.taxon), event) },
-		}, s.taxon.common_name, el('span', { 'aria-hidden': 'true' }, '×'))) : [el('p', { class: 'hint' }, 'Choose every species that you see.')]);
+		}, nameOf(s.taxon), el('span', { 'aria-hidden': 'true' }, '×'))) : [el('p', { class: 'hint' }, t('survey.choose'))]);
 		this.#asked.hidden = this.wantsName;
 		this.#asked.replaceChildren(...current && !this.wantsName ? this.#questions.map((q) => this.#question(q, current)) : []);
 		this.#another.hidden = this.#isChoosing;
@@ -277,7 +279,7 @@ export class Draft {
 				const button = el('button', {
 					type: 'button', class: 'option', 'aria-pressed': String(option.isOn(species)), 'aria-keyshortcuts': option.key || null,
 					on: { click: (event) => this.#act(() => option.toggle(species), event) },
-				}, option.name, option.key && option.key !== option.name ? el('kbd', { 'aria-hidden': 'true' }, option.key) : null);
+				}, option.text, option.key && option.key !== option.text ? el('kbd', { 'aria-hidden': 'true' }, option.key) : null);
 				button.dataset.option = option.name;
 				return button;
 			}));

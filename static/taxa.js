@@ -4,7 +4,9 @@
  * @typedef {import('./api.js').Taxon} Taxon
  * @typedef {{taxon: Taxon|null}} Choice null: can't tell
  */
+import { nameOf } from './confirm.js';
 import { el } from './dom.js';
+import { t } from './lang.js';
 
 const FILTER_FROM = 8;
 /** Keys of the labelling screen itself (label.js, viewer.js); no taxon is given one of them by us. */
@@ -34,7 +36,7 @@ export function assignKeys(taxa) {
 		keys.set(cantTell, { taxon: null });
 	const others = [...'123456789abcdefghijklmnopqrstuvwxyz'];
 	const isFree = (/** @type {string} */ key) => others.includes(key) && !keys.has(key) && !RESERVED.includes(key);
-	for (const taxon of taxa.filter((t) => !keyOf.has(t.id) && t.kind !== 'blank'))
+	for (const taxon of taxa.filter((one) => !keyOf.has(one.id) && one.kind !== 'blank'))
 		give(taxon, [...taxon.common_name.toLowerCase()].find(isFree) ?? others.find(isFree));
 	const blank = taxa.find((taxon) => taxon.kind === 'blank');
 	if (blank)
@@ -43,7 +45,7 @@ export function assignKeys(taxa) {
 }
 
 /** @param {string} key */
-const badge = (key) => el('kbd', { 'aria-hidden': 'true' }, key === ' ' ? 'space' : key);
+const badge = (key) => el('kbd', { 'aria-hidden': 'true' }, key === ' ' ? t('taxa.space') : key);
 
 export class Taxa {
 	#onChoose;
@@ -51,11 +53,11 @@ export class Taxa {
 	#cells = [];
 	/** @type {HTMLButtonElement[]} */
 	#buttons = [];
-	#always = el('div', { class: 'always', role: 'group', 'aria-label': 'Other answers' });
-	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': 'What do you see?' });
-	#none = el('p', { class: 'hint', hidden: true }, 'No name matches.');
+	#always = el('div', { class: 'always', role: 'group', 'aria-label': t('taxa.other') });
+	#grid = el('div', { class: 'taxa', role: 'group', 'aria-label': t('label.ask') });
+	#none = el('p', { class: 'hint', hidden: true }, t('taxa.no_match'));
 	#filter = el('input', {
-		type: 'search', placeholder: 'Filter names', 'aria-label': 'Filter names', autocomplete: 'off', spellcheck: false,
+		type: 'search', placeholder: t('taxa.filter'), 'aria-label': t('taxa.filter'), autocomplete: 'off', spellcheck: false,
 		'aria-keyshortcuts': '/',
 	});
 	/** @type {HTMLElement|null} the button that had the focus when the answers were disabled */
@@ -71,9 +73,9 @@ export class Taxa {
 		const { keys, keyOf, cantTell } = assignKeys(taxa);
 		this.keys = keys;
 		this.cantTellKey = cantTell;
-		for (const taxon of taxa.filter((t) => t.kind !== 'blank')) {
+		for (const taxon of taxa.filter((one) => one.kind !== 'blank')) {
 			const key = keyOf.get(taxon.id) ?? '';
-			const button = this.#button({ taxon }, key, taxon.common_name, taxon.scientific_name);
+			const button = this.#button({ taxon }, key, nameOf(taxon), taxon.scientific_name);
 			this.#cells.push({ taxon, button });
 		}
 		this.#grid.append(...this.#cells.map((cell) => cell.button));
@@ -86,8 +88,8 @@ export class Taxa {
 			taxa.length >= FILTER_FROM ? el('div', { class: 'filter' }, this.#filter) : null,
 			this.#grid, this.#none,
 			this.#always);
-		this.#always.append(...blank ? [this.#button({ taxon: blank }, ' ', 'Nothing here')] : [],
-			this.#button({ taxon: null }, cantTell, 'Can’t tell'), more);
+		this.#always.append(...blank ? [this.#button({ taxon: blank }, ' ', t('taxa.nothing'))] : [],
+			this.#button({ taxon: null }, cantTell, t('label.cant_tell')), more);
 		this.enable(false);
 	}
 
@@ -142,7 +144,7 @@ export class Taxa {
 		const wanted = this.#filter.value.trim().toLowerCase();
 		let n_shown = 0;
 		for (const { taxon, button } of this.#cells) {
-			const text = `${taxon.common_name} ${taxon.scientific_name} ${taxon.code}`.toLowerCase();
+			const text = `${nameOf(taxon)} ${taxon.common_name} ${taxon.scientific_name} ${taxon.code}`.toLowerCase();
 			button.hidden = !text.includes(wanted);
 			n_shown += button.hidden ? 0 : 1;
 		}

@@ -1,5 +1,6 @@
 /** The pictures of one subject: flip with the arrow keys, by swipe, by thumbnail; play the burst. */
 import { el } from './dom.js';
+import { t } from './lang.js';
 
 const PLAY_MS = 450;
 const SWIPE_PX = 40;
@@ -14,26 +15,26 @@ export class Viewer {
 	/** @type {ReturnType<typeof setInterval>|undefined} */
 	#playing;
 	#picture = el('div', { class: 'picture' });
-	#wait = el('p', { class: 'wait', hidden: true }, 'Loading the picture …');
+	#wait = el('p', { class: 'wait', hidden: true }, t('viewer.loading'));
 	#failed = el('div', { class: 'failed', hidden: true });
-	#strip = el('div', { class: 'strip', role: 'group', 'aria-label': 'Pictures of this subject' });
+	#strip = el('div', { class: 'strip', role: 'group', 'aria-label': t('viewer.pictures') });
 	#counter = el('span', { class: 'counter' });
 	#play = el('button', {
 		type: 'button', class: 'control', 'aria-pressed': 'false', 'aria-keyshortcuts': '.',
 		on: { click: () => this.togglePlay() },
-	}, 'Play');
+	}, t('viewer.play'));
 	#controls = el('div', { class: 'controls' },
 		el('button', {
-			type: 'button', class: 'control step', 'aria-label': 'Previous picture', 'aria-keyshortcuts': 'ArrowLeft',
+			type: 'button', class: 'control step', 'aria-label': t('viewer.previous'), 'aria-keyshortcuts': 'ArrowLeft',
 			on: { click: () => this.flip(-1) },
 		}, '‹'),
 		this.#counter,
 		el('button', {
-			type: 'button', class: 'control step', 'aria-label': 'Next picture', 'aria-keyshortcuts': 'ArrowRight',
+			type: 'button', class: 'control step', 'aria-label': t('viewer.next'), 'aria-keyshortcuts': 'ArrowRight',
 			on: { click: () => this.flip(1) },
 		}, '›'),
 		this.#play);
-	#stage = el('div', { class: 'stage', tabIndex: -1, role: 'group', 'aria-label': 'Picture' },
+	#stage = el('div', { class: 'stage', tabIndex: -1, role: 'group', 'aria-label': t('viewer.picture') },
 		this.#picture, this.#wait, this.#failed);
 
 	/**
@@ -43,10 +44,10 @@ export class Viewer {
 	constructor(onReady, onSkip) {
 		this.#onReady = onReady;
 		this.#failed.append(
-			el('p', {}, 'This picture could not be loaded.'),
+			el('p', {}, t('viewer.failed')),
 			el('div', { class: 'row' },
-				el('button', { type: 'button', class: 'primary', on: { click: () => this.#load() } }, 'Try again'),
-				el('button', { type: 'button', on: { click: onSkip } }, 'Skip it')));
+				el('button', { type: 'button', class: 'primary', on: { click: () => this.#load() } }, t('main.again')),
+				el('button', { type: 'button', on: { click: onSkip } }, t('viewer.skip'))));
 		this.element = el('figure', { class: 'viewer' }, this.#stage, this.#controls, this.#strip);
 		/** @type {number|null} null: no swipe, but two fingers that zoom or one that moves what is zoomed */
 		let start_px = null;
@@ -79,7 +80,7 @@ export class Viewer {
 		this.#strip.hidden = frames.length < 2;
 		const thumbs = item && frames.length > 1 ? item.thumbs : [];
 		this.#strip.replaceChildren(...thumbs.map((thumb, i) => el('button', {
-			type: 'button', class: 'thumb', 'aria-label': `Picture ${i + 1} of ${frames.length}`,
+			type: 'button', class: 'thumb', 'aria-label': t('item.picture', { i: i + 1, n: frames.length }),
 			on: {
 				click: () => {
 					this.#stop();
@@ -113,7 +114,7 @@ export class Viewer {
 			return;
 		}
 		this.#play.setAttribute('aria-pressed', 'true');
-		this.#play.textContent = 'Pause';
+		this.#play.textContent = t('viewer.pause');
 		this.#playing = setInterval(() => {
 			const next = (this.#index + 1) % n;
 			if (item.peek(next))
@@ -146,7 +147,7 @@ export class Viewer {
 		clearInterval(this.#playing);
 		this.#playing = undefined;
 		this.#play.setAttribute('aria-pressed', 'false');
-		this.#play.textContent = 'Play';
+		this.#play.textContent = t('viewer.play');
 	}
 
 	/** @param {number} i */

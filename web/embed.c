@@ -3,7 +3,7 @@
  *
  * Each file becomes its path below ROOT, MIME type, bytes, an ETag of its SHA-256 and, for a page
  * with an inline import map, the hash that the content security policy must name (browsers read
- * import maps inline only).
+ * import maps inline only). A page is told which languages there are, from the names of lang/.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -46,6 +46,42 @@ static unsigned char *read_all(const char *path, size_t *n)
 	return bytes;
 }
 
+/* The codes of the languages: "en es fr". */
+static void find_languages(int n, char **paths, char *out, size_t size)
+{
+	size_t used = 0;
+	out[0] = 0;
+	for (int i = 0; i < n; i++) {
+		const char *name = strstr(paths[i], "/lang/");
+		const char *end = name ? strstr(name, ".js") : NULL;
+		if (!end)
+			continue;
+		name += strlen("/lang/");
+		used += (size_t)snprintf(
+			out + used, size - used, "%s%.*s", used ? " " : "", (int)(end - name), name);
+		if (used >= size)
+			fail(paths[i], "is one language too many");
+	}
+}
+
+/* The file as it is served: a page says which languages there are. */
+static unsigned char *read_served(const char *path, const char *languages, size_t *n)
+{
+	static const char mark[] = "<meta name=\"languages\" content=\"en\">";
+	char *text = (char *)read_all(path, n);
+	char *at = strncmp(type_of(path), "text/html", 9) == 0 ? strstr(text, mark) : NULL;
+	if (!at)
+		return (unsigned char *)text;
+	size_t size = *n + strlen(languages) + 1;
+	char *out = malloc(size);
+	if (!out)
+		fail(path, "no memory");
+	*n = (size_t)snprintf(out, size, "%.*s<meta name=\"languages\" content=\"%s\">%s",
+		(int)(at - text), text, languages, at + strlen(mark));
+	free(text);
+	return (unsigned char *)out;
+}
+
 /* 'sha256-...' of the first inline import map, or nothing. */
 static void put_csp(FILE *out, const char *text)
 {
@@ -63,10 +99,10 @@ static void put_csp(FILE *out, const char *text)
 	fprintf(out, "\"'sha256-%s'\"", base64);
 }
 
-static void put_bytes(FILE *out, const char *path, int number)
+static void put_bytes(FILE *out, const char *path, const char *languages, int number)
 {
 	size_t n = 0;
-	unsigned char *bytes = read_all(path, &n);
+	unsigned char *bytes = read_served(path, languages, &n);
 	fprintf(out, "static const unsigned char file_%d[] = {", number);
 	for (size_t i = 0; i < n; i++)
 		fprintf(out, "%s%u,", i % 32 ? "" : "\n", bytes[i]);
@@ -74,10 +110,11 @@ static void put_bytes(FILE *out, const char *path, int number)
 	free(bytes);
 }
 
-static void put_row(FILE *out, const char *root, const char *path, int number)
+static void put_row(
+	FILE *out, const char *root, const char *path, const char *languages, int number)
 {
 	size_t n = 0;
-	unsigned char *bytes = read_all(path, &n);
+	unsigned char *bytes = read_served(path, languages, &n);
 	unsigned char hash[crypto_hash_sha256_BYTES];
 	char hex[33];
 	if (strncmp(path, root, strlen(root)) != 0 || strpbrk(path, "\"\\\n"))
@@ -100,15 +137,17 @@ int main(int argc, char **argv)
 		fputs("usage: embed OUT.c ROOT FILE...\n", stderr);
 		return 2;
 	}
+	char languages[200];
+	find_languages(argc - 3, argv + 3, languages, sizeof languages);
 	FILE *out = fopen(argv[1], "w");
 	if (!out)
 		fail(argv[1], "cannot be written");
 	fputs("/* Made by web/embed.c: do not edit. */\n#include \"assets.h\"\n\n", out);
 	for (int i = 3; i < argc; i++)
-		put_bytes(out, argv[i], i);
+		put_bytes(out, argv[i], languages, i);
 	fputs("\nconst struct asset assets[] = {\n", out);
 	for (int i = 3; i < argc; i++)
-		put_row(out, argv[2], argv[i], i);
+		put_row(out, argv[2], argv[i], languages, i);
 	fputs("\t{0, 0, 0, 0, 0, 0},\n};\n", out);
 	return fclose(out) == 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 // A server in memory that follows docs/api.md, for what the real one cannot be made to do on command: dying between a
 // commit and its reply, a picture that takes its time, an answer that is refused.
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import http from 'node:http';
 import { scene } from './png.mjs';
 
@@ -21,6 +21,12 @@ export const TAXA = [
 	['human', 'human', 'Human', '', 'h'],
 	['vehicle', 'vehicle', 'Vehicle', '', 'v'],
 ].map(([code, kind, common_name, scientific_name, hotkey], i) => ({ id: 11 + i, code, kind, common_name, scientific_name, hotkey }));
+
+/** index.html with the languages that there are, as web/embed.c makes it. */
+async function page() {
+	const codes = (await readdir(new URL('lang/', STATIC))).map((file) => file.replace('.js', '')).sort().join(' ');
+	return (await readFile(new URL('index.html', STATIC), 'utf8')).replace('name="languages" content="en"', `name="languages" content="${codes}"`);
+}
 
 class Refusal extends Error {
 	constructor(http_status, status, message) {
@@ -121,9 +127,9 @@ export class Mock {
 				return;
 			}
 			const file = path === '/' ? 'index.html' : path.replace('/static/', '');
-			if (!/^(lang\/)?[a-z]+\.(html|js|css|svg)$/.test(file))
+			if (!/^(lang\/)?[a-z-]+\.(html|js|css|svg)$/.test(file))
 				throw new Refusal(404, 'not found', `no page ${path}`);
-			const bytes = await readFile(new URL(file, STATIC));
+			const bytes = file === 'index.html' ? await page() : await readFile(new URL(file, STATIC));
 			response.writeHead(200, { ...headers, 'Content-Type': TYPES[file.split('.')[1]] }).end(bytes);
 		} catch (cause) {
 			const status = cause.http_status ?? 500;
