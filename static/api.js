@@ -20,6 +20,10 @@
  *            life_stage?: string}} Named
  * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell', taxa: Named[], several?: boolean,
  *            duration_ms: number, queue?: 'expert'}} Classification
+ * @typedef {{uuid: string, counted: boolean, replay: boolean, truth?: number, truth_also?: number[], model?: number|null,
+ *            others?: {n: number, shares: [taxon: number, share: number][]}}} Reply
+ * @typedef {{uuid: string, subject: number, at: string, answer: 'taxa'|'cant_tell', taxa: Named[], several?: boolean,
+ *            thumb?: string, may_undo: boolean}} Given
  */
 
 import { current, isKey, t } from './lang.js';
@@ -138,9 +142,9 @@ export const nextTasks = (slug, n, expert) =>
 /**
  * Throws with status 0 when the reply does not acknowledge this very answer.
  * `truth` is there after some subjects whose answer is known: the taxon that an expert named; `truth_also`: the others. `model`
- * is there where the project tells what the model thinks: its taxon, or null.
+ * is there where the project tells what the model thinks: its taxon, or null; `others` where it tells what earlier answers were.
  * @param {string} slug @param {Classification} body
- * @returns {Promise<{uuid: string, counted: boolean, replay: boolean, truth?: number, truth_also?: number[], model?: number|null}>}
+ * @returns {Promise<Reply>}
  */
 export const classify = (slug, body) => acknowledged(`${project_path(slug)}/classifications`, body);
 
@@ -192,3 +196,13 @@ export const hideComment = (slug, id, hidden, reason) => request('POST', `${proj
  * @returns {Promise<{comments: (Comment & {subject: number})[], flags: {subject: number, kind: Flag, n: number, thumb: string}[]}>}
  */
 export const getModeration = (slug) => request('GET', `${project_path(slug)}/moderation`);
+
+/**
+ * One's own last answers, newest first.
+ * @param {string} slug @param {number} n
+ * @returns {Promise<{answers: Given[]}>}
+ */
+export const getAnswers = (slug, n) => request('GET', `${project_path(slug)}/answers?n=${n}`);
+
+/** Gives leases back. @param {string} slug @param {number[]} subjects @returns {Promise<{}>} */
+export const release = (slug, subjects) => request('POST', `${project_path(slug)}/release`, { subjects });

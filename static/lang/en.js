@@ -40,6 +40,9 @@ export const words = {
 	'api.unacknowledged': 'the server did not acknowledge the answer',
 	'api.unreachable': 'the server cannot be reached',
 
+	'cards.close': 'Close this card',
+	'cards.feedback': 'About your answer',
+
 	'compare.open': 'What tells them apart',
 	'compare.title': 'Look-alikes',
 
@@ -62,6 +65,12 @@ export const words = {
 		'This page looks again by itself.',
 	'empty.unsent': 'Waiting to send your answers',
 	'empty.unsent_about': 'The next sightings come once the answers in this browser have reached the server.',
+
+	'feedback.others': {
+		one: 'One earlier answer: {shares}.',
+		other: '{n} earlier answers: {shares}.',
+	},
+	'feedback.yours': 'You said: {answer}.',
 
 	'flag.damaged': 'The picture is damaged',
 	'flag.damaged_about': 'Grey, torn or nothing to be seen',
@@ -118,7 +127,7 @@ export const words = {
 	'label.elsewhere': 'This subject was answered in another tab.',
 	'label.expert_queue': 'Expert queue',
 	'label.expert_same': 'An expert says so too: {name}.',
-	'label.expert_says': 'An expert says: {name}. Worth a second look next time.',
+	'label.expert_says': 'An expert says: {name}.',
 	'label.key_backspace': 'backspace',
 	'label.keys_cant_tell': 'can’t tell',
 	'label.keys_card': 'yes, something else: where the computer’s guess is shown',
@@ -204,6 +213,18 @@ export const words = {
 	'projects.start': 'Start labelling',
 	'projects.title': 'Projects',
 	'projects.who': 'Who walked past the camera?',
+
+	'recent.ask_again': 'You said “{answer}”. What do you see?',
+	'recent.change': 'Change',
+	'recent.change_this': 'Change {answer}',
+	'recent.close': 'Close',
+	'recent.closed': 'decided',
+	'recent.key': 'your last answers, to look at or to change',
+	'recent.loading': 'Fetching your answers …',
+	'recent.none': 'You have not answered here yet.',
+	'recent.open': 'Your last answers',
+	'recent.shift': 'shift',
+	'recent.title': 'Your last answers',
 
 	'sending.all': 'Every answer has been sent.',
 	'sending.another': 'Of another account ({n})',

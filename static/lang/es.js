@@ -36,6 +36,9 @@ export const words = {
 	'api.unacknowledged': 'el servidor no confirmó la respuesta',
 	'api.unreachable': 'no se puede contactar con el servidor',
 
+	'cards.close': 'Cerrar esta tarjeta',
+	'cards.feedback': 'Sobre tu respuesta',
+
 	'compare.open': 'Qué los distingue',
 	'compare.title': 'Parecidos',
 
@@ -58,6 +61,12 @@ export const words = {
 		'La página vuelve a mirar sola.',
 	'empty.unsent': 'Tus respuestas esperan a ser enviadas',
 	'empty.unsent_about': 'Los siguientes avistamientos llegarán cuando las respuestas guardadas aquí hayan llegado al servidor.',
+
+	'feedback.others': {
+		one: '{n} respuesta anterior: {shares}.',
+		other: '{n} respuestas anteriores: {shares}.',
+	},
+	'feedback.yours': 'Dijiste: {answer}.',
 
 	'flag.damaged': 'La imagen está dañada',
 	'flag.damaged_about': 'Gris, cortada o ilegible',
@@ -115,7 +124,7 @@ export const words = {
 	'label.elsewhere': 'Este avistamiento se respondió en otra pestaña.',
 	'label.expert_queue': 'Cola de expertos',
 	'label.expert_same': 'Un experto dice lo mismo: {name}.',
-	'label.expert_says': 'Un experto dice: {name}. La próxima vez, míralo con más calma.',
+	'label.expert_says': 'Un experto dice: {name}.',
 	'label.key_backspace': 'retroceso',
 	'label.keys_cant_tell': 'no lo sé',
 	'label.keys_card': 'sí, otra cosa: cuando hay una propuesta del ordenador',
@@ -202,6 +211,18 @@ export const words = {
 	'projects.start': 'Empezar',
 	'projects.title': 'Proyectos',
 	'projects.who': '¿Quién pasó ante la cámara?',
+
+	'recent.ask_again': 'Dijiste «{answer}». ¿Qué ves?',
+	'recent.change': 'Cambiar',
+	'recent.change_this': 'Cambiar {answer}',
+	'recent.close': 'Cerrar',
+	'recent.closed': 'decidido',
+	'recent.key': 'tus últimas respuestas, para verlas o cambiarlas',
+	'recent.loading': 'Cargando tus respuestas …',
+	'recent.none': 'Aún no has respondido aquí.',
+	'recent.open': 'Tus últimas respuestas',
+	'recent.shift': 'mayús',
+	'recent.title': 'Tus últimas respuestas',
 
 	'sending.all': 'Se han enviado todas las respuestas.',
 	'sending.another': 'De otra cuenta ({n})',

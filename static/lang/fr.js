@@ -36,6 +36,9 @@ export const words = {
 	'api.unacknowledged': 'le serveur n’a pas confirmé la réponse',
 	'api.unreachable': 'le serveur est injoignable',
 
+	'cards.close': 'Fermer cette fiche',
+	'cards.feedback': 'À propos de votre réponse',
+
 	'compare.open': 'Ce qui les distingue',
 	'compare.title': 'Sosies',
 
@@ -58,6 +61,12 @@ export const words = {
 		'La page vérifie d’elle-même s’il y a du nouveau.',
 	'empty.unsent': 'Vos réponses attendent d’être envoyées',
 	'empty.unsent_about': 'Les observations suivantes viendront dès que les réponses gardées ici seront arrivées au serveur.',
+
+	'feedback.others': {
+		one: '{n} réponse avant la vôtre : {shares}.',
+		other: '{n} réponses avant la vôtre : {shares}.',
+	},
+	'feedback.yours': 'Vous avez dit : {answer}.',
 
 	'flag.damaged': 'L’image est abîmée',
 	'flag.damaged_about': 'Grise, déchirée ou illisible',
@@ -115,7 +124,7 @@ export const words = {
 	'label.elsewhere': 'La réponse à cette observation a été donnée dans un autre onglet.',
 	'label.expert_queue': 'File des experts',
 	'label.expert_same': 'Un expert dit la même chose : {name}.',
-	'label.expert_says': 'Un expert dit : {name}. À regarder de plus près la prochaine fois.',
+	'label.expert_says': 'Un expert dit : {name}.',
 	'label.key_backspace': 'retour arrière',
 	'label.keys_cant_tell': 'je ne sais pas',
 	'label.keys_card': 'oui, autre chose : quand l’ordinateur fait une proposition',
@@ -203,6 +212,18 @@ export const words = {
 	'projects.start': 'Commencer',
 	'projects.title': 'Projets',
 	'projects.who': 'Qui est passé devant l’appareil ?',
+
+	'recent.ask_again': 'Vous avez dit « {answer} ». Que voyez-vous ?',
+	'recent.change': 'Modifier',
+	'recent.change_this': 'Modifier {answer}',
+	'recent.close': 'Fermer',
+	'recent.closed': 'décidé',
+	'recent.key': 'vos dernières réponses, à revoir ou à modifier',
+	'recent.loading': 'Chargement de vos réponses …',
+	'recent.none': 'Vous n’avez pas encore répondu ici.',
+	'recent.open': 'Vos dernières réponses',
+	'recent.shift': 'maj',
+	'recent.title': 'Vos dernières réponses',
 
 	'sending.all': 'Toutes les réponses ont été envoyées.',
 	'sending.another': 'D’un autre compte ({n})',

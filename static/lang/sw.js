@@ -36,6 +36,9 @@ export const words = {
 	'api.unacknowledged': 'seva haikuthibitisha jibu',
 	'api.unreachable': 'seva haipatikani',
 
+	'cards.close': 'Funga kadi hii',
+	'cards.feedback': 'Kuhusu jibu lako',
+
 	'compare.open': 'Kinachowatofautisha',
 	'compare.title': 'Wanaofanana',
 
@@ -58,6 +61,12 @@ export const words = {
 		'Ukurasa huu utaangalia tena wenyewe.',
 	'empty.unsent': 'Majibu yako yanasubiri kutumwa',
 	'empty.unsent_about': 'Matukio yajayo yatakuja majibu yaliyo kwenye kivinjari hiki yakishafika kwenye seva.',
+
+	'feedback.others': {
+		one: 'Jibu {n} la awali: {shares}.',
+		other: 'Majibu {n} ya awali: {shares}.',
+	},
+	'feedback.yours': 'Ulisema: {answer}.',
 
 	'flag.damaged': 'Picha imeharibika',
 	'flag.damaged_about': 'Ya kijivu, imekatika au haionekani',
@@ -115,7 +124,7 @@ export const words = {
 	'label.elsewhere': 'Tukio hili limejibiwa kwenye kichupo kingine.',
 	'label.expert_queue': 'Foleni ya wataalamu',
 	'label.expert_same': 'Mtaalamu pia anasema: {name}.',
-	'label.expert_says': 'Mtaalamu anasema: {name}. Wakati ujao tazama kwa makini zaidi.',
+	'label.expert_says': 'Mtaalamu anasema: {name}.',
 	'label.key_backspace': 'futa nyuma',
 	'label.keys_cant_tell': 'sina uhakika',
 	'label.keys_card': 'ndiyo, kitu kingine: panapoonyeshwa kisio la kompyuta',
@@ -201,6 +210,18 @@ export const words = {
 	'projects.start': 'Anza kutambua',
 	'projects.title': 'Miradi',
 	'projects.who': 'Nani amepita mbele ya kamera?',
+
+	'recent.ask_again': 'Ulisema “{answer}”. Unaona nini?',
+	'recent.change': 'Badilisha',
+	'recent.change_this': 'Badilisha {answer}',
+	'recent.close': 'Funga',
+	'recent.closed': 'imeamuliwa',
+	'recent.key': 'majibu yako ya mwisho, kuyaona au kuyabadilisha',
+	'recent.loading': 'Majibu yako yanapakiwa …',
+	'recent.none': 'Bado hujajibu hapa.',
+	'recent.open': 'Majibu yako ya mwisho',
+	'recent.shift': 'shift',
+	'recent.title': 'Majibu yako ya mwisho',
 
 	'sending.all': 'Majibu yote yametumwa.',
 	'sending.another': 'Ya akaunti nyingine ({n})',

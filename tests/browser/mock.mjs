@@ -309,7 +309,7 @@ export class Mock {
 		return {
 			answers: own.map(({ uuid, subject, body, at }) => ({
 				uuid, subject, at, answer: body.answer, taxa: body.taxa, ...(body.several && { several: true }),
-				thumb: `/media/${this.#subject(subject).frames[0]}/320.jpg`, may_undo: true,
+				thumb: `/media/${this.#subject(subject).frames[0]}/320.jpg`, may_undo: !this.retired?.has(subject),
 			})),
 		};
 	}
