@@ -29,8 +29,6 @@
 import { current, isKey, t } from './lang.js';
 
 const TIMEOUT_MS = 30_000;
-/** As many as the queue wants at first. */
-const FIRST_TASKS = 4;
 
 /** A refusal of the server, or a failure on the way to it (status 0). */
 export class ApiError extends Error {
@@ -65,6 +63,15 @@ function noteClock(response) {
 		serverAhead_ms = told - Date.now();
 }
 
+/** The reply to what ahead.js asked: once, and none where it failed. @param {string} path @returns {Promise<Response|undefined>} */
+async function taken(path) {
+	/** @type {Map<string, Promise<Response>>|undefined} */
+	const asked = /** @type {any} */ (globalThis).topi_asked;
+	const reply = asked?.get(path);
+	asked?.delete(path);
+	return reply?.catch(() => undefined);
+}
+
 /**
  * @param {string} method
  * @param {string} path
@@ -76,7 +83,7 @@ async function request(method, path, body) {
 	let response;
 	let text;
 	try {
-		response = await fetch(path, {
+		response = await (body && 'queue' in body ? null : taken(path)) ?? await fetch(path, {
 			method,
 			headers: body ? { 'X-Topi': '1', 'Content-Type': 'application/json' } : { 'X-Topi': '1' },
 			body: body ? JSON.stringify(body) : undefined,
@@ -130,27 +137,8 @@ export const logOut = () => request('POST', '/api/logout', {});
 /** @returns {Promise<ProjectSummary[]>} */
 export const listProjects = async () => (await request('GET', '/api/projects')).projects;
 
-/** What was asked for before its screen was there to want it; each is handed out once. @type {Map<string, Promise<any>>} */
-const ahead = new Map();
-
-/** Asks now what getProject and nextTasks will want in a moment: on a slow line every wait for the next question counts. */
-/** @param {'project'|'next'} what @param {string} slug */
-export function askAhead(what, slug) {
-	const path = `${project_path(slug)}${what === 'next' ? '/next' : ''}`;
-	const asked = what === 'next' ? request('POST', path, { n: FIRST_TASKS }) : request('GET', path);
-	asked.catch(() => null); // told to whoever takes it
-	ahead.set(path, asked);
-}
-
-/** @param {string} path */
-function taken(path) {
-	const asked = ahead.get(path);
-	ahead.delete(path);
-	return asked;
-}
-
 /** @param {string} slug @returns {Promise<Project>} */
-export const getProject = (slug) => taken(project_path(slug)) ?? request('GET', project_path(slug));
+export const getProject = (slug) => request('GET', project_path(slug));
 
 /**
  * Leases subjects; the tasks already held come first.
@@ -158,7 +146,6 @@ export const getProject = (slug) => taken(project_path(slug)) ?? request('GET', 
  * @returns {Promise<{tasks: Task[], reason: null|'done'|'seen'}>}
  */
 export const nextTasks = (slug, n, expert) =>
-	(!expert && taken(`${project_path(slug)}/next`)) ||
 	request('POST', `${project_path(slug)}/next`, expert ? { n, queue: 'expert' } : { n });
 
 /**

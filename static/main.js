@@ -1,6 +1,6 @@
 /** The page: who one is, what waits to be sent, and which screen the address asks for (#/ or #/p/SLUG). */
 import { Account, showAccount } from './account.js';
-import { ApiError, askAhead } from './api.js';
+import { ApiError } from './api.js';
 import { drawing, el, isTyping, sleep } from './dom.js';
 import { openHelp } from './help.js';
 import { showLabel } from './label.js';
@@ -25,15 +25,6 @@ function asked() {
 	return slug && decodeURIComponent(slug);
 }
 
-/** Asks who one is, and with that already what the labelling screen will want. @param {string} [slug] */
-async function arrive(slug) {
-	if (slug)
-		askAhead('project', slug);
-	await account.refresh();
-	if (slug)
-		askAhead('next', slug);
-}
-
 /** Shows the screen that the address names; of two quick changes the later wins. */
 async function route() {
 	const mine = ++visit;
@@ -45,7 +36,7 @@ async function route() {
 	const slug = asked();
 	try {
 		if (!account.me)
-			await arrive(slug);
+			await account.refresh();
 		document.body.dataset.screen = slug ? 'label' : 'projects';
 		const leaveThis = slug ?
 			await showLabel(main, slug, account, outbox) : await showProjects(main, account);
