@@ -17,6 +17,7 @@ export class Item {
 	/** @type {Map<number, Promise<HTMLImageElement>>} */
 	#loading = new Map();
 	#stopped = false;
+	#isFetched = false;
 
 	/** @type {HTMLImageElement[]|null} */
 	#thumbs = null;
@@ -32,10 +33,13 @@ export class Item {
 			const thumb = new Image(frame.width, frame.height);
 			thumb.alt = '';
 			thumb.draggable = false;
+			thumb.fetchPriority = 'low';
 			thumb.addEventListener('error', () => {
 				thumb.hidden = true;
 			});
-			thumb.src = frame.thumb;
+			this.picture(0).catch(() => null).then(() => {
+				thumb.src = frame.thumb; // after the picture that is waited for
+			});
 			return thumb;
 		});
 		return this.#thumbs;
@@ -75,6 +79,19 @@ export class Item {
 			await this.picture(i).catch(() => null);
 	}
 
+	/** Has the browser keep the files of every frame, one after the other, without the memory that decoded ones take. */
+	async fetch() {
+		if (this.#isFetched)
+			return;
+		this.#isFetched = true;
+		for (const { url, thumb } of this.task.frames.slice(1))
+			for (const file of [url, thumb])
+				if (!this.#stopped)
+					await fetch(file, { priority: 'low' }).then((response) => response.blob()).catch(() => {
+						this.#isFetched = false;
+					});
+	}
+
 	/** Stops loading ahead: the subject has been answered. */
 	stop() {
 		this.#stopped = true;
@@ -87,6 +104,7 @@ export class Item {
 			const image = new Image(frame.width, frame.height);
 			image.alt = t('item.picture', { i: i + 1, n: this.task.frames.length });
 			image.draggable = false;
+			image.fetchPriority = i === 0 ? 'auto' : 'low';
 			image.src = frame.url;
 			try {
 				await image.decode();

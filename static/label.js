@@ -2,29 +2,35 @@
  * The labelling screen: one subject at a time, answered by key, click or touch. An answer is kept in the outbox, the next
  * subject is on screen at once, and the last answer can be taken back.
  *
- * @typedef {import('./taxa.js').Choice} Choice
- * @typedef {{uuid: string, task: import('./api.js').Task, label: string}} Given
+ * @typedef {import('./keys.js').Choice} Choice
  */
+import { Aids } from './aids.js';
 import * as api from './api.js';
+import { Cards } from './cards.js';
+import { compareButton } from './compare.js';
 import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
 import { emptyText } from './empty.js';
+import { tell } from './feedback.js';
+import { Given } from './given.js';
 import { setShortcuts } from './help.js';
-import { inLanguage, list, t } from './lang.js';
-import { say, showError, showNote, showProblem } from './notice.js';
+import { inLanguage, t } from './lang.js';
+import { say, showError, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
 import { Queue } from './queue.js';
+import { openRecent } from './recent.js';
 import { Draft } from './survey.js';
 import { Taxa } from './taxa.js';
 import { Viewer } from './viewer.js';
 
-const UNDO_MOST = 10;
-
 export class LabelScreen {
 	/** @type {Queue} */
 	#queue;
-	/** @type {Given[]} the last answers of this tab, the newest last */
-	#given = [];
+	/** @type {Given} */
+	#given;
+	/** @type {api.Given|null} the answer that is being changed */
+	#before = null;
+	#cards = new Cards();
 	/** @type {number|null} performance.now() when the picture on screen was shown; null: answers are off */
 	#shown_ms = null;
 	#isExpert = false;
@@ -38,7 +44,13 @@ export class LabelScreen {
 	#listening = new AbortController();
 	/** @type {HTMLButtonElement} */
 	#more;
+	/** @type {Aids} */
+	#aids;
 	#last = el('span', { class: 'last' });
+	#recent = el('button', {
+		type: 'button', class: 'recent', 'aria-label': t('recent.open'), title: t('recent.open'), 'aria-keyshortcuts': 'Shift+Backspace',
+		on: { click: () => this.#openRecent() },
+	}, el('span', { 'aria-hidden': 'true' }, '≡'));
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
 	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
@@ -69,15 +81,16 @@ export class LabelScreen {
 				},
 			},
 		}, t('label.several'), el('kbd', { 'aria-hidden': 'true' }, '+'));
-		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
+		this.taxa = new Taxa(project, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
+		this.#aids = new Aids(project, account, outbox, () => this.#item?.task.subject, this.#listening.signal);
 		this.#work.append(this.viewer.element,
 			el('div', { class: 'side' }, this.#ask, this.draft.element, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
 			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, inLanguage(project.title, project.titles)), this.#switchLabel,
-				el('div', { class: 'given' }, this.#last, this.#undo)),
-			this.#work, this.#empty));
+				this.#aids.element, el('div', { class: 'given' }, this.#last, this.#recent, this.#undo)),
+			this.#work, this.#empty, this.#cards.element, this.#aids.offer));
 
 		const { signal } = this.#listening;
 		document.addEventListener('keydown', (event) => this.#onKey(event), { signal });
@@ -88,12 +101,12 @@ export class LabelScreen {
 		}, { signal });
 		outbox.addEventListener('sent', (event) => {
 			const { entry, reply } = /** @type {CustomEvent} */ (event).detail;
-			if (entry.project === project.slug)
-				this.#tell((entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon), reply);
+			if (entry.project === project.slug && entry.kind === 'answer')
+				this.#tell(entry, reply);
 		}, { signal });
 		setShortcuts(() => this.#shortcuts());
-		this.#recall();
 		this.#volunteer = account.me?.id;
+		this.#given = this.#recall();
 		this.#switchLabel.hidden = !account.isExpert(project.slug);
 		this.#queue = this.#open();
 	}
@@ -159,8 +172,10 @@ export class LabelScreen {
 			this.#enable(true);
 			return;
 		}
-		this.#given.push({ uuid: body.uuid, task: item.task, label });
-		this.#remember();
+		this.#given.add({ uuid: body.uuid, task: item.task, label, at: new Date().toISOString(), body });
+		this.#before = null;
+		this.#drawGiven();
+		this.taxa.used(given.taxa.map(({ taxon }) => taxon));
 		say(`${label}.`);
 		this.taxa.clearFilter();
 		this.#queue.advance();
@@ -168,25 +183,24 @@ export class LabelScreen {
 			this.viewer.focus();
 	}
 
-	/**
-	 * What an expert had said of a subject that is there to learn from, or else what the model thinks, where that is told.
-	 * @param {number[]} given taxa @param {{truth?: number, truth_also?: number[], model?: number|null}} reply
-	 */
-	#tell(given, reply) {
-		const nameById = (/** @type {number} */ id) => {
-			const taxon = this.project.taxa.find((one) => one.id === id);
-			return taxon ? nameOf(taxon) : t('label.something');
-		};
-		if (reply.truth) {
-			const truth = [reply.truth, ...reply.truth_also ?? []];
-			const isRight = given.length === truth.length && truth.every((taxon) => given.includes(taxon));
-			const name = list(truth.map(nameById));
-			showNote(t(isRight ? 'label.expert_same' : 'label.expert_says', { name }));
-		} else if (reply.model) {
-			const name = nameById(reply.model);
-			const isSame = given.length === 1 && given[0] === reply.model;
-			showNote(t(isSame ? 'label.model_same' : 'label.model_says', { name }));
-		}
+	/** @param {import('./store.js').Entry} entry @param {api.Reply} reply */
+	#tell(entry, reply) {
+		tell(this.#cards, {
+			said: entry.label, given: (entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon),
+			thumb: this.#given.find(entry.uuid)?.task.frames[0]?.thumb,
+		}, reply, (id) => this.#nameById(id), ...this.#lookAlikes(entry.body.taxa ?? [], reply.truth));
+	}
+
+	/** What tells the one that was said from the one that an expert named. @param {api.Named[]} said @param {number} [truth] */
+	#lookAlikes(said, truth) {
+		const button = truth && said.length === 1 ? compareButton(this.project, said[0].taxon, truth) : null;
+		return button ? [button] : [];
+	}
+
+	/** @param {number} id */
+	#nameById(id) {
+		const taxon = this.project.taxa.find((one) => one.id === id);
+		return taxon ? nameOf(taxon) : t('label.something');
 	}
 
 	/** @param {boolean} isYes @param {boolean} byPointer */
@@ -215,26 +229,49 @@ export class LabelScreen {
 		const guess = this.project.taxa.find((taxon) => taxon.id === id) ?? null;
 		this.confirm.show(guess);
 		this.#onDraft(false);
-		this.#ask.textContent = t(guess ? 'label.confirm' : 'label.ask');
+		this.#ask.textContent = !guess && this.#before ? t('recent.ask_again', { answer: this.#inWords(this.#before) }) :
+			t(guess ? 'label.confirm' : 'label.ask');
 	}
 
 	/** Takes the last answer back and shows its subject again. */
 	async undo() {
-		const last = this.#given.pop();
-		if (!last)
-			return;
+		const { last } = this.#given;
+		if (last)
+			await this.#takeBack(last.uuid, last.task.subject, last.label);
+	}
+
+	/** @param {string} uuid @param {number} subject @param {string} label */
+	async #takeBack(uuid, subject, label) {
+		const kept = this.#given.find(uuid);
+		this.#given.remove(uuid);
+		this.#cards.close('feedback');
 		this.#enable(false);
 		this.#undo.disabled = true;
-		this.#last.textContent = t('label.undoing', { label: last.label });
+		this.#last.textContent = t('label.undoing', { label });
 		try {
-			const outcome = await this.outbox.undo(this.project.slug, last.uuid, last.task.subject, last.label);
-			this.#queue.giveBack(typeof outcome === 'string' ? last.task : outcome);
-			say(t('label.undone', { label: last.label }));
+			const outcome = await this.outbox.undo(this.project.slug, uuid, subject, label);
+			const task = typeof outcome === 'string' ? kept?.task : outcome;
+			if (task)
+				this.#queue.giveBack(task);
+			say(t('label.undone', { label }));
 		} catch {
-			say(t('label.cannot_undo', { label: last.label })); // the refusal itself is shown by the listener above
-			this.#draw();
+			say(t('label.cannot_undo', { label })); // the refusal itself is shown by the listener above
+			this.#before = null;
 		}
-		this.#remember();
+		this.#draw();
+		this.#drawGiven();
+	}
+
+	#openRecent() {
+		openRecent(this.project.slug, this.outbox, this.#given, (answer) => this.#inWords(answer), (answer) => {
+			this.#before = answer;
+			this.#takeBack(answer.uuid, answer.subject, this.#inWords(answer));
+		});
+	}
+
+	/** @param {api.Given} answer */
+	#inWords(answer) {
+		return answer.answer === 'taxa' ? answer.taxa.map(({ taxon }) => this.#nameById(taxon)).join(' + ') : t('label.cant_tell');
 	}
 
 	/** @returns {Queue} */
@@ -252,7 +289,8 @@ export class LabelScreen {
 		this.#queue.stop();
 		this.#isExpert = isExpert;
 		this.#switch.checked = isExpert;
-		this.#recall();
+		this.#given = this.#recall();
+		this.#before = null;
 		this.#showItem(null);
 		this.#queue = this.#open();
 		this.#draw();
@@ -264,8 +302,7 @@ export class LabelScreen {
 		if (me?.id === this.#volunteer)
 			return;
 		this.#volunteer = me?.id;
-		this.#given = [];
-		this.#remember();
+		this.#cards.close();
 		const mayJudge = this.account.isExpert(this.project.slug);
 		this.#switchLabel.hidden = !mayJudge;
 		this.#setQueue(this.#isExpert && mayJudge);
@@ -290,8 +327,13 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
-		this.#wantsSurvey = false;
+		if (this.#before?.subject !== item?.task.subject)
+			this.#before = null;
+		this.#wantsSurvey = this.#before !== null;
 		this.draft.close();
+		if (this.#before?.answer === 'taxa')
+			this.draft.fill(this.#before, this.project.taxa);
+		this.taxa.suggest(item?.task.likely);
 		this.#enable(false);
 		this.#pose();
 		this.viewer.show(item);
@@ -302,6 +344,7 @@ export class LabelScreen {
 		if (item !== this.#queue.current)
 			return;
 		this.#enable(true);
+		this.#aids.welcome();
 		const n = item.task.frames.length;
 		const { guess } = this.confirm;
 		this.#work.dataset.subject = String(item.task.subject);
@@ -337,64 +380,57 @@ export class LabelScreen {
 			return;
 		}
 		const confirmed = isCard ? this.confirm.answerOf(event.key) : undefined;
-		const choice = isCard ? undefined : this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
+		const choice = isCard ? undefined : this.taxa.choiceOf(event);
 		if (confirmed !== undefined && !event.repeat)
 			this.#onConfirm(confirmed, false);
 		else if (choice && !event.repeat)
-			this.answer(choice);
+			this.taxa.choose(choice);
+		else if (event.key === 'Backspace' && event.shiftKey)
+			this.#openRecent();
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === '/' && !isCard)
-			this.taxa.focusFilter();
-		else if (!choice && !this.viewer.onKey(event))
+		else if (event.key === 'Escape' && this.#cards.close())
+			this.viewer.focus();
+		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event) && !this.viewer.onKey(event))
 			return;
 		event.preventDefault();
 	}
 
-	/** @returns {import('./help.js').Shortcut[]} */
+	/** @returns {import('./help.js').Group[]} */
 	#shortcuts() {
-		const taxa = [...this.taxa.keys].filter(([key, choice]) => choice.taxon && choice.taxon.kind !== 'blank' && key !== ' ');
 		return [
-			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon ? nameOf(choice.taxon) : ''])),
-			[t('taxa.space'), t('label.keys_nothing')],
-			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
-			[this.taxa.cantTellKey, t('label.keys_cant_tell')],
-			['+', t('label.keys_several')],
-			...this.draft.shortcuts(),
-			['← →', t('label.keys_flip')],
-			['.', t('label.keys_play')],
-			[t('label.key_backspace'), t('label.keys_undo')],
-			['/', t('label.keys_filter')],
+			{
+				title: t('help.picture'), keys: [
+					['← →', t('label.keys_flip')],
+					['.', t('label.keys_play')],
+				],
+			},
+			{
+				title: t('help.answer'), keys: [
+					[t('keys.space'), t('label.keys_nothing')],
+					[this.taxa.cantTellKey, t('label.keys_cant_tell')],
+					['+', t('label.keys_several')],
+					[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
+					[t('label.key_backspace'), t('label.keys_undo')],
+					[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
+					...this.taxa.shortcuts(), ...this.#aids.shortcuts(),
+				],
+			},
+			{ title: t('help.survey'), keys: this.draft.shortcuts() },
+			{ title: t('help.names'), keys: this.taxa.nameShortcuts(), change: () => this.taxa.changeKeys() },
 		];
 	}
 
-	/** This tab's last answers survive a reload, so that they can still be taken back. */
-	#storageKey() {
-		return `topi.given.${this.project.slug}.${this.#isExpert ? 'expert' : 'people'}`;
-	}
-
-	#remember() {
-		this.#given = this.#given.slice(-UNDO_MOST);
-		const last = this.#given.at(-1);
-		this.#last.textContent = last ? last.label : '';
-		this.#undo.disabled = !last;
-		try {
-			sessionStorage.setItem(this.#storageKey(), JSON.stringify({ volunteer: this.account.me?.id, given: this.#given }));
-		} catch {
-			// Not kept over a reload then; the answers themselves are the outbox's.
-		}
-	}
-
+	/** This tab's last answers. */
 	#recall() {
-		this.#given = [];
-		try {
-			const kept = JSON.parse(sessionStorage.getItem(this.#storageKey()) ?? 'null');
-			if (kept && kept.volunteer === this.account.me?.id)
-				this.#given = kept.given;
-		} catch {
-			// See #remember.
-		}
-		this.#remember();
+		const given = new Given(this.project.slug, this.#isExpert, this.#volunteer);
+		this.#drawGiven(given);
+		return given;
+	}
+
+	#drawGiven(given = this.#given) {
+		this.#last.textContent = given.last?.label ?? '';
+		this.#undo.disabled = !given.last;
 	}
 }
 

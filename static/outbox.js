@@ -34,6 +34,7 @@ export class Outbox extends EventTarget {
 	/** @type {number|null|undefined} the account that this browser is logged in to; null: anonymous; undefined: not known yet */
 	#owner = undefined;
 	#sending = false;
+	#asked = false;
 	#wait_ms = WAIT_FIRST_MS;
 	/** @type {ReturnType<typeof setTimeout>|undefined} */
 	#timer;
@@ -200,10 +201,18 @@ export class Outbox extends EventTarget {
 				return 'ok';
 			}
 			this.trouble = cause.message;
+			this.#persist();
 			if (cause.status === 401)
 				this.#emit('stranger');
 			return cause.status === 500 ? 'skip' : 'stop';
 		}
+	}
+
+	/** Asks the browser, once something has to wait, not to clear what is stored when its disk runs full. */
+	#persist() {
+		if (!this.#asked)
+			navigator.storage?.persist?.().catch(() => false);
+		this.#asked = true;
 	}
 
 	/** @param {Pick<Entry, 'project'|'kind'|'subject'|'label'|'body'>} what */

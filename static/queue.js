@@ -1,6 +1,8 @@
 /**
- * The subjects ahead of the volunteer. items[0] is on screen; at least AHEAD more are kept behind it, leased and
- * decoded. The server alone says that nothing is left, and no subject comes up that was answered here.
+ * The subjects ahead of the volunteer. items[0] is on screen; AHEAD more are kept behind it, leased and decoded, and all
+ * that the server leases to one who has begun to answer: as many can be answered when the line breaks. A lease that ended
+ * makes its subject wait until the server says who has it now; where the server does not say, it is shown all the same,
+ * for the answer is taken. The server alone says that nothing is left, and no subject comes up that was answered here.
  *
  * Events: `change` (items or state changed), `stolen` (the subject on screen was answered in another tab), `stranger`
  * (the server does not know this browser any more).
@@ -17,10 +19,14 @@ const MOST = 10;
 const ASK_AGAIN_MS = 20_000;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
+/** A server that says nothing for so long is as good as none. */
+const SLOW_MS = 2_500;
 
 export class Queue extends EventTarget {
 	/** @type {Item[]} */
 	items = [];
+	/** @type {Item[]} whose lease has ended, while the server is asked about them */
+	#aside = [];
 	/** @type {QueueState} */
 	state = 'loading';
 	/** @type {Error|null} why the last asking failed */
@@ -53,7 +59,7 @@ export class Queue extends EventTarget {
 					then(entry);
 			}, { signal });
 		on('elsewhere', (entry) => this.#onElsewhere(entry));
-		on('sent', () => this.items.length <= AHEAD && this.fill());
+		on('sent', () => this.fill());
 		on('refused', (entry) => {
 			if (entry.kind === 'answer' && entry.status === 400)
 				this.#answered.delete(entry.subject); // not an answer at all: the subject may come again
@@ -64,6 +70,11 @@ export class Queue extends EventTarget {
 	/** The subject on screen. */
 	get current() {
 		return this.items[0];
+	}
+
+	/** How many are wanted behind the one on screen: few for somebody who only looks, since others might label them. */
+	get #n_ahead() {
+		return this.#answered.size > 0 ? MOST - 1 : AHEAD;
 	}
 
 	/** Ends the queue; leases run out by themselves. */
@@ -98,21 +109,21 @@ export class Queue extends EventTarget {
 		this.#refresh();
 	}
 
-	/** Asks the server for more where fewer than AHEAD are ahead. */
+	/** Asks the server for more where fewer are ahead than wanted. */
 	async fill() {
 		clearTimeout(this.#timer);
 		this.#askedAgain = this.#asking;
-		if (this.#asking || this.#stopped || this.items.length > AHEAD)
+		if (this.#asking || this.#stopped || (this.items.length > this.#n_ahead && this.#aside.length === 0))
 			return;
 		this.#asking = true;
+		const slow = setTimeout(() => this.#bringBack(), SLOW_MS);
 		try {
 			const unsent = await this.#outbox.unsentSubjects(this.#slug);
-			const n_wanted = Math.min(MOST, 1 + AHEAD + unsent.size);
+			const n_wanted = Math.min(MOST, 1 + this.#n_ahead + unsent.size);
 			const reply = await api.nextTasks(this.#slug, n_wanted, this.#expert);
 			if (this.#stopped)
 				return;
-			const fresh = reply.tasks.filter((task) => !this.#isKnown(task.subject) && !unsent.has(task.subject));
-			this.items.push(...fresh.map((task) => new Item(task)));
+			this.#take(reply.tasks.filter((task) => !unsent.has(task.subject)));
 			this.error = null;
 			this.#retry_ms = RETRY_FIRST_MS;
 			if (this.items.length === 0)
@@ -123,6 +134,7 @@ export class Queue extends EventTarget {
 			if (!(cause instanceof api.ApiError))
 				throw cause;
 			this.error = cause;
+			this.#bringBack();
 			if (this.items.length === 0)
 				this.state = 'error';
 			if (cause.status === 401)
@@ -132,6 +144,7 @@ export class Queue extends EventTarget {
 			this.#retry_ms = Math.min(2 * this.#retry_ms, RETRY_MOST_MS);
 		} finally {
 			this.#asking = false;
+			clearTimeout(slow);
 		}
 		this.#settle();
 		if (this.#askedAgain)
@@ -143,13 +156,42 @@ export class Queue extends EventTarget {
 		this.#timer = setTimeout(() => this.fill(), ms);
 	}
 
-	/** After the list changed: drop what has expired unseen, show what is there, ask for more. */
-	#refresh() {
-		this.items = this.items.filter((item) => !item.isExpired);
-		if (this.items.length === 0 && this.state === 'ready')
-			this.state = 'loading';
+	/** What the server leases now: new subjects, and those here whose lease goes on. Others whose lease has ended go. @param {api.Task[]} tasks */
+	#take(tasks) {
+		const aside = this.#aside;
+		this.#aside = [];
+		for (const task of tasks) {
+			const known = [...this.items, ...aside].find((item) => item.task.subject === task.subject);
+			if (known)
+				known.task.expires = task.expires;
+			if (this.#answered.has(task.subject) || (known && this.items.includes(known)))
+				continue;
+			this.items.push(known ?? new Item(task));
+		}
+		this.items = this.items.filter((item, i) => i === 0 || !item.isExpired);
+	}
+
+	/** The server does not say who has the subjects whose lease has ended: they are shown. */
+	#bringBack() {
+		const aside = this.#aside.filter((item) => !this.#isKnown(item.task.subject));
+		this.#aside = [];
+		if (aside.length === 0 || this.#stopped)
+			return;
+		this.items.push(...aside);
 		this.#settle();
-		this.fill();
+	}
+
+	/** After the list changed: show what is there, ask for more and about what has expired unseen. */
+	#refresh() {
+		if (this.error === null && navigator.onLine) {
+			this.#aside.push(...this.items.filter((item) => item.isExpired));
+			this.items = this.items.filter((item) => !item.isExpired);
+		}
+		if (this.items.length === 0 && this.state === 'ready')
+			this.state = this.error === null || this.#asking ? 'loading' : 'error';
+		this.#settle();
+		if (this.items.length <= AHEAD || this.#aside.length > 0)
+			this.fill(); // else once the answer is sent: before, the server still counts its subject among the leased
 	}
 
 	#settle() {
@@ -159,13 +201,18 @@ export class Queue extends EventTarget {
 		this.dispatchEvent(new Event('change'));
 	}
 
-	/** First pictures first, in order; then the whole bursts of the subject on screen and of the next one. */
+	/**
+	 * First pictures first, in order; then the whole bursts of the subject on screen and of the next one, decoded; then
+	 * those of the others, fetched, for a line that breaks.
+	 */
 	async #decodeAhead() {
 		const items = this.items.slice(0, 1 + MOST);
 		for (const item of items)
 			await item.picture(0).catch(() => null);
 		for (const item of items.slice(0, 2))
 			await item.preload();
+		for (const item of items.slice(2))
+			await item.fetch();
 	}
 
 	/** @param {number} subject */

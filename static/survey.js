@@ -155,6 +155,26 @@ export class Draft {
 		this.#draw();
 	}
 
+	/**
+	 * Opens with an answer that was given before, where it is one that a draft would have made.
+	 * @param {Pick<import('./api.js').Classification, 'taxa'|'several'>} answer @param {Taxon[]} taxa of the project
+	 */
+	fill({ taxa: named, several = false }, taxa) {
+		const species = named.flatMap((one) => {
+			const taxon = taxa.find((t) => t.id === one.taxon);
+			return taxon ? [{
+				taxon, count: one.count, young: one.young ?? false, behaviours: new Set(one.behaviours), sex: one.sex ?? null,
+				life_stage: one.life_stage ?? null,
+			}] : [];
+		});
+		if (!several && !(species.length === 1 && this.takes(species[0].taxon)))
+			return;
+		this.#species = species;
+		this.#isSeveral = several;
+		this.#isChoosing = !this.#isAsked;
+		this.#draw();
+	}
+
 	/** Takes the last step back: the looking for another name, the last species, the draft itself. */
 	back() {
 		if (this.#isChoosing && this.#isAsked) {
@@ -187,7 +207,7 @@ export class Draft {
 		else if (this.wantsName)
 			return false;
 		else if (!this.#toggle(event.key.toLowerCase()))
-			return event.key.length === 1 && event.key !== '.' && event.key !== '?';
+			return /^[\p{L}\p{N} ]$/u.test(event.key); // an answer's key, of no use before this one is given
 		this.#on.change(false);
 		return true;
 	}

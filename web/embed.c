@@ -1,7 +1,7 @@
 /*
  * Build tool: turns the page into one C table, embed OUT.c BUNDLE ROOT FILE...
  *
- * BUNDLE is the folder where esbuild has made main.js of all modules and page.css of all sheets. From the files of ROOT, a
+ * BUNDLE is the folder where esbuild has made main.js of all modules, ahead.js (which runs before it) and page.css of all sheets. From the files of ROOT, a
  * language stays a file of its own, and so does everything that is no module and no sheet. Each becomes its path below static/,
  * MIME type, a hash, its bytes and the same compressed. In the page every name "static/..." gets its hash behind it, and the
  * languages there are stand in its head.
@@ -196,6 +196,7 @@ static void read_files(const char *bundle, const char *root, int n, char **paths
 	}
 	file_add("page.css", read_all(bundle, "page.css"));
 	file_add("main.js", read_all(bundle, "main.js"));
+	file_add("ahead.js", read_all(bundle, "ahead.js"));
 	struct text page = read_all(root, "index.html");
 	file_add("index.html", rewrite(&page));
 }

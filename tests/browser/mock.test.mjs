@@ -47,16 +47,16 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await label();
 		let shown = await onScreen(page);
 		await page.keyboard.press('z');
-		await page.waitForSelector('.note >> text=An expert says so too: Plains zebra.');
+		await page.waitForSelector('.feedback >> text=An expert says so too: Plains zebra.');
 		shown = await onScreen(page, shown);
 		await page.keyboard.press('w');
-		await page.waitForSelector('.note >> text=An expert says: Topi.');
-		assert.equal(await page.locator('.note').count(), 1);
-		await page.click('.note button');
+		await page.waitForSelector('.feedback >> text=An expert says: Topi.');
+		assert.equal(await page.locator('.feedback').count(), 1);
+		await page.click('.feedback button');
 		await onScreen(page, shown);
 		await page.keyboard.press('w');
 		await sent(page, mock, 3);
-		assert.equal(await page.locator('.note').count(), 0);
+		assert.equal(await page.locator('.feedback').count(), 0);
 	});
 
 	it('asks to confirm a guess by one key, and by another for the whole survey', async () => {
@@ -129,14 +129,14 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await label();
 		let shown = await onScreen(page);
 		await page.keyboard.press('w');
-		await page.waitForSelector('.note >> text=The computer thinks: Plains zebra. It may be wrong.');
+		await page.waitForSelector('.feedback >> text=The computer thinks: Plains zebra. It may be wrong.');
 		shown = await onScreen(page, shown);
 		await page.keyboard.press('w');
-		await page.waitForSelector('.note >> text=An expert says so too: Blue wildebeest.');
+		await page.waitForSelector('.feedback >> text=An expert says so too: Blue wildebeest.');
 		await onScreen(page, shown);
 		await page.keyboard.press('w');
 		await sent(page, mock, 3); // of the third it has said nothing
-		assert.match(await page.textContent('.note'), /An expert/);
+		assert.match(await page.textContent('.feedback'), /An expert/);
 	});
 
 	it('goes from the landing page to the last subject by keyboard alone', async () => {

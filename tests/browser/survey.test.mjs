@@ -133,7 +133,7 @@ describe('answers of several species and surveys', { timeout: 240_000 }, () => {
 		const first = await open({});
 		mock.truths = new Map([[Number(first), [12, 14]]]);
 		await press('z');
-		await page.waitForSelector('.note >> text=An expert says: Plains zebra and Blue wildebeest.');
+		await page.waitForSelector('.feedback >> text=An expert says: Plains zebra and Blue wildebeest.');
 	});
 
 	it('works by touch at 390 px, with targets of 44 px and no sideways scroll', async () => {
