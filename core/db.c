@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -456,6 +457,12 @@ const void *col_blob(const struct stmt *stmt, int i, size_t *n_bytes)
 bool col_null(const struct stmt *stmt, int i)
 {
 	return sqlite3_column_type(stmt->handle, i) == SQLITE_NULL;
+}
+
+void db_shrink(struct db *db)
+{
+	sqlite3_db_release_memory(db->handle);
+	malloc_trim(0); /* pages of the cache lie between other blocks */
 }
 
 int64_t db_last_id(const struct db *db)

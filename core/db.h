@@ -71,6 +71,9 @@ bool col_null(const struct stmt *stmt, int i);
 int64_t db_last_id(const struct db *db); /* of the last INSERT */
 int db_changes(const struct db *db);     /* rows that the last statement changed */
 
+/* Gives the memory of the cache back, before work that needs a lot of its own. */
+void db_shrink(struct db *db);
+
 /* BEGIN IMMEDIATE, COMMIT, ROLLBACK; transactions do not nest, savepoints inside one do. */
 enum status db_begin(struct db *db, struct err *err) MUST_CHECK;
 enum status db_commit(struct db *db, struct err *err) MUST_CHECK;

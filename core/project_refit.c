@@ -44,6 +44,9 @@ static enum status fit(struct project_refit *r, const struct refit_hands *hands,
 		.n_threads = hands->n_threads};
 	struct refit_record *record = &r->record;
 	enum status st = refit_new(&input, &r->refit, err);
+	free(r->cells); /* the start has been made of them */
+	r->cells = NULL;
+	r->n_cells = 0;
 	record->moved = 1;
 	if (st == OK)
 		st = refit_judge(r->refit, &record->moved, err);

@@ -196,6 +196,7 @@ enum status project_refit_store(const struct project_refit *r, const struct refi
 	if (r->n_late)
 		qsort(r->late, r->n_late, sizeof *r->late, by_id);
 	enum status st = find_changed(&s, err);
+	refit_end_judging(r->refit);
 	if (st == OK)
 		st = write_piece(hands, begin_work, &s, err);
 	for (size_t i = 0; st == OK && i < sizeof works / sizeof *works; i++)

@@ -111,6 +111,9 @@ enum status refit_run(struct refit *refit, int max_passes, double tolerance,
 enum status refit_judge(struct refit *refit, double *moved_out, struct err *err) MUST_CHECK;
 enum status refit_learn(struct refit *refit, struct err *err) MUST_CHECK;
 
+/* Gives back the memory that judging and deciding need, most of a refit's: from here on it only tells what it has learned. */
+void refit_end_judging(struct refit *refit);
+
 /* After a judgement. Owns: what they point to is the refit's, until the next step. */
 const double *refit_m(const struct refit *refit);
 const double *refit_pi(const struct refit *refit);     /* [k] */

@@ -103,22 +103,31 @@ static void temper(const struct refit *r, size_t subject, double n_cards, bool h
 		q[z] *= share;
 }
 
+static bool resize(struct refit_lesson *lesson, size_t room)
+{
+	double *t = realloc(lesson->t, room * sizeof *t);
+	if (!t)
+		return false;
+	lesson->t = t;
+	uint16_t *class = realloc(lesson->class, room * sizeof *class);
+	if (!class)
+		return false;
+	lesson->class = class;
+	lesson->room = room;
+	return true;
+}
+
 static bool make_room(struct refit_lesson *lesson, size_t n_more)
 {
 	if (lesson->n + n_more <= lesson->room)
 		return true;
 	const size_t room = lesson->room + lesson->room / 2 + n_more;
-	struct refit_share *shares = realloc(lesson->shares, room * sizeof *shares);
-	if (!shares)
-		return false;
-	lesson->shares = shares;
-	lesson->room = room;
-	return true;
+	return resize(lesson, room);
 }
 
 /* consensus_sharpen without the zeros. Returns false when memory is out. */
 static bool write_lesson(
-	struct refit_lesson *lesson, size_t at, const double *q, size_t k, bool cut)
+	struct refit_lesson *lesson, size_t at, const double *q, size_t k, bool cut, double *mass)
 {
 	double least = 0.0, sum = 0.0;
 	if (!make_room(lesson, k))
@@ -132,25 +141,25 @@ static bool write_lesson(
 	for (size_t z = 0; z < k; z++) {
 		if (!(q[z] >= least && q[z] > 0.0))
 			continue;
-		lesson->shares[lesson->n++] = (struct refit_share){q[z], (uint32_t)z};
+		lesson->t[lesson->n] = q[z];
+		lesson->class[lesson->n++] = (uint16_t)z;
 		sum += q[z];
 	}
 	for (size_t i = first; i < lesson->n; i++)
-		lesson->shares[i].t /= sum;
-	lesson->mass[at] = sum;
+		lesson->t[i] /= sum;
+	*mass = sum;
 	lesson->end[at] = (uint32_t)lesson->n;
 	return true;
 }
 
 static double moved_since(const struct refit *r, size_t subject, const double *q)
 {
-	uint32_t n;
-	const struct refit_share *old = refit_shares(r, r->current, subject, &n);
-	const double mass = r->lessons[r->current][subject / REFIT_SUBJECTS_A_BLOCK]
-							.mass[subject % REFIT_SUBJECTS_A_BLOCK];
+	uint32_t first, end;
+	const struct refit_lesson *old = refit_lesson_of(r, r->current, subject, &first, &end);
+	const double mass = r->mass[subject];
 	double moved = 0.0;
-	for (uint32_t i = 0; i < n; i++)
-		moved = fmax(moved, fabs(q[old[i].class] - old[i].t * mass));
+	for (uint32_t i = first; i < end; i++)
+		moved = fmax(moved, fabs(q[old->class[i]] - old->t[i] * mass));
 	return moved;
 }
 
@@ -181,12 +190,16 @@ static bool judge_block(void *arg, size_t block)
 			sums[z] += q[z];
 		if (has_former)
 			r->moved[block] = fmax(r->moved[block], moved_since(r, i, q));
-		if (!write_lesson(lesson, i - first, q, k, answers_of_subject(answers, i) > 1)) {
+		if (!write_lesson(
+				lesson, i - first, q, k, answers_of_subject(answers, i) > 1, &r->mass[i])) {
 			r->is_full = true;
 			return false;
 		}
 	}
-	return true;
+	/* The room that is left over in many blocks is much. */
+	if (!resize(lesson, lesson->n))
+		r->is_full = true;
+	return !r->is_full;
 }
 
 enum status refit_judge(struct refit *r, double *moved_out, struct err *err)

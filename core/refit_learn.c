@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct refit_share *refit_shares(
-	const struct refit *r, int lessons, size_t subject, uint32_t *n_out)
+const struct refit_lesson *refit_lesson_of(
+	const struct refit *r, int lessons, size_t subject, uint32_t *first, uint32_t *end)
 {
 	const struct refit_lesson *lesson = &r->lessons[lessons][subject / REFIT_SUBJECTS_A_BLOCK];
 	const size_t at = subject % REFIT_SUBJECTS_A_BLOCK;
-	const uint32_t first = at ? lesson->end[at - 1] : 0;
-	*n_out = lesson->end[at] - first;
-	return lesson->shares + first;
+	*first = at ? lesson->end[at - 1] : 0;
+	*end = lesson->end[at];
+	return lesson;
 }
 
 static void sum_cells(const struct refit *r, int lessons, size_t column, double *cells)
@@ -26,10 +26,11 @@ static void sum_cells(const struct refit *r, int lessons, size_t column, double 
 	const struct answers *answers = r->in.answers;
 	memset(cells, 0, (size_t)answers->k * sizeof *cells);
 	for (uint32_t i = answers->column_start[column]; i < answers->column_start[column + 1]; i++) {
-		uint32_t n;
-		const struct refit_share *shares = refit_shares(r, lessons, answers->column_subject[i], &n);
-		for (uint32_t s = 0; s < n; s++)
-			cells[shares[s].class] += shares[s].t;
+		uint32_t first, end;
+		const struct refit_lesson *lesson = refit_lesson_of(
+			r, lessons, answers->column_subject[i], &first, &end);
+		for (uint32_t s = first; s < end; s++)
+			cells[lesson->class[s]] += lesson->t[s];
 	}
 }
 

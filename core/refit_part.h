@@ -10,11 +10,8 @@ enum { REFIT_SUBJECTS_A_BLOCK = 8192, REFIT_MAX_LEARN_BLOCKS = 64 };
 /* What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. */
 struct refit_lesson {
 	uint32_t *end; /* [subjects of the block] where a subject's entries end */
-	double *mass;  /* [subjects of the block] share of the posterior that was kept */
-	struct refit_share {
-		double t;
-		uint32_t class;
-	} * shares;
+	double *t;     /* [n] */
+	uint16_t *class;
 	size_t n, room;
 };
 
@@ -25,6 +22,7 @@ struct refit {
 	struct refit_lesson *lessons[2]; /* [n_blocks] */
 	int current;                     /* which lessons the last judgement wrote */
 	int learned;        /* which lessons the skills in force were learned from, -1: none */
+	double *mass;       /* [n_subjects] share of the posterior that the last judgement kept */
 	bool is_judged;     /* nothing was learned since the last judgement */
 	double *m, *counts; /* [k x k] */
 	double *log_votes, *log_share; /* [k], [n_models x k] */
@@ -38,9 +36,9 @@ struct refit {
 	atomic_bool is_full; /* memory ran out in a thread */
 };
 
-/* The entries of a subject in a lesson of its block. */
-const struct refit_share *refit_shares(
-	const struct refit *r, int lessons, size_t subject, uint32_t *n_out);
+/* The entries of a subject in the lesson of its block: from *first to before *end. */
+const struct refit_lesson *refit_lesson_of(
+	const struct refit *r, int lessons, size_t subject, uint32_t *first, uint32_t *end);
 
 /* Row sums, error rates and then log P(answer | truth) of one volunteer's columns, which hold cells. more_rows [k] or NULL is
  * added to the row sums. steps Newton steps on lambda. */
