@@ -15,9 +15,10 @@ void refit_free(struct refit *r)
 		return;
 	for (int i = 0; i < 2; i++) {
 		for (size_t b = 0; r->lessons[i] && b < r->n_blocks; b++) {
-			free(r->lessons[i][b].end);
-			free(r->lessons[i][b].t);
+			free(r->lessons[i][b].class_end);
+			free(r->lessons[i][b].t_end);
 			free(r->lessons[i][b].class);
+			free(r->lessons[i][b].t);
 		}
 		free(r->lessons[i]);
 	}
@@ -125,8 +126,9 @@ static bool allocate(struct refit *r)
 		r->lessons[i] = answers_alloc(r->n_blocks, sizeof *r->lessons[i]);
 		for (size_t b = 0; r->lessons[i] && b < r->n_blocks; b++) {
 			struct refit_lesson *lesson = &r->lessons[i][b];
-			lesson->end = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->end);
-			if (!lesson->end)
+			lesson->class_end = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->class_end);
+			lesson->t_end = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->t_end);
+			if (!lesson->class_end || !lesson->t_end)
 				return false;
 		}
 		if (!r->lessons[i])

@@ -7,7 +7,7 @@
  *
  * Shapes: m [k x k], row = truth; lambda [n_volunteers]; q_out, evidence_out, cells_out [k].
  * Memory: 8 k bytes a column (answers.h) and about 30 bytes a subject, besides the answers. A subject with one answer
- *         teaches its whole posterior: up to 20 k bytes each.
+ *         teaches its whole posterior: up to 16 k bytes each.
  */
 #pragma once
 

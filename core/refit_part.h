@@ -7,12 +7,15 @@
 
 enum { REFIT_SUBJECTS_A_BLOCK = 8192, REFIT_MAX_LEARN_BLOCKS = 64 };
 
-/* What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. */
+/*
+ * What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. One class alone has all
+ * and is written without its share; where all k have one the classes are not written.
+ */
 struct refit_lesson {
-	uint32_t *end; /* [subjects of the block] where a subject's entries end */
-	double *t;     /* [n] */
-	uint16_t *class;
-	size_t n, room;
+	uint32_t *class_end, *t_end; /* [subjects of the block] where a subject's entries end */
+	uint16_t *class;             /* [class_room] */
+	double *t;                   /* [t_room] */
+	size_t class_room, t_room;
 };
 
 struct refit {
@@ -36,9 +39,13 @@ struct refit {
 	atomic_bool is_full; /* memory ran out in a thread */
 };
 
-/* The entries of a subject in the lesson of its block: from *first to before *end. */
-const struct refit_lesson *refit_lesson_of(
-	const struct refit *r, int lessons, size_t subject, uint32_t *first, uint32_t *end);
+/* A subject's entry: class[i], or i where that is NULL, has the share t[i], or 1 where that is NULL. */
+struct refit_taught {
+	const uint16_t *class;
+	const double *t;
+	size_t n;
+};
+struct refit_taught refit_taught(const struct refit *r, int lessons, size_t subject);
 
 /* Row sums, error rates and then log P(answer | truth) of one volunteer's columns, which hold cells. more_rows [k] or NULL is
  * added to the row sums. steps Newton steps on lambda. */
