@@ -11,8 +11,8 @@ SELECT c.id, c.subject_id, c.volunteer_id, a.taxon_id, c.planted, c.counted, g.p
 FROM classification c LEFT JOIN annotation a ON a.classification_id = c.id
 LEFT JOIN gold g ON c.planted = 1 AND g.subject_id = c.subject_id
 WHERE c.project_id = ?1 AND c.answer <> 'undone' AND c.expert = 0 AND c.stained = 0
-  AND NOT EXISTS (SELECT 1 FROM classification b WHERE b.subject_id = c.subject_id AND b.several = 1)
-  AND NOT EXISTS (SELECT 1 FROM label_also l WHERE l.subject_id = c.subject_id)
+  AND c.subject_id NOT IN (SELECT b.subject_id FROM classification b WHERE b.several = 1
+    UNION SELECT l.subject_id FROM label_also l)
   AND CASE c.planted WHEN 0 THEN c.superseded_by IS NULL ELSE NOT EXISTS (
     SELECT 1 FROM classification e
     WHERE e.subject_id = c.subject_id AND e.volunteer_id = c.volunteer_id AND e.planted = 1 AND e.id < c.id) END
