@@ -239,6 +239,25 @@ static void costs_are_in_the_decision(void **state)
 	assert_true(n_asked[1] > n_asked[0]);
 }
 
+/*
+ * {1, 2}, then three times nothing: each animal's logit is log(1/3 / (2/3)) + (log 80 + 3 log(.2 / .99)) / 1.9, p = 0.286556774836. Nothing
+ * is the likeliest set; where an animal called blank costs 5, one animal is cheaper: (1-p)^2 + p (1-p) + p^2.
+ */
+static void costs_are_in_the_decision_of_sets(void **state)
+{
+	(void)state;
+	for (int dear = 0; dear < 2; dear++) {
+		test_project_open(
+			&t, 3, 1, 1, dear ? "{\"costs\": [[\"kind:animal\", \"blank\", 5]]}" : NULL);
+		int64_t s = t.first_subject;
+		test_must_answer_set(&t, s, 0, (int[]){1, 2}, 2);
+		for (int v = 1; v <= 3; v++)
+			test_must_answer(&t, s, v, 0, 10 + v);
+		assert_near(risk_of(s), dear ? 0.795558010369 : 0.490998764467, 1e-9);
+		test_project_close(&t);
+	}
+}
+
 static void protect(int class)
 {
 	test_sql(&t, "UPDATE taxon SET protected = 1 WHERE id = %d", (int)t.taxa[class]);
@@ -423,6 +442,7 @@ int main(void)
 		cmocka_unit_test(an_expert_names_several),
 		cmocka_unit_test(the_pool_of_single_answers_counts),
 		cmocka_unit_test(costs_are_in_the_decision),
+		cmocka_unit_test(costs_are_in_the_decision_of_sets),
 		cmocka_unit_test(protected_taxa_need_people_or_an_expert),
 		cmocka_unit_test(protected_in_a_set),
 		cmocka_unit_test(a_model_never_labels_a_protected_taxon),
