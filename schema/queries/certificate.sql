@@ -163,7 +163,9 @@ SELECT 1 FROM gold WHERE subject_id = ?2 AND purpose = 'certify' AND NOT EXISTS 
 
 -- name: gold_list
 SELECT g.subject_id, g.purpose, g.p_draw, COALESCE(t.code, ''), d.name, COALESCE(s.event_name, ''),
-  COALESCE((SELECT m.file_name FROM media m WHERE m.subject_id = s.id ORDER BY m.taken_ms, m.file_name LIMIT 1), '')
+  COALESCE((SELECT m.file_name FROM media m WHERE m.subject_id = s.id ORDER BY m.taken_ms, m.file_name LIMIT 1), ''),
+  (SELECT json_group_array(x.code) FROM (SELECT x.code FROM label_also a JOIN taxon x ON x.id = a.taxon_id
+     WHERE a.subject_id = g.subject_id AND g.taxon_id IS NOT NULL ORDER BY x.position, x.id) x)
 FROM gold g JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.deployment_id
 LEFT JOIN taxon t ON t.id = g.taxon_id WHERE g.project_id = ?1 ORDER BY g.subject_id;
 
