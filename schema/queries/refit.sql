@@ -39,7 +39,7 @@ ORDER BY volunteer_id, answer_id, truth_id;
 
 -- Certification gold and what the promoted model ?2 says of it.
 -- name: refit_gold
-SELECT g.subject_id, g.taxon_id, p.model_id, p.top FROM gold g
+SELECT g.subject_id, g.taxon_id, p.model_id, p.top, g.p_draw, g.drawn_ms FROM gold g
 LEFT JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = p.model_id AND m.subject_id = g.subject_id)
   AND NOT EXISTS (SELECT 1 FROM prediction_unheard u WHERE u.id = p.id)
