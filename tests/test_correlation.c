@@ -29,7 +29,7 @@ static void weights_are_by_draw_and_by_effective_number(void **state)
 	static const double p[4] = {.1, .3, .1, .5};
 	static const int64_t draw[4] = {7, 9, 7, 7};
 	const double shared = 4 / (9 / 4.84 * 2.04 + 1);
-	double w[4];
+	double w[5];
 	struct err err;
 	assert_int_equal(correlation_weights(p, draw, 4, w, &err), OK);
 	assert_near(w[0], 3 / 2.2 * shared, 1e-12);
@@ -40,7 +40,7 @@ static void weights_are_by_draw_and_by_effective_number(void **state)
 	static const double even[5] = {.3, .7, .3, .7, .3};
 	static const int64_t two[5] = {1, 2, 1, 2, 1};
 	assert_int_equal(correlation_weights(even, two, 5, w, &err), OK);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		assert_true(w[i] == 1);
 	static const double bad[] = {0, -.1, 1.1, NAN};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
