@@ -229,8 +229,7 @@ static enum status apply_work(struct db *db, void *arg, struct err *err)
 	int n_ids = 0;
 	enum status st = project_load(db, a->project_id, &p, err);
 	if (st == OK) {
-		struct stmt *row = db_query(
-			db, Q_REFIT_WAITING, "ii", a->refit_id, (int64_t)a->n_subjects);
+		struct stmt *row = db_query(db, Q_REFIT_WAITING, "ii", a->refit_id, (int64_t)a->n_subjects);
 		while ((st = db_step(row, err)) == OK)
 			ids[n_ids++] = col_int(row, 0);
 		st = st == NOT_FOUND ? OK : st;

@@ -166,7 +166,8 @@ static double moved_since(const struct refit *r, size_t subject, const double *q
 	const double mass = r->mass[subject];
 	double moved = 0.0;
 	for (size_t i = 0; i < old.n; i++)
-		moved = fmax(moved, fabs(q[old.class ? old.class[i] : i] - (old.t ? old.t[i] : 1.0) * mass));
+		moved = fmax(
+			moved, fabs(q[old.class ? old.class[i] : i] - (old.t ? old.t[i] : 1.0) * mass));
 	return moved;
 }
 

@@ -70,7 +70,8 @@ static void begins(void *arg, const char *step)
 	struct hand *hand = arg;
 	const int64_t now_ns = monotonic_ns();
 	if (hand->step)
-		fprintf(stderr, "refit: %s took %.1f s\n", hand->step, (double)(now_ns - hand->begun_ns) / 1e9);
+		fprintf(
+			stderr, "refit: %s took %.1f s\n", hand->step, (double)(now_ns - hand->begun_ns) / 1e9);
 	hand->step = step;
 	hand->begun_ns = now_ns;
 }
