@@ -29,8 +29,7 @@ struct evidence {
 	int n_also;    /* set mode: the label's other species, */
 	int *also;     /* [k] the surest first */
 	double p;      /* P(the label is right), the whole set of it */
-	double
-		risk; /* expected cost of the label (cost.h), 1 - p where the policy has no costs; set mode: 1 - p */
+	double risk;   /* expected cost of the label (cost.h), 1 - p where the policy has no costs */
 };
 
 /*

@@ -35,7 +35,8 @@ struct refit_planted {
 
 /* A stored prediction of certification gold is evidence; n_sources counts it and the planted answers. */
 struct refit_gold {
-	int64_t subject_id;
+	int64_t subject_id, drawn_ms; /* what was drawn at one moment is one draw */
+	double p_draw;
 	int truth, n_sources;
 	double *evidence; /* [k] nats */
 };

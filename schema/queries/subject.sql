@@ -16,18 +16,20 @@ WHERE id = ?1;
 -- name: subject_set_blind
 UPDATE subject SET blind = ?2 WHERE id = ?1;
 
--- The opinion of model ?2 becomes the evidence of an open subject: where the model is calibrated and was not trained on
--- it, and no other model's certificate is in force for the stratum of the opinion that it has. A label keeps the evidence it had.
+-- The opinion of model ?2 becomes the evidence of an open subject: where the model is calibrated (or audits are to show whether
+-- it may be heard again) and was not trained on it, and no other model's certificate is in force for the stratum of the opinion
+-- that it has. A label keeps the evidence it had.
 -- name: subject_adopt
 UPDATE subject SET prediction_id = (SELECT p.id FROM prediction p WHERE p.subject_id = ?1 AND p.model_id = ?2)
 WHERE id = ?1 AND state = 'open' AND label_id IS NULL
   AND EXISTS (SELECT 1 FROM prediction p JOIN model m ON m.id = p.model_id
-              WHERE p.subject_id = ?1 AND p.model_id = ?2 AND m.w0 IS NOT NULL)
+              WHERE p.subject_id = ?1 AND p.model_id = ?2 AND (m.w0 IS NOT NULL OR EXISTS (SELECT 1 FROM certificate c WHERE c.model_id = ?2 AND c.state = 'probation')))
   AND NOT EXISTS (SELECT 1 FROM model_subject t WHERE t.model_id = ?2 AND t.subject_id = ?1)
   AND NOT EXISTS (SELECT 1 FROM prediction p JOIN certificate c ON c.model_id = p.model_id
                   JOIN certificate_taxon t ON t.certificate_id = c.id AND t.taxon_id = p.top_id
                   JOIN deployment d ON d.id = subject.deployment_id AND d.group_name = c.group_name
-                  WHERE p.id = subject.prediction_id AND p.model_id <> ?2 AND c.state IN ('probation', 'active'));
+                  WHERE p.id = subject.prediction_id AND p.model_id <> ?2
+                    AND (c.state = 'active' OR (c.state = 'probation' AND c.after_id IS NULL)));
 
 -- The evidence that prediction_forget is about to delete is no more in use.
 -- name: subject_unhear
