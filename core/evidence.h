@@ -11,13 +11,13 @@ struct vote {
 	int answer;              /* class; of several the first */
 	int n_classes, *classes; /* all that it names */
 	int guess;               /* the class on the card that was shown; -1: a blind survey */
-	bool credited;
+	bool credited;           /* one by one, or by the refit in force */
 	double *log_theta; /* [k] nats; set mode: log-odds that the species is there (set_evidence) */
 };
 
 struct evidence {
 	int k;
-	int n_votes;
+	int n_votes, n_cant_tell;
 	struct vote *votes;
 	bool has_model;
 	bool set_mode; /* an answer in force names several species, or says that there are several */

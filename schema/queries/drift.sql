@@ -34,6 +34,3 @@ UPDATE subject SET state = 'open', blind = 1 WHERE id = ?1;
 -- name: pool_cell
 SELECT p FROM pool_cell
 WHERE project_id = ?1 AND refit_id = (SELECT refit_id FROM project WHERE id = ?1) AND truth_id = ?2 AND answer_id = ?2;
-
--- name: classification_n_of
-SELECT count(*) FROM classification WHERE subject_id = ?1 AND expert = 0 AND answer <> 'undone';

@@ -54,19 +54,12 @@ INSERT INTO label_event (subject_id, at_ms, what, label_id, p_label, risk, decid
   classification_id, prediction_id, certificate_id, policy_id, also, refit_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15);
 
--- One row a species that a vote names. Credited: one by one, or by the refit in force, which has learnt from all answers
--- until then.
+-- One row a species that a vote names, and one without a species a "can't tell".
 -- name: vote_list
-SELECT c.id, c.volunteer_id, a.taxon_id,
-  c.credited = 1 OR c.id <= (SELECT COALESCE(max(r.last_id), 0) FROM project p JOIN refit r ON r.id = p.refit_id
-                             WHERE p.id = c.project_id), c.several, c.guess_id
-FROM classification c JOIN annotation a ON a.classification_id = c.id
-WHERE c.subject_id = ?1 AND c.answer = 'taxa' AND c.expert = 0 AND c.counted = 1 AND c.superseded_by IS NULL
+SELECT c.id, c.volunteer_id, a.taxon_id, c.credited, c.several, c.guess_id, c.answer = 'cant_tell'
+FROM classification c LEFT JOIN annotation a ON a.classification_id = c.id
+WHERE c.subject_id = ?1 AND c.answer <> 'undone' AND c.expert = 0 AND c.counted = 1 AND c.superseded_by IS NULL
 ORDER BY c.id, a.taxon_id;
-
--- name: vote_cant_tell
-SELECT count(*) FROM classification
-WHERE subject_id = ?1 AND answer = 'cant_tell' AND expert = 0 AND counted = 1 AND superseded_by IS NULL;
 
 -- Answers that came after their subject's retirement count from the refit on that has learnt from them (up to ?2).
 -- name: vote_count_late
