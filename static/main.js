@@ -80,10 +80,16 @@ document.addEventListener('keydown', (event) => {
 		openHelp();
 });
 byId('help').addEventListener('click', openHelp);
+byId('skip').addEventListener('click', () => {
+	const answers = main.querySelector('.confirm:not([hidden]) .choice, .answers:not([hidden]) .taxa .choice[tabindex="0"]');
+	const to = answers ?? main.querySelector('h1');
+	/** @type {HTMLElement|null} */ (to)?.focus();
+});
 
 /** What stands in the page's own head, in the language in use. */
 function dress() {
 	main.querySelector('.wait')?.replaceChildren(t('main.loading'));
+	byId('skip').textContent = t('main.skip');
 	byId('home').setAttribute('aria-label', t('main.home'));
 	byId('help').setAttribute('aria-label', t('help.title'));
 	byId('help').title = t('main.keys');

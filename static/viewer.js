@@ -17,7 +17,7 @@ export class Viewer {
 	#picture = el('div', { class: 'picture' });
 	#wait = el('p', { class: 'wait', hidden: true }, t('viewer.loading'));
 	#failed = el('div', { class: 'failed', hidden: true });
-	#strip = el('div', { class: 'strip', role: 'group', 'aria-label': t('viewer.pictures') });
+	#strip = el('div', { class: 'strip', role: 'group', 'aria-label': t('viewer.strip') });
 	#counter = el('span', { class: 'counter' });
 	#play = el('button', {
 		type: 'button', class: 'control', 'aria-pressed': 'false', 'aria-keyshortcuts': '.',
@@ -48,7 +48,7 @@ export class Viewer {
 			el('div', { class: 'row' },
 				el('button', { type: 'button', class: 'primary', on: { click: () => this.#load() } }, t('main.again')),
 				el('button', { type: 'button', on: { click: onSkip } }, t('viewer.skip'))));
-		this.element = el('figure', { class: 'viewer' }, this.#stage, this.#controls, this.#strip);
+		this.element = el('figure', { class: 'viewer', 'aria-label': t('viewer.pictures') }, this.#stage, this.#controls, this.#strip);
 		/** @type {number|null} null: no swipe, but two fingers that zoom or one that moves what is zoomed */
 		let start_px = null;
 		this.#stage.addEventListener('touchstart', (event) => {

@@ -164,6 +164,7 @@ export const words = {
 	'main.no_page': 'This page could not be loaded',
 	'main.no_project': 'No such project',
 	'main.retried': 'It is tried again every few seconds; answers already given are safe in this browser.',
+	'main.skip': 'Skip to the content',
 
 	'notice.close': 'Close this message',
 
@@ -297,4 +298,5 @@ export const words = {
 	'viewer.play': 'Play',
 	'viewer.previous': 'Previous picture',
 	'viewer.skip': 'Skip it',
+	'viewer.strip': 'Small pictures',
 };

@@ -161,6 +161,7 @@ export const words = {
 	'main.no_page': 'No se pudo cargar esta página',
 	'main.no_project': 'No existe ese proyecto',
 	'main.retried': 'Se reintenta cada pocos segundos; las respuestas ya dadas están a salvo en este navegador.',
+	'main.skip': 'Ir al contenido',
 
 	'notice.close': 'Cerrar este mensaje',
 
@@ -295,4 +296,5 @@ export const words = {
 	'viewer.play': 'Reproducir',
 	'viewer.previous': 'Imagen anterior',
 	'viewer.skip': 'Saltar',
+	'viewer.strip': 'Miniaturas',
 };

@@ -161,6 +161,7 @@ export const words = {
 	'main.no_page': 'Cette page n’a pas pu être chargée',
 	'main.no_project': 'Ce projet n’existe pas',
 	'main.retried': 'Un nouvel essai est fait toutes les quelques secondes ; les réponses déjà données sont en sécurité dans ce navigateur.',
+	'main.skip': 'Aller au contenu',
 
 	'notice.close': 'Fermer ce message',
 
@@ -296,4 +297,5 @@ export const words = {
 	'viewer.play': 'Lire',
 	'viewer.previous': 'Image précédente',
 	'viewer.skip': 'Passer',
+	'viewer.strip': 'Vignettes',
 };

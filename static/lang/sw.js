@@ -161,6 +161,7 @@ export const words = {
 	'main.no_page': 'Ukurasa huu haukuweza kupakiwa',
 	'main.no_project': 'Hakuna mradi kama huo',
 	'main.retried': 'Unajaribiwa tena kila baada ya sekunde chache; majibu uliyokwisha kutoa yako salama kwenye kivinjari hiki.',
+	'main.skip': 'Nenda kwenye maudhui',
 
 	'notice.close': 'Funga ujumbe huu',
 
@@ -294,4 +295,5 @@ export const words = {
 	'viewer.play': 'Cheza',
 	'viewer.previous': 'Picha iliyotangulia',
 	'viewer.skip': 'Ruka',
+	'viewer.strip': 'Picha ndogo',
 };
