@@ -19,6 +19,12 @@ const account = new Account(outbox);
 let leave = () => {};
 let visit = 0;
 
+/** The project that the address names. */
+function asked() {
+	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
+	return slug && decodeURIComponent(slug);
+}
+
 /** Shows the screen that the address names; of two quick changes the later wins. */
 async function route() {
 	const mine = ++visit;
@@ -27,13 +33,13 @@ async function route() {
 	clearProblems();
 	document.title = 'topi';
 	document.body.dataset.screen = 'wait';
-	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
+	const slug = asked();
 	try {
 		if (!account.me)
 			await account.refresh();
 		document.body.dataset.screen = slug ? 'label' : 'projects';
 		const leaveThis = slug ?
-			await showLabel(main, decodeURIComponent(slug), account, outbox) : await showProjects(main, account);
+			await showLabel(main, slug, account, outbox) : await showProjects(main, account);
 		if (mine === visit)
 			leave = leaveThis;
 		else

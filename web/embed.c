@@ -1,7 +1,7 @@
 /*
  * Build tool: turns the files of static/ into one C table, embed OUT.c ROOT FILE...
  *
- * The modules become page.js and the sheets page.css (embed_page.h); a language stays a file of its own, and so does
+ * The modules become page.js (but for ahead.js, which runs before it) and the sheets page.css (embed_page.h); a language stays a file of its own, and so does
  * everything else. Each file becomes its path below ROOT, MIME type, a hash, its bytes and the same compressed. In the
  * page every name "static/..." gets its hash behind it, and the languages there are stand in its head.
  */
@@ -182,6 +182,7 @@ static void read_files(const char *root, int n, char **paths)
 	struct text page = read_all(path);
 	file_add("page.css", take_sheets(&page, root));
 	file_add("page.js", bundle_script(root, "main.js"));
+	file_add("ahead.js", bundle_script(root, "ahead.js"));
 	file_add("index.html", rewrite(&page));
 }
 
