@@ -20,9 +20,9 @@ export class Aids {
 	/** @type {number|null} the last subject that was answered and is at the server */
 	#answered = null;
 	#isOffered = false;
-	#flag = this.#button('⚑', t('flag.open'), FLAG_KEY, () => this.#openFlag());
-	#talk = this.#button('💬︎', t('talk.open'), TALK_KEY, () => this.#openTalk());
-	#learn = this.#button('🕮', t('guide.learn'), LEARN_KEY, () => this.#openLearn());
+	#flag = this.#button('M6 21V4q6-3 12 0v9q-6-3-12 0', t('flag.open'), FLAG_KEY, () => this.#openFlag());
+	#talk = this.#button('M4 5h16v11h-9l-5 4v-4H4z', t('talk.open'), TALK_KEY, () => this.#openTalk());
+	#learn = this.#button('M12 7q-4-3-9-2v13q5-1 9 2 4-3 9-2V5q-5-1-9 2v13', t('guide.learn'), LEARN_KEY, () => this.#openLearn());
 	element = el('div', { class: 'aids' }, this.#learn, this.#flag, this.#talk);
 	/** Where the practice is offered on the first visit. */
 	offer = el('aside', { class: 'practice-offer', hidden: true });
@@ -87,10 +87,10 @@ export class Aids {
 		this.offer.hidden = false;
 	}
 
-	/** @param {string} sign @param {string} name @param {string} key @param {() => void} act */
-	#button(sign, name, key, act) {
+	/** @param {string} outline of its sign, in 24 x 24 @param {string} name @param {string} key @param {() => void} act */
+	#button(outline, name, key, act) {
 		return el('button', { type: 'button', class: 'aid', title: name, 'aria-label': name, 'aria-keyshortcuts': key, on: { click: act } },
-			el('span', { 'aria-hidden': 'true' }, sign));
+			sign(outline));
 	}
 
 	async #openFlag() {
@@ -137,6 +137,17 @@ export class Aids {
 		document.body.append(dialog);
 		dialog.showModal();
 	}
+}
+
+/** @param {string} outline */
+function sign(outline) {
+	const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+	const path = document.createElementNS(svg.namespaceURI, 'path');
+	svg.setAttribute('viewBox', '0 0 24 24');
+	svg.setAttribute('aria-hidden', 'true');
+	path.setAttribute('d', outline);
+	svg.append(path);
+	return svg;
 }
 
 /** @param {string} slug */

@@ -192,4 +192,24 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		await sent(page, mock, 1);
 		assert.deepEqual(given(), [[idOf('aardwolf')]]);
 	});
+
+	it('keeps Done at the thumb while another species is looked for among them', async () => {
+		const first = await open({ survey: { count: true, behaviours: ['eating'] }, viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		await page.tap('.taxa .choice:has-text("Impala")');
+		await page.tap('.option:text-is("11–50")');
+		await page.tap('text=Another species');
+		await page.evaluate(() => scrollTo(0, 900));
+		const isAtThumb = () => page.$eval('.draft .primary', (done) => {
+			const { top, bottom, left, right } = done.getBoundingClientRect();
+			const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+			return done.contains(hit) && top > innerHeight * 0.8 && bottom <= innerHeight && right - left > innerWidth * 0.8;
+		});
+		assert.ok(await isAtThumb());
+		await page.tap('.taxa .choice:has-text("Plains zebra")');
+		await page.tap('.option:text-is("2")');
+		await page.tap('.draft .primary');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.deepEqual(mock.answers[0].body.taxa.map(({ taxon, count }) => [taxon, count]), [[idOf('impala'), 11], [idOf('zebra'), 2]]);
+	});
 });
