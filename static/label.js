@@ -12,6 +12,7 @@ import { emptyText } from './empty.js';
 import { tell } from './feedback.js';
 import { Given } from './given.js';
 import { setShortcuts } from './help.js';
+import { icon } from './icon.js';
 import { inLanguage, t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
@@ -46,7 +47,7 @@ export class LabelScreen {
 	#recent = el('button', {
 		type: 'button', class: 'recent', 'aria-label': t('recent.open'), title: t('recent.open'), 'aria-keyshortcuts': 'Shift+Backspace',
 		on: { click: () => this.#openRecent() },
-	}, el('span', { 'aria-hidden': 'true' }, '≡'));
+	}, icon('list'));
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
 	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
@@ -109,7 +110,7 @@ export class LabelScreen {
 	close() {
 		this.#listening.abort();
 		this.#queue.stop();
-		this.viewer.show(null);
+		this.viewer.close();
 	}
 
 	/** A choice is an answer, unless more is asked about it or it joins others. @param {Choice} choice @param {boolean} [byPointer] */
@@ -315,6 +316,9 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
+		const frame = item?.task.frames[0];
+		if (frame)
+			this.#work.style.setProperty('--aspect', String(frame.width / frame.height));
 		if (this.#before?.subject !== item?.task.subject)
 			this.#before = null;
 		this.#wantsSurvey = this.#before !== null;
@@ -361,6 +365,10 @@ export class LabelScreen {
 		if (isOnButton)
 			return;
 		const isCard = this.confirm.guess !== null;
+		if (!this.#work.hidden && this.viewer.onKey(event)) {
+			event.preventDefault();
+			return;
+		}
 		if (this.#shown_ms !== null && !isCard && !event.repeat && this.draft.onKey(event)) {
 			event.preventDefault();
 			return;
@@ -375,11 +383,11 @@ export class LabelScreen {
 			this.#openRecent();
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === 'Escape' && this.#cards.close())
+		else if (event.key === 'Escape' && (this.viewer.leave() || this.#cards.close()))
 			this.viewer.focus();
 		else if (event.key === '/' && !isCard)
 			this.taxa.focusFilter();
-		else if (!choice && !this.viewer.onKey(event))
+		else
 			return;
 		event.preventDefault();
 	}
@@ -394,11 +402,10 @@ export class LabelScreen {
 			[this.taxa.cantTellKey, t('label.keys_cant_tell')],
 			['+', t('label.keys_several')],
 			...this.draft.shortcuts(),
-			['← →', t('label.keys_flip')],
-			['.', t('label.keys_play')],
 			[t('label.key_backspace'), t('label.keys_undo')],
 			[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
 			['/', t('label.keys_filter')],
+			...this.viewer.shortcuts(),
 		];
 	}
 
