@@ -14,6 +14,7 @@ import { emptyText } from './empty.js';
 import { tell } from './feedback.js';
 import { Given } from './given.js';
 import { setShortcuts } from './help.js';
+import { icon } from './icon.js';
 import { inLanguage, t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
@@ -50,7 +51,7 @@ export class LabelScreen {
 	#recent = el('button', {
 		type: 'button', class: 'recent', 'aria-label': t('recent.open'), title: t('recent.open'), 'aria-keyshortcuts': 'Shift+Backspace',
 		on: { click: () => this.#openRecent() },
-	}, el('span', { 'aria-hidden': 'true' }, '≡'));
+	}, icon('list'));
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
 	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
@@ -114,7 +115,7 @@ export class LabelScreen {
 	close() {
 		this.#listening.abort();
 		this.#queue.stop();
-		this.viewer.show(null);
+		this.viewer.close();
 	}
 
 	/** A choice is an answer, unless more is asked about it or it joins others. @param {Choice} choice @param {boolean} [byPointer] */
@@ -327,6 +328,9 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
+		const frame = item?.task.frames[0];
+		if (frame)
+			this.#work.style.setProperty('--aspect', String(frame.width / frame.height));
 		if (this.#before?.subject !== item?.task.subject)
 			this.#before = null;
 		this.#wantsSurvey = this.#before !== null;
@@ -375,6 +379,10 @@ export class LabelScreen {
 		if (isOnButton)
 			return;
 		const isCard = this.confirm.guess !== null;
+		if (!this.#work.hidden && this.viewer.onKey(event)) {
+			event.preventDefault();
+			return;
+		}
 		if (this.#shown_ms !== null && !isCard && !event.repeat && this.draft.onKey(event)) {
 			event.preventDefault();
 			return;
@@ -389,9 +397,9 @@ export class LabelScreen {
 			this.#openRecent();
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === 'Escape' && this.#cards.close())
+		else if (event.key === 'Escape' && (this.viewer.leave() || this.#cards.close()))
 			this.viewer.focus();
-		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event) && !this.viewer.onKey(event))
+		else if (isCard || (!this.taxa.onKey(event) && !this.#aids.onKey(event)))
 			return;
 		event.preventDefault();
 	}
@@ -399,12 +407,7 @@ export class LabelScreen {
 	/** @returns {import('./help.js').Group[]} */
 	#shortcuts() {
 		return [
-			{
-				title: t('help.picture'), keys: [
-					['← →', t('label.keys_flip')],
-					['.', t('label.keys_play')],
-				],
-			},
+			{ title: t('help.picture'), keys: this.viewer.shortcuts() },
 			{
 				title: t('help.answer'), keys: [
 					[t('keys.space'), t('label.keys_nothing')],
