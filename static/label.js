@@ -399,7 +399,7 @@ export class LabelScreen {
 			this.undo();
 		else if (event.key === 'Escape' && (this.viewer.leave() || this.#cards.close()))
 			this.viewer.focus();
-		else if (isCard || (!this.taxa.onKey(event) && !this.#aids.onKey(event)))
+		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event))
 			return;
 		event.preventDefault();
 	}

@@ -1,7 +1,7 @@
 /*
  * Build tool: turns the files of static/ into one C table, embed OUT.c ROOT FILE...
  *
- * The modules become page.js (but for ahead.js, which runs before it) and the sheets page.css (embed_page.h); a language stays a file of its own, and so does
+ * The modules become page.js (but for ahead.js, which runs before it, inside the page) and the sheets page.css (embed_page.h); a language stays a file of its own, and so does
  * everything else. Each file becomes its path below ROOT, MIME type, a hash, its bytes and the same compressed. In the
  * page every name "static/..." gets its hash behind it, and the languages there are stand in its head.
  */
@@ -20,6 +20,7 @@ struct file {
 	char path[300]; /* below the root */
 	struct text text;
 	char hash[N_HASH + 1];
+	char csp[80]; /* what a page's inline script needs in script-src */
 };
 
 static struct file files[400];
@@ -102,16 +103,35 @@ static struct text list_languages(void)
 	return list;
 }
 
-/* The page with the names of its files as they are served, and the languages in its head. */
-static struct text rewrite(const struct text *page)
+/* A script that is to run before all others goes into the page itself; its hash allows it. */
+static void put_inline(struct text *out, const char *root, const char *script, char csp[80])
 {
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char base64[64];
+	struct text code = bundle_script(root, script);
+	text_add(out, "<script>", 8);
+	text_add(out, code.s, code.n);
+	text_add(out, "</script>", 9);
+	crypto_hash_sha256(hash, (const unsigned char *)code.s, code.n);
+	sodium_bin2base64(base64, sizeof base64, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
+	snprintf(csp, 80, "'sha256-%s'", base64);
+	free(code.s);
+}
+
+/* The page with the names of its files as they are served, and the languages in its head. */
+static struct text rewrite(const struct text *page, const char *root, char csp[80])
+{
+	static const char inlined[] = "<script async src=\"static/ahead.js\"></script>";
 	static const char name[] = "\"static/";
 	static const char script[] = "main.js";
 	static const char languages[] = "content=\"en.js\"";
 	struct text out = {0};
 	struct text list = list_languages();
 	for (const char *p = page->s; *p;) {
-		if (strncmp(p, languages, strlen(languages)) == 0) {
+		if (strncmp(p, inlined, strlen(inlined)) == 0) {
+			put_inline(&out, root, "ahead.js", csp);
+			p += strlen(inlined);
+		} else if (strncmp(p, languages, strlen(languages)) == 0) {
 			text_add(&out, "content=\"", 9);
 			text_add(&out, list.s, list.n);
 			text_add(&out, "\"", 1);
@@ -182,8 +202,9 @@ static void read_files(const char *root, int n, char **paths)
 	struct text page = read_all(path);
 	file_add("page.css", take_sheets(&page, root));
 	file_add("page.js", bundle_script(root, "main.js"));
-	file_add("ahead.js", bundle_script(root, "ahead.js"));
-	file_add("index.html", rewrite(&page));
+	char csp[80] = "";
+	file_add("index.html", rewrite(&page, root, csp));
+	memcpy(files[n_files - 1].csp, csp, sizeof csp);
 }
 
 int main(int argc, char **argv)
@@ -208,13 +229,13 @@ int main(int argc, char **argv)
 	}
 	fputs("\nconst struct asset assets[] = {\n", out);
 	for (int i = 0; i < n_files; i++) {
-		fprintf(out, "\t{\"%s\", \"%s\", \"%s\", file_%d, %zu, ", files[i].path,
-			type_of(files[i].path), files[i].hash, i, files[i].text.n);
+		fprintf(out, "\t{\"%s\", \"%s\", \"%s\", \"%s\", file_%d, %zu, ", files[i].path,
+			type_of(files[i].path), files[i].hash, files[i].csp, i, files[i].text.n);
 		if (n_gzip[i])
 			fprintf(out, "gzip_%d, %zu},\n", i, n_gzip[i]);
 		else
 			fputs("0, 0},\n", out);
 	}
-	fputs("\t{0, 0, 0, 0, 0, 0, 0},\n};\n", out);
+	fputs("\t{0, 0, 0, 0, 0, 0, 0, 0},\n};\n", out);
 	return fclose(out) == 0 ? 0 : 1;
 }
