@@ -44,6 +44,7 @@ export const words = {
 
 	'cards.close': 'Cerrar esta tarjeta',
 	'cards.feedback': 'Sobre tu respuesta',
+	'cards.pause': 'Una pausa',
 
 	'confirm.ask': '¿Es correcta la propuesta?',
 	'confirm.guess': 'Propuesta de un ordenador, que puede equivocarse:',
@@ -54,6 +55,8 @@ export const words = {
 	'empty.again': 'Volver a mirar',
 	'empty.done': 'Todo está identificado',
 	'empty.done_about': 'Todos los avistamientos de este proyecto están identificados. ¡Gracias!',
+	'empty.enough': '¡Gracias por hoy!',
+	'empty.enough_about': 'Cada respuesta cuenta. Las que aún no se han enviado se quedan en este navegador y se envían solas.',
 	'empty.error': 'No hay avistamientos nuevos',
 	'empty.error_about': '{problem} Las respuestas ya dadas están a salvo en este navegador. La página lo vuelve a intentar sola.',
 	'empty.expert_done': 'No se necesita a ningún experto',
@@ -120,6 +123,19 @@ export const words = {
 	'notice.close': 'Cerrar este mensaje',
 
 	'outbox.undo': 'deshacer {label}',
+
+	'pause.answers': {
+		one: '{n} respuesta',
+		other: '{n} respuestas',
+	},
+	'pause.done': '{answers} en {minutes}. Con la vista descansada se ve más.',
+	'pause.enough': 'Basta por hoy',
+	'pause.go_on': 'Seguir',
+	'pause.minutes': {
+		one: '{n} minuto',
+		other: '{n} minutos',
+	},
+	'pause.title': '¿Una pausa?',
 
 	'projects.about': 'Las cámaras trampa vigilan a los animales silvestres y toman miles de fotos. Mira unas cuantas y di qué ves: ' +
 		'tus respuestas, junto con las de otras personas, se convierten en identificaciones en las que la investigación puede confiar.',
