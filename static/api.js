@@ -6,12 +6,16 @@
  *            roles: Record<string, string[]>, n_answers: number}} Me
  * @typedef {{slug: string, title: string, description: string, n_subjects: number, n_open: number,
  *            n_retired: number}} ProjectSummary
+ * @typedef {import('./lang.js').Names} Names
  * @typedef {{id: number, code: string, kind: 'animal'|'blank'|'human'|'vehicle', common_name: string,
- *            scientific_name: string, hotkey: string}} Taxon
- * @typedef {{count?: boolean, young?: boolean, sex?: boolean, life_stage?: boolean, behaviours?: string[]}} Survey
- * @typedef {ProjectSummary & {taxa: Taxon[], survey: Survey}} Project
+ *            scientific_name: string, hotkey: string, names?: Names, picture?: string, looks?: Record<string, string[]>}} Taxon
+ * @typedef {{count?: boolean, young?: boolean, sex?: boolean, life_stage?: boolean, behaviours?: string[],
+ *            behaviour_names?: Record<string, Names>}} Survey
+ * @typedef {ProjectSummary & {taxa: Taxon[], survey: Survey, looks?: import('./looks.js').Characteristic[],
+ *            confusions?: import('./compare.js').Confusion[], pages?: {name: string, languages: string[]}[]}} Project
  * @typedef {{id: number, url: string, thumb: string, width: number, height: number}} Frame
- * @typedef {{task: number, subject: number, expires: string, guess: number|null, frames: Frame[]}} Task
+ * @typedef {{task: number, subject: number, expires: string, guess: number|null, frames: Frame[],
+ *            likely?: number[]}} Task
  * @typedef {{taxon: number, count: number|null, young?: boolean, behaviours?: string[], sex?: string,
  *            life_stage?: string}} Named
  * @typedef {{uuid: string, subject: number, answer: 'taxa'|'cant_tell', taxa: Named[], several?: boolean,
@@ -59,6 +63,15 @@ function noteClock(response) {
 		serverAhead_ms = told - Date.now();
 }
 
+/** The reply to what ahead.js asked: once, and none where it failed. @param {string} path @returns {Promise<Response|undefined>} */
+async function taken(path) {
+	/** @type {Map<string, Promise<Response>>|undefined} */
+	const asked = /** @type {any} */ (globalThis).topi_asked;
+	const reply = asked?.get(path);
+	asked?.delete(path);
+	return reply?.catch(() => undefined);
+}
+
 /**
  * @param {string} method
  * @param {string} path
@@ -70,7 +83,7 @@ async function request(method, path, body) {
 	let response;
 	let text;
 	try {
-		response = await fetch(path, {
+		response = await (body && 'queue' in body ? null : taken(path)) ?? await fetch(path, {
 			method,
 			headers: body ? { 'X-Topi': '1', 'Content-Type': 'application/json' } : { 'X-Topi': '1' },
 			body: body ? JSON.stringify(body) : undefined,
@@ -157,6 +170,41 @@ async function acknowledged(path, body) {
 		throw new ApiError(0, t('api.unacknowledged'));
 	return reply;
 }
+
+/**
+ * A page of the project: `guide`, `tutorial`, `guide/CODE`. `lang` is empty for the project's own language.
+ * @param {string} slug @param {string} name @param {string} language
+ * @returns {Promise<{markdown: string, lang: string}>}
+ */
+export const getPage = (slug, name, language) =>
+	request('GET', `${project_path(slug)}/pages/${name.split('/').map(encodeURIComponent).join('/')}?lang=${language}`);
+
+/** Subjects with a known answer, to learn on. @param {string} slug @returns {Promise<{items: {frames: Frame[], taxa: number[], why: string|null}[]}>} */
+export const getPractice = (slug) => request('GET', `${project_path(slug)}/practice`);
+
+/** @typedef {'person'|'offensive'|'damaged'|'wrong_burst'|'favourite'} Flag */
+/** @param {string} slug @param {number} subject @returns {Promise<{flags: Flag[]}>} one's own */
+export const getFlags = (slug, subject) => request('GET', `${project_path(slug)}/flags?subject=${subject}`);
+
+/** @param {string} slug @param {number} subject @param {Flag} kind @param {boolean} on @returns {Promise<{flags: Flag[]}>} */
+export const setFlag = (slug, subject, kind, on) => request('POST', `${project_path(slug)}/flags`, { subject, kind, on });
+
+/** @typedef {{id: number, name: string|null, at: string, text: string, mine: boolean, hidden: boolean, subject?: number}} Comment */
+/** What is said of a subject, after one's own answer. @param {string} slug @param {number} subject @returns {Promise<{comments: Comment[]}>} */
+export const getComments = (slug, subject) => request('GET', `${project_path(slug)}/comments?subject=${subject}`);
+
+/** @param {string} slug @param {number} subject @param {string} text @returns {Promise<{id: number}>} */
+export const addComment = (slug, subject, text) => request('POST', `${project_path(slug)}/comments`, { subject, text });
+
+/** @param {string} slug @param {number} id @param {boolean} hidden @param {string} reason @returns {Promise<{}>} */
+export const hideComment = (slug, id, hidden, reason) => request('POST', `${project_path(slug)}/comments/${id}`, { hidden, reason });
+
+/**
+ * What moderators look through.
+ * @param {string} slug
+ * @returns {Promise<{comments: (Comment & {subject: number})[], flags: {subject: number, kind: Flag, n: number, thumb: string}[]}>}
+ */
+export const getModeration = (slug) => request('GET', `${project_path(slug)}/moderation`);
 
 /**
  * One's own last answers, newest first.

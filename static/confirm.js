@@ -1,7 +1,7 @@
 /**
  * The confirm card: what the model takes the subject for, one key for yes, one for something else.
  *
- * @typedef {import('./taxa.js').Taxon} Taxon
+ * @typedef {import('./api.js').Taxon} Taxon
  */
 import { el } from './dom.js';
 import { inLanguage, t } from './lang.js';

@@ -37,7 +37,9 @@ export class Item {
 			thumb.addEventListener('error', () => {
 				thumb.hidden = true;
 			});
-			thumb.src = frame.thumb;
+			this.picture(0).catch(() => null).then(() => {
+				thumb.src = frame.thumb; // after the picture that is waited for
+			});
 			return thumb;
 		});
 		return this.#thumbs;

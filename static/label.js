@@ -2,10 +2,12 @@
  * The labelling screen: one subject at a time, answered by key, click or touch. An answer is kept in the outbox, the next
  * subject is on screen at once, and the last answer can be taken back.
  *
- * @typedef {import('./taxa.js').Choice} Choice
+ * @typedef {import('./keys.js').Choice} Choice
  */
+import { Aids } from './aids.js';
 import * as api from './api.js';
 import { Cards } from './cards.js';
+import { compareButton } from './compare.js';
 import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
 import { emptyText, thanks } from './empty.js';
@@ -45,6 +47,8 @@ export class LabelScreen {
 	#listening = new AbortController();
 	/** @type {HTMLButtonElement} */
 	#more;
+	/** @type {Aids} */
+	#aids;
 	#last = el('span', { class: 'last' });
 	#recent = el('button', {
 		type: 'button', class: 'recent', 'aria-label': t('recent.open'), title: t('recent.open'), 'aria-keyshortcuts': 'Shift+Backspace',
@@ -80,15 +84,16 @@ export class LabelScreen {
 				},
 			},
 		}, t('label.several'), el('kbd', { 'aria-hidden': 'true' }, '+'));
-		this.taxa = new Taxa(project.taxa, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
+		this.taxa = new Taxa(project, (choice, byPointer) => this.answer(choice, byPointer), this.#more);
 		this.confirm = new Confirm((isYes, byPointer) => this.#onConfirm(isYes, byPointer));
 		this.viewer = new Viewer((item) => this.#onShown(item), () => this.#queue.skip());
+		this.#aids = new Aids(project, account, outbox, () => this.#item?.task.subject, this.#listening.signal);
 		this.#work.append(this.viewer.element,
 			el('div', { class: 'side' }, this.#ask, this.draft.element, this.taxa.element, this.confirm.element));
 		main.replaceChildren(el('div', { class: 'label' },
 			el('div', { class: 'top' }, el('h1', { tabIndex: -1 }, inLanguage(project.title, project.titles)), this.#switchLabel,
-				el('div', { class: 'given' }, this.#last, this.#recent, this.#undo)),
-			this.#work, this.#empty, this.#cards.element));
+				this.#aids.element, el('div', { class: 'given' }, this.#last, this.#recent, this.#undo)),
+			this.#work, this.#empty, this.#cards.element, this.#aids.offer));
 
 		const { signal } = this.#listening;
 		document.addEventListener('keydown', (event) => this.#onKey(event), { signal });
@@ -173,6 +178,7 @@ export class LabelScreen {
 		this.#given.add({ uuid: body.uuid, task: item.task, label, at: new Date().toISOString(), body });
 		this.#before = null;
 		this.#drawGiven();
+		this.taxa.used(given.taxa.map(({ taxon }) => taxon));
 		say(`${label}.`);
 		this.taxa.clearFilter();
 		this.#queue.advance();
@@ -202,7 +208,13 @@ export class LabelScreen {
 		tell(this.#cards, {
 			said: entry.label, given: (entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon),
 			thumb: this.#given.find(entry.uuid)?.task.frames[0]?.thumb,
-		}, reply, (id) => this.#nameById(id));
+		}, reply, (id) => this.#nameById(id), ...this.#lookAlikes(entry.body.taxa ?? [], reply.truth));
+	}
+
+	/** What tells the one that was said from the one that an expert named. @param {api.Named[]} said @param {number} [truth] */
+	#lookAlikes(said, truth) {
+		const button = truth && said.length === 1 ? compareButton(this.project, said[0].taxon, truth) : null;
+		return button ? [button] : [];
 	}
 
 	/** @param {number} id */
@@ -344,6 +356,7 @@ export class LabelScreen {
 		this.draft.close();
 		if (this.#before?.answer === 'taxa')
 			this.draft.fill(this.#before, this.project.taxa);
+		this.taxa.suggest(item?.task.likely);
 		this.#enable(false);
 		this.#pose();
 		this.viewer.show(item);
@@ -354,6 +367,7 @@ export class LabelScreen {
 		if (item !== this.#queue.current)
 			return;
 		this.#enable(true);
+		this.#aids.welcome();
 		const n = item.task.frames.length;
 		const { guess } = this.confirm;
 		this.#work.dataset.subject = String(item.task.subject);
@@ -393,11 +407,11 @@ export class LabelScreen {
 			return;
 		}
 		const confirmed = isCard ? this.confirm.answerOf(event.key) : undefined;
-		const choice = isCard ? undefined : this.taxa.keys.get(event.key) ?? this.taxa.keys.get(event.key.toLowerCase());
+		const choice = isCard ? undefined : this.taxa.choiceOf(event);
 		if (confirmed !== undefined && !event.repeat)
 			this.#onConfirm(confirmed, false);
 		else if (choice && !event.repeat)
-			this.answer(choice);
+			this.taxa.choose(choice);
 		else if (event.key === 'Backspace' && event.shiftKey)
 			this.#openRecent();
 		else if (event.key === 'Backspace' && !event.repeat)
@@ -406,27 +420,28 @@ export class LabelScreen {
 			this.viewer.focus();
 		else if (event.key === 'Escape' && (this.viewer.leave() || this.#cards.close()))
 			this.viewer.focus();
-		else if (event.key === '/' && !isCard)
-			this.taxa.focusFilter();
-		else
+		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event))
 			return;
 		event.preventDefault();
 	}
 
-	/** @returns {import('./help.js').Shortcut[]} */
+	/** @returns {import('./help.js').Group[]} */
 	#shortcuts() {
-		const taxa = [...this.taxa.keys].filter(([key, choice]) => choice.taxon && choice.taxon.kind !== 'blank' && key !== ' ');
 		return [
-			...taxa.map(([key, choice]) => /** @type {[string, string]} */ ([key, choice.taxon ? nameOf(choice.taxon) : ''])),
-			[t('taxa.space'), t('label.keys_nothing')],
-			[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
-			[this.taxa.cantTellKey, t('label.keys_cant_tell')],
-			['+', t('label.keys_several')],
-			...this.draft.shortcuts(),
-			[t('label.key_backspace'), t('label.keys_undo')],
-			[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
-			['/', t('label.keys_filter')],
-			...this.viewer.shortcuts(),
+			{ title: t('help.picture'), keys: this.viewer.shortcuts() },
+			{
+				title: t('help.answer'), keys: [
+					[t('keys.space'), t('label.keys_nothing')],
+					[this.taxa.cantTellKey, t('label.keys_cant_tell')],
+					['+', t('label.keys_several')],
+					[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
+					[t('label.key_backspace'), t('label.keys_undo')],
+					[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
+					...this.taxa.shortcuts(), ...this.#aids.shortcuts(),
+				],
+			},
+			{ title: t('help.survey'), keys: this.draft.shortcuts() },
+			{ title: t('help.names'), keys: this.taxa.nameShortcuts(), change: () => this.taxa.changeKeys() },
 		];
 	}
 

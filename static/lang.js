@@ -15,8 +15,12 @@ let words = english;
 let language = 'en';
 let plurals = new Intl.PluralRules(language);
 
+/** The files of the languages by code: `fr` → `fr.js?HASH`. */
+const files = new Map((document.querySelector('meta[name="languages"]')?.getAttribute('content') ?? 'en.js').split(' ')
+	.map((file) => [file.split('.')[0], file]));
+
 /** The languages there are, by their codes. */
-export const languages = document.querySelector('meta[name="languages"]')?.getAttribute('content')?.split(' ') ?? ['en'];
+export const languages = [...files.keys()];
 
 /**
  * A text with its values put in; numbers are written as the language writes them.
@@ -76,7 +80,7 @@ export async function keepLanguage(code) {
 
 /** English stays where the file of a language cannot be had. @param {string} code */
 async function setLanguage(code) {
-	words = code === 'en' ? english : (await import(`./lang/${code}.js`)).words;
+	words = code === 'en' ? english : (await import(`./lang/${files.get(code)}`)).words;
 	language = code;
 	plurals = new Intl.PluralRules(code);
 	document.documentElement.lang = code;

@@ -19,6 +19,12 @@ const account = new Account(outbox);
 let leave = () => {};
 let visit = 0;
 
+/** The project that the address names. */
+function asked() {
+	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
+	return slug && decodeURIComponent(slug);
+}
+
 /** Shows the screen that the address names; of two quick changes the later wins. */
 async function route() {
 	const mine = ++visit;
@@ -27,13 +33,13 @@ async function route() {
 	clearProblems();
 	document.title = 'topi';
 	document.body.dataset.screen = 'wait';
-	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
+	const slug = asked();
 	try {
 		if (!account.me)
 			await account.refresh();
 		document.body.dataset.screen = slug ? 'label' : 'projects';
 		const leaveThis = slug ?
-			await showLabel(main, decodeURIComponent(slug), account, outbox) : await showProjects(main, account);
+			await showLabel(main, slug, account, outbox) : await showProjects(main, account);
 		if (mine === visit)
 			leave = leaveThis;
 		else
@@ -74,10 +80,16 @@ document.addEventListener('keydown', (event) => {
 		openHelp();
 });
 byId('help').addEventListener('click', openHelp);
+byId('skip').addEventListener('click', () => {
+	const answers = main.querySelector('.confirm:not([hidden]) .choice, .answers:not([hidden]) .taxa .choice[tabindex="0"]');
+	const to = answers ?? main.querySelector('h1');
+	/** @type {HTMLElement|null} */ (to)?.focus();
+});
 
 /** What stands in the page's own head, in the language in use. */
 function dress() {
 	main.querySelector('.wait')?.replaceChildren(t('main.loading'));
+	byId('skip').textContent = t('main.skip');
 	byId('home').setAttribute('aria-label', t('main.home'));
 	byId('help').setAttribute('aria-label', t('help.title'));
 	byId('help').title = t('main.keys');

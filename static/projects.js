@@ -48,7 +48,7 @@ export async function showProjects(main, account) {
 		try {
 			const projects = await api.listProjects();
 			list.replaceChildren(el('h2', { id: 'projects-title' }, t('projects.title')),
-				projects.length > 0 ? el('ul', { class: 'cards' }, ...projects.map(card)) :
+				projects.length > 0 ? el('ul', { class: 'project-cards' }, ...projects.map(card)) :
 					el('div', { class: 'empty' }, el('p', {}, t('projects.none')),
 						el('p', { class: 'hint' }, t('projects.add', { command: 'topi project add' }))));
 		} catch (cause) {

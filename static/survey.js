@@ -207,7 +207,7 @@ export class Draft {
 		else if (this.wantsName)
 			return false;
 		else if (!this.#toggle(event.key.toLowerCase()))
-			return event.key.length === 1 && event.key !== '.' && event.key !== '?';
+			return /^[\p{L}\p{N} ]$/u.test(event.key); // an answer's key, of no use before this one is given
 		this.#on.change(false);
 		return true;
 	}

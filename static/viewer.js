@@ -27,7 +27,7 @@ export class Viewer {
 	#picture = el('div', { class: 'picture' });
 	#wait = el('p', { class: 'wait', hidden: true }, t('viewer.loading'));
 	#failed = el('div', { class: 'failed', hidden: true });
-	#strip = el('div', { class: 'strip', role: 'group', 'aria-label': t('viewer.pictures') });
+	#strip = el('div', { class: 'strip', role: 'group', 'aria-label': t('viewer.strip') });
 	#counter = el('span', { class: 'counter' });
 	#play = el('button', {
 		type: 'button', class: 'control play', 'aria-pressed': 'false', 'aria-keyshortcuts': '.',

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
 	gcc libc6-dev make cmake ninja-build pkg-config
-	libsqlite3-dev libcivetweb-dev libjansson-dev libjpeg62-turbo-dev libsodium-dev libcurl4-openssl-dev libdnnl-dev
+	libsqlite3-dev libcivetweb-dev libjansson-dev libjpeg62-turbo-dev libsodium-dev libcurl4-openssl-dev zlib1g-dev libdnnl-dev
 	libcmocka-dev clang-format sqlite3 curl ca-certificates
 )
 # The browser tests and the export's peers; a machine without Node.js gets Debian's.

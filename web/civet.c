@@ -17,8 +17,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
-enum { MAX_HEAD = 2048, CHUNK = 65536 };
+enum { MAX_HEAD = 2048, CHUNK = 65536, GZIP_FROM = 1400 };
 
 struct civet {
 	struct mg_context *context;
@@ -39,6 +40,8 @@ static const char *cache_text(enum cache cache)
 		return "no-cache";
 	case CACHE_PRIVATE_IMMUTABLE:
 		return "private, max-age=31536000, immutable";
+	case CACHE_IMMUTABLE:
+		return "public, max-age=31536000, immutable";
 	}
 	return "no-store";
 }
@@ -68,10 +71,14 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 		head_add(head, &n, "Content-Length: %lld\r\n", (long long)length);
 	head_add(head, &n, "Cache-Control: %s\r\n%s", cache_text(reply->cache), security_headers);
 	head_add(head, &n,
-		"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self'%s%s; "
+		"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self' %s; "
 		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
-		reply->csp ? " " : "", reply->csp ? reply->csp : "");
-	if (reply->etag)
+		reply->csp ? reply->csp : "");
+	if (reply->varies)
+		head_add(head, &n, "Vary: Accept-Encoding\r\n");
+	if (reply->gzipped)
+		head_add(head, &n, "Content-Encoding: gzip\r\n");
+	if (reply->etag[0])
 		head_add(head, &n, "ETag: %s\r\n", reply->etag);
 	if (reply->new_cookie[0])
 		head_add(head, &n, "Set-Cookie: topi=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Lax\r\n",
@@ -111,13 +118,33 @@ static void send_file(struct mg_connection *c, int fd)
 	free(chunk);
 }
 
-static void send_reply(
-	struct mg_connection *c, const struct reply *reply, bool body, bool close_after)
+/* The text compressed, in place of it; left as it is where that does not make it smaller. */
+static bool compress_text(char **text, size_t *n)
+{
+	z_stream z = {.next_in = (unsigned char *)*text, .avail_in = (unsigned)*n};
+	if (*n < GZIP_FROM || deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return false;
+	char *out = xmalloc(*n);
+	z.next_out = (unsigned char *)out;
+	z.avail_out = (unsigned)*n;
+	bool smaller = deflate(&z, Z_FINISH) == Z_STREAM_END;
+	free(smaller ? *text : out);
+	if (smaller) {
+		*text = out;
+		*n = z.total_out;
+	}
+	deflateEnd(&z);
+	return smaller;
+}
+
+static void send_reply(struct mg_connection *c, struct reply *reply, bool body, bool close_after)
 {
 	char head[MAX_HEAD];
 	char *text = reply->json ? json_dumps(reply->json, JSON_COMPACT) : NULL;
-	const void *bytes = text ? text : reply->bytes;
 	size_t n = text ? strlen(text) : reply->n_bytes;
+	if (text && reply->takes_gzip)
+		reply->gzipped = compress_text(&text, &n);
+	const void *bytes = text ? text : reply->bytes;
 	struct stat file = {0};
 	if (reply->has_file)
 		fstat(reply->fd, &file);
@@ -205,6 +232,7 @@ static int begin_request(struct mg_connection *c)
 		.bearer = authorization && strncmp(authorization, "Bearer ", 7) == 0 ? authorization + 7
 																			 : NULL,
 		.if_none_match = mg_get_header(c, "If-None-Match"),
+		.accept_encoding = mg_get_header(c, "Accept-Encoding"),
 		.x_topi = x_topi && strcmp(x_topi, "1") == 0,
 		.content_length = body.left,
 		.read = read_body,

@@ -1,22 +1,38 @@
 /*
  * Build tool: turns the files of static/ into one C table, embed OUT.c ROOT FILE...
  *
- * Each file becomes its path below ROOT, MIME type, bytes, an ETag of its SHA-256 and, for a page
- * with an inline import map, the hash that the content security policy must name (browsers read
- * import maps inline only). A page is told which languages there are, from the names of lang/.
+ * The modules become page.js (but for ahead.js, which runs before it, inside the page) and the sheets page.css (embed_page.h); a language stays a file of its own, and so does
+ * everything else. Each file becomes its path below ROOT, MIME type, a hash, its bytes and the same compressed. In the
+ * page every name "static/..." gets its hash behind it, and the languages there are stand in its head.
  */
+#include "embed_page.h"
+
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+
+enum { N_HASH = 16 };
+
+struct file {
+	char path[300]; /* below the root */
+	struct text text;
+	char hash[N_HASH + 1];
+	char csp[80]; /* what a page's inline script needs in script-src */
+};
+
+static struct file files[400];
+static int n_files;
 
 static const char *type_of(const char *path)
 {
 	static const char *const types[][2] = {{".html", "text/html; charset=utf-8"},
-		{".js", "text/javascript; charset=utf-8"}, {".mjs", "text/javascript; charset=utf-8"},
-		{".css", "text/css; charset=utf-8"}, {".json", "application/json"},
-		{".svg", "image/svg+xml"}, {".png", "image/png"}, {".jpg", "image/jpeg"},
-		{".ico", "image/x-icon"}, {".woff2", "font/woff2"}, {".txt", "text/plain; charset=utf-8"}};
+		{".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
+		{".json", "application/json"}, {".svg", "image/svg+xml"}, {".png", "image/png"},
+		{".jpg", "image/jpeg"}, {".ico", "image/x-icon"}, {".woff2", "font/woff2"},
+		{".txt", "text/plain; charset=utf-8"}};
 	const char *dot = strrchr(path, '.');
 	for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
 		if (strcmp(dot, types[i][0]) == 0)
@@ -24,111 +40,171 @@ static const char *type_of(const char *path)
 	return "application/octet-stream";
 }
 
-static void fail(const char *path, const char *what)
+static void file_add(const char *path, struct text text)
 {
-	fprintf(stderr, "embed: %s: %s\n", path, what);
-	exit(1);
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char hex[2 * sizeof hash + 1];
+	if (n_files == sizeof files / sizeof *files || strlen(path) >= sizeof files->path ||
+		strpbrk(path, "\"\\\n"))
+		fail(path, "is one file too many, or has a name that cannot be served");
+	struct file *file = &files[n_files++];
+	snprintf(file->path, sizeof file->path, "%s", path);
+	file->text = text;
+	crypto_hash_sha256(hash, (const unsigned char *)text.s, text.n);
+	sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+	snprintf(file->hash, sizeof file->hash, "%.*s", N_HASH, hex);
 }
 
-static unsigned char *read_all(const char *path, size_t *n)
+static const struct file *file_find(const char *path, size_t n)
 {
-	FILE *in = fopen(path, "rb");
-	if (!in || fseek(in, 0, SEEK_END) != 0)
-		fail(path, "cannot be read");
-	long size = ftell(in);
-	rewind(in);
-	unsigned char *bytes = malloc((size_t)size + 1);
-	if (!bytes || fread(bytes, 1, (size_t)size, in) != (size_t)size)
-		fail(path, "cannot be read");
-	fclose(in);
-	bytes[size] = 0;
-	*n = (size_t)size;
-	return bytes;
+	for (int i = 0; i < n_files; i++)
+		if (strlen(files[i].path) == n && strncmp(files[i].path, path, n) == 0)
+			return &files[i];
+	fail(path, "is named by the page and not there");
 }
 
-/* The codes of the languages: "en es fr". */
-static void find_languages(int n, char **paths, char *out, size_t size)
+/* Takes the page's sheets out of its head: one stands for all. */
+static struct text take_sheets(struct text *page, const char *root)
 {
-	size_t used = 0;
-	out[0] = 0;
-	for (int i = 0; i < n; i++) {
-		const char *name = strstr(paths[i], "/lang/");
-		const char *end = name ? strstr(name, ".js") : NULL;
-		if (!end)
+	static const char mark[] = "<link rel=\"stylesheet\" href=\"static/";
+	struct text all = {0};
+	struct text rest = {0};
+	char path[600];
+	const char *p = page->s;
+	for (const char *at; (at = strstr(p, mark)); p = strchr(at, '>') + 1) {
+		const char *name = at + strlen(mark);
+		text_add(&rest, p, (size_t)(at - p));
+		if (!all.n)
+			text_add(&rest, "<link rel=\"stylesheet\" href=\"static/page.css\">", 46);
+		snprintf(path, sizeof path, "%s/%.*s", root, (int)strcspn(name, "\""), name);
+		struct text sheet = read_all(path);
+		bundle_sheet(&all, sheet.s);
+		free(sheet.s);
+	}
+	text_add(&rest, p, strlen(p));
+	free(page->s);
+	*page = rest;
+	return all;
+}
+
+/* "en.js?HASH es.js?HASH": the files of the languages. English is in the script. */
+static struct text list_languages(void)
+{
+	struct text list = {0};
+	text_add(&list, "en.js", 5);
+	for (int i = 0; i < n_files; i++) {
+		if (strncmp(files[i].path, "lang/", 5) != 0)
 			continue;
-		name += strlen("/lang/");
-		used += (size_t)snprintf(
-			out + used, size - used, "%s%.*s", used ? " " : "", (int)(end - name), name);
-		if (used >= size)
-			fail(paths[i], "is one language too many");
+		text_add(&list, " ", 1);
+		text_add(&list, files[i].path + 5, strlen(files[i].path) - 5);
+		text_add(&list, "?", 1);
+		text_add(&list, files[i].hash, N_HASH);
 	}
+	return list;
 }
 
-/* The file as it is served: a page says which languages there are. */
-static unsigned char *read_served(const char *path, const char *languages, size_t *n)
+/* A script that is to run before all others goes into the page itself; its hash allows it. */
+static void put_inline(struct text *out, const char *root, const char *script, char csp[80])
 {
-	static const char mark[] = "<meta name=\"languages\" content=\"en\">";
-	char *text = (char *)read_all(path, n);
-	char *at = strncmp(type_of(path), "text/html", 9) == 0 ? strstr(text, mark) : NULL;
-	if (!at)
-		return (unsigned char *)text;
-	size_t size = *n + strlen(languages) + 1;
-	char *out = malloc(size);
-	if (!out)
-		fail(path, "no memory");
-	*n = (size_t)snprintf(out, size, "%.*s<meta name=\"languages\" content=\"%s\">%s",
-		(int)(at - text), text, languages, at + strlen(mark));
-	free(text);
-	return (unsigned char *)out;
-}
-
-/* 'sha256-...' of the first inline import map, or nothing. */
-static void put_csp(FILE *out, const char *text)
-{
-	const char *open = strstr(text, "<script type=\"importmap\">");
-	const char *end = open ? strstr(open, "</script>") : NULL;
-	if (!end) {
-		fputs("0", out);
-		return;
-	}
-	open += strlen("<script type=\"importmap\">");
 	unsigned char hash[crypto_hash_sha256_BYTES];
 	char base64[64];
-	crypto_hash_sha256(hash, (const unsigned char *)open, (unsigned long long)(end - open));
+	struct text code = bundle_script(root, script);
+	text_add(out, "<script>", 8);
+	text_add(out, code.s, code.n);
+	text_add(out, "</script>", 9);
+	crypto_hash_sha256(hash, (const unsigned char *)code.s, code.n);
 	sodium_bin2base64(base64, sizeof base64, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
-	fprintf(out, "\"'sha256-%s'\"", base64);
+	snprintf(csp, 80, "'sha256-%s'", base64);
+	free(code.s);
 }
 
-static void put_bytes(FILE *out, const char *path, const char *languages, int number)
+/* The page with the names of its files as they are served, and the languages in its head. */
+static struct text rewrite(const struct text *page, const char *root, char csp[80])
 {
-	size_t n = 0;
-	unsigned char *bytes = read_served(path, languages, &n);
-	fprintf(out, "static const unsigned char file_%d[] = {", number);
+	static const char inlined[] = "<script async src=\"static/ahead.js\"></script>";
+	static const char name[] = "\"static/";
+	static const char script[] = "main.js";
+	static const char languages[] = "content=\"en.js\"";
+	struct text out = {0};
+	struct text list = list_languages();
+	for (const char *p = page->s; *p;) {
+		if (strncmp(p, inlined, strlen(inlined)) == 0) {
+			put_inline(&out, root, "ahead.js", csp);
+			p += strlen(inlined);
+		} else if (strncmp(p, languages, strlen(languages)) == 0) {
+			text_add(&out, "content=\"", 9);
+			text_add(&out, list.s, list.n);
+			text_add(&out, "\"", 1);
+			p += strlen(languages);
+		} else if (strncmp(p, name, strlen(name)) == 0) {
+			text_add(&out, p, strlen(name));
+			p += strlen(name);
+			size_t n = strcspn(p, "\"");
+			bool is_script = n == strlen(script) && strncmp(p, script, n) == 0;
+			const struct file *file = is_script ? file_find("page.js", 7) : file_find(p, n);
+			text_add(&out, file->path, strlen(file->path));
+			text_add(&out, "?", 1);
+			text_add(&out, file->hash, N_HASH);
+			p += n;
+		} else {
+			text_add(&out, p++, 1);
+		}
+	}
+	free(list.s);
+	return out;
+}
+
+static void put_bytes(FILE *out, const char *name, int number, const char *bytes, size_t n)
+{
+	fprintf(out, "static const unsigned char %s_%d[] = {", name, number);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s%u,", i % 32 ? "" : "\n", bytes[i]);
+		fprintf(out, "%s%u,", i % 32 ? "" : "\n", (unsigned char)bytes[i]);
 	fputs("0};\n", out);
-	free(bytes);
 }
 
-static void put_row(
-	FILE *out, const char *root, const char *path, const char *languages, int number)
+/* The bytes compressed, as gzip; empty where that does not make them smaller. */
+static struct text compress_text(const struct text *text)
 {
-	size_t n = 0;
-	unsigned char *bytes = read_served(path, languages, &n);
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	char hex[33];
-	if (strncmp(path, root, strlen(root)) != 0 || strpbrk(path, "\"\\\n"))
-		fail(path, "is not below the root, or has a name that cannot be served");
-	crypto_hash_sha256(hash, bytes, n);
-	sodium_bin2hex(hex, sizeof hex, hash, 16);
-	fprintf(
-		out, "\t{\"%s\", \"%s\", \"\\\"%s\\\"\", ", path + strlen(root) + 1, type_of(path), hex);
-	if (strncmp(type_of(path), "text/html", 9) == 0)
-		put_csp(out, (const char *)bytes);
-	else
-		fputs("0", out);
-	fprintf(out, ", file_%d, %zu},\n", number, n);
-	free(bytes);
+	struct text out = {0};
+	z_stream z = {0};
+	if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+		fail("zlib", "does not start");
+	out.n = deflateBound(&z, text->n);
+	out.s = malloc(out.n);
+	if (!out.s)
+		fail("zlib", "no memory");
+	z.next_in = (unsigned char *)text->s;
+	z.avail_in = (unsigned)text->n;
+	z.next_out = (unsigned char *)out.s;
+	z.avail_out = (unsigned)out.n;
+	if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+		fail("zlib", "does not compress");
+	out.n = z.total_out < text->n ? z.total_out : 0;
+	deflateEnd(&z);
+	return out;
+}
+
+static void read_files(const char *root, int n, char **paths)
+{
+	char path[600];
+	for (int i = 0; i < n; i++) {
+		if (strncmp(paths[i], root, strlen(root)) != 0)
+			fail(paths[i], "is not below the root");
+		const char *below = paths[i] + strlen(root) + 1;
+		const char *dot = strrchr(below, '.');
+		bool is_part = dot &&
+			(strcmp(dot, ".css") == 0 || strcmp(dot, ".html") == 0 ||
+				(strcmp(dot, ".js") == 0 && strncmp(below, "lang/", 5) != 0));
+		if (!is_part && strcmp(below, "lang/en.js") != 0)
+			file_add(below, read_all(paths[i]));
+	}
+	snprintf(path, sizeof path, "%s/index.html", root);
+	struct text page = read_all(path);
+	file_add("page.css", take_sheets(&page, root));
+	file_add("page.js", bundle_script(root, "main.js"));
+	char csp[80] = "";
+	file_add("index.html", rewrite(&page, root, csp));
+	memcpy(files[n_files - 1].csp, csp, sizeof csp);
 }
 
 int main(int argc, char **argv)
@@ -137,17 +213,29 @@ int main(int argc, char **argv)
 		fputs("usage: embed OUT.c ROOT FILE...\n", stderr);
 		return 2;
 	}
-	char languages[200];
-	find_languages(argc - 3, argv + 3, languages, sizeof languages);
+	read_files(argv[2], argc - 3, argv + 3);
 	FILE *out = fopen(argv[1], "w");
 	if (!out)
 		fail(argv[1], "cannot be written");
 	fputs("/* Made by web/embed.c: do not edit. */\n#include \"assets.h\"\n\n", out);
-	for (int i = 3; i < argc; i++)
-		put_bytes(out, argv[i], languages, i);
+	size_t n_gzip[sizeof files / sizeof *files];
+	for (int i = 0; i < n_files; i++) {
+		struct text small = compress_text(&files[i].text);
+		n_gzip[i] = small.n;
+		put_bytes(out, "file", i, files[i].text.s, files[i].text.n);
+		if (small.n)
+			put_bytes(out, "gzip", i, small.s, small.n);
+		free(small.s);
+	}
 	fputs("\nconst struct asset assets[] = {\n", out);
-	for (int i = 3; i < argc; i++)
-		put_row(out, argv[2], argv[i], languages, i);
-	fputs("\t{0, 0, 0, 0, 0, 0},\n};\n", out);
+	for (int i = 0; i < n_files; i++) {
+		fprintf(out, "\t{\"%s\", \"%s\", \"%s\", \"%s\", file_%d, %zu, ", files[i].path,
+			type_of(files[i].path), files[i].hash, files[i].csp, i, files[i].text.n);
+		if (n_gzip[i])
+			fprintf(out, "gzip_%d, %zu},\n", i, n_gzip[i]);
+		else
+			fputs("0, 0},\n", out);
+	}
+	fputs("\t{0, 0, 0, 0, 0, 0, 0, 0},\n};\n", out);
 	return fclose(out) == 0 ? 0 : 1;
 }

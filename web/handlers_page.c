@@ -17,12 +17,15 @@ static enum status serve_asset(
 		if (strcmp(a->path, path) != 0)
 			continue;
 		reply->type = a->type;
-		reply->etag = a->etag;
 		reply->csp = a->csp;
-		reply->cache = CACHE_REVALIDATE;
-		reply->bytes = a->bytes;
-		reply->n_bytes = a->n_bytes;
-		if (r->if_none_match && strstr(r->if_none_match, a->etag))
+		reply->gzipped = r->takes_gzip && a->gzip;
+		reply->varies = a->gzip != NULL;
+		snprintf(
+			reply->etag, sizeof reply->etag, "\"%s%s\"", a->hash, reply->gzipped ? "-gzip" : "");
+		reply->cache = strcmp(r->query, a->hash) == 0 ? CACHE_IMMUTABLE : CACHE_REVALIDATE;
+		reply->bytes = reply->gzipped ? a->gzip : a->bytes;
+		reply->n_bytes = reply->gzipped ? a->n_gzip : a->n_bytes;
+		if (r->if_none_match && strstr(r->if_none_match, reply->etag))
 			reply->http_status = 304;
 		return OK;
 	}

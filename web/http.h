@@ -49,19 +49,23 @@ struct request {
 	struct volunteer volunteer;               /* who asks; id 0: nobody known */
 	const char *cookie;                       /* the session's, NULL when there is none */
 	const char *if_none_match;                /* or NULL */
+	bool takes_gzip;                          /* the client can unpack it */
 	json_t *json;                             /* BODY_JSON, borrowed */
 	const char *file; /* BODY_FILE: its path; removed after the handler unless it was renamed */
 	int64_t file_bytes;
 };
 
-enum cache { CACHE_NO_STORE, CACHE_REVALIDATE, CACHE_PRIVATE_IMMUTABLE };
+enum cache { CACHE_NO_STORE, CACHE_REVALIDATE, CACHE_PRIVATE_IMMUTABLE, CACHE_IMMUTABLE };
 
 /* Zero is a valid, empty reply: {} with 200 OK. */
 struct reply {
 	int http_status;   /* 0: 200 */
 	const char *type;  /* NULL: application/json */
-	const char *etag;  /* or NULL; with its quotes */
+	char etag[40];     /* "": none; with its quotes */
 	const char *csp;   /* sources added to script-src, or NULL */
+	bool varies;       /* the client's Accept-Encoding decided the bytes */
+	bool gzipped;      /* the bytes are compressed */
+	bool takes_gzip;   /* set by http_answer: JSON may be sent compressed */
 	const void *bytes; /* static bytes, borrowed */
 	size_t n_bytes;
 	json_t *json;  /* owned */
@@ -96,7 +100,7 @@ extern const struct route worker_routes[];    /* handlers_worker.c */
 struct raw_request {
 	const char *method, *target; /* the target as sent: path and query, undecoded */
 	const char *cookie, *bearer; /* NULL: none */
-	const char *if_none_match;
+	const char *if_none_match, *accept_encoding;
 	bool x_topi;
 	int64_t content_length; /* -1: not told */
 	/* Reads up to n bytes of the body: how many, 0 at its end, -1 when the client is gone. */

@@ -70,6 +70,14 @@ static const struct route *find_route(struct request *r, int *project_arg)
 	return NULL;
 }
 
+/* "gzip, br": whether gzip is among them and not forbidden by q=0. */
+static bool takes_gzip(const char *accept_encoding)
+{
+	const char *gzip = accept_encoding ? strstr(accept_encoding, "gzip") : NULL;
+	const char *weight = gzip ? gzip + 4 + strspn(gzip + 4, " ;q=0.") : NULL;
+	return gzip && (gzip[4] != ';' || (*weight >= '1' && *weight <= '9'));
+}
+
 /* The path decoded, and the query apart. `path` has room for HTTP_MAX_PATH. */
 static enum status split_target(const char *target, char *path, const char **query, struct err *err)
 {
@@ -266,7 +274,8 @@ void http_answer(struct app *app, const struct raw_request *raw, struct reply *r
 		.method = raw->method,
 		.path = path,
 		.cookie = raw->cookie,
-		.if_none_match = raw->if_none_match};
+		.if_none_match = raw->if_none_match,
+		.takes_gzip = takes_gzip(raw->accept_encoding)};
 	*reply = (struct reply){0};
 	enum status st = split_target(raw->target, path, &r.query, &err);
 	if (st == OK)
@@ -280,4 +289,5 @@ void http_answer(struct app *app, const struct raw_request *raw, struct reply *r
 	if (!reply->json && !reply->has_file && !reply->bytes && reply->http_status == 200 &&
 		!reply->type)
 		reply->json = json_object();
+	reply->takes_gzip = r.takes_gzip;
 }

@@ -22,10 +22,12 @@ export const TAXA = [
 	['vehicle', 'vehicle', 'Vehicle', '', 'v'],
 ].map(([code, kind, common_name, scientific_name, hotkey], i) => ({ id: 11 + i, code, kind, common_name, scientific_name, hotkey }));
 
+const FILES = { png: 'image/png', jpg: 'image/jpeg', webp: 'image/webp', svg: 'image/svg+xml' };
+
 /** index.html with the languages that there are, as web/embed.c makes it. */
 async function page() {
-	const codes = (await readdir(new URL('lang/', STATIC))).map((file) => file.replace('.js', '')).sort().join(' ');
-	return (await readFile(new URL('index.html', STATIC), 'utf8')).replace('name="languages" content="en"', `name="languages" content="${codes}"`);
+	const files = (await readdir(new URL('lang/', STATIC))).sort().join(' ');
+	return (await readFile(new URL('index.html', STATIC), 'utf8')).replace('name="languages" content="en.js"', `name="languages" content="${files}"`);
 }
 
 class Refusal extends Error {
@@ -36,9 +38,22 @@ class Refusal extends Error {
 }
 
 export class Mock {
-	/** @param {{n_subjects?: number, n_frames?: number, n_expert?: number, survey?: object}} [what] */
-	constructor({ n_subjects = 12, n_frames = 3, n_expert = 0, survey = {} } = {}) {
+	/**
+	 * @param {{n_subjects?: number, n_frames?: number, n_expert?: number, survey?: object, project?: object}} [what] `project`: what
+	 *        serengeti() gives, or some of it
+	 */
+	constructor({ n_subjects = 12, n_frames = 3, n_expert = 0, survey = {}, project = {} } = {}) {
 		this.survey = survey;
+		const { files = new Map(), pages = new Map(), ...told } = project;
+		this.files = files; // HASH.EXT -> bytes
+		this.pages = pages; // name -> {language or '': Markdown}
+		this.told = told; // fields of the project
+		this.likely = null; // taxa in every task, where there are some
+		this.practice = []; // {subject, taxa, why}
+		this.flags = []; // {volunteer, subject, kind}
+		this.comments = []; // {id, volunteer, subject, at, text, hidden, reason}
+		this.others = null; // what `others` of a reply says
+		this.page = null; // what /api/me/page says
 		this.subjects = Array.from({ length: n_subjects + n_expert }, (_, i) => ({
 			id: 101 + i, queue: i < n_subjects ? 'people' : 'expert',
 			frames: Array.from({ length: 1 + (i + n_frames - 1) % n_frames }, (_f, k) => 1000 + 10 * i + k),
@@ -101,12 +116,17 @@ export class Mock {
 		this.requests.push({ method: request.method, path });
 		const headers = { 'Content-Security-Policy': "default-src 'self'; img-src 'self' blob:", 'Cache-Control': 'no-cache' };
 		try {
+			const kept = /^\/api\/projects\/mara\/files\/([0-9a-f]+\.(\w+))$/.exec(path);
+			if (kept && this.files.has(kept[1])) {
+				response.writeHead(200, { ...headers, 'Content-Type': FILES[kept[2]], 'Cache-Control': 'public, max-age=31536000, immutable' }).end(this.files.get(kept[1]));
+				return;
+			}
 			if (path.startsWith('/api/')) {
 				if (request.method !== 'GET' && request.headers['x-topi'] !== '1')
 					throw new Refusal(403, 'denied', 'the header X-Topi is missing');
 				const body = chunks.length ? JSON.parse(Buffer.concat(chunks).toString()) : {};
 				const cookie = /topi=([0-9a-f]+)/.exec(request.headers.cookie ?? '')?.[1];
-				const context = { cookie, set: null };
+				const context = { cookie, set: null, query: new URL(request.url, 'http://x').searchParams };
 				const name = path.split('/').at(-1);
 				if (await this.hooks[`before ${name}`]?.(body) === 'cut')
 					return void request.socket.destroy();
@@ -147,16 +167,37 @@ export class Mock {
 		const routes = {
 			'GET /api/me': () => this.#me(me),
 			'GET /api/projects': () => ({ projects: this.projects ? [this.#project()] : [] }),
-			'GET /api/projects/mara': () => ({ ...this.#project(), taxa: TAXA, survey: this.survey }),
+			'GET /api/projects/mara': () => ({
+				...this.#project(), taxa: TAXA, survey: this.survey, ...this.told,
+				pages: [...this.pages].map(([name, texts]) => ({ name, languages: Object.keys(texts) })),
+			}),
 			'POST /api/signup': () => this.#signUp(me, body),
 			'POST /api/login': () => this.#logIn(me, body, context),
 			'POST /api/logout': () => (this.sessions.delete(context.cookie), {}),
 			'POST /api/projects/mara/next': () => this.#next(this.#known(me), body),
 			'POST /api/projects/mara/classifications': () => this.#classify(this.#known(me), body),
 			'POST /api/projects/mara/undo': () => this.#undo(this.#known(me), body),
-			'GET /api/projects/mara/answers': () => this.#lastAnswers(this.#known(me)),
+			'GET /api/projects/mara/answers': () => this.#answers(this.#known(me), Number(context.query.get('n') ?? 10)),
 			'POST /api/projects/mara/release': () => this.#release(this.#known(me), body),
+			'GET /api/projects/mara/practice': () => ({
+				items: this.practice.map(({ subject, taxa, why = null }) => ({ frames: this.#frames(this.#subject(subject)), taxa, why })),
+			}),
+			'GET /api/projects/mara/flags': () => ({ flags: this.#flagsOf(this.#known(me), Number(context.query.get('subject'))) }),
+			'POST /api/projects/mara/flags': () => this.#flag(this.#known(me), body),
+			'GET /api/projects/mara/comments': () => this.#thread(this.#known(me), Number(context.query.get('subject'))),
+			'POST /api/projects/mara/comments': () => this.#comment(this.#known(me), body),
+			'GET /api/projects/mara/moderation': () => this.#moderation(this.#known(me)),
+			'GET /api/me/page': () => this.page ?? { n_answers: this.#me(this.#known(me)).n_answers, days: [], projects: [], favourites: [] },
+			'GET /api/me/export': () => ({ me: this.#me(this.#known(me)), answers: this.answers.filter((a) => a.volunteer === me.id) }),
+			'POST /api/me/delete': () => (this.sessions.delete(context.cookie), {}),
+			'POST /api/me/password': () => this.#password(this.#known(me), body),
 		};
+		const text = /^GET \/api\/projects\/mara\/pages\/(.+)$/.exec(`${method} ${path}`)?.[1];
+		if (text)
+			return this.#page(decodeURIComponent(text), context.query.get('lang') ?? '');
+		const comment = /^POST \/api\/projects\/mara\/comments\/(\d+)$/.exec(`${method} ${path}`)?.[1];
+		if (comment)
+			return this.#hide(this.#known(me), Number(comment), body);
 		const route = routes[`${method} ${path}`];
 		if (!route)
 			throw new Refusal(404, 'not found', `there is no ${path.startsWith('/api/projects/') ? 'such project' : path}`);
@@ -209,8 +250,16 @@ export class Mock {
 		this.given.add(`${me.id}/${subject.id}`);
 		return {
 			task: subject.id, subject: subject.id, expires: new Date(expires).toISOString(), guess: this.guesses.get(subject.id) ?? null,
-			frames: subject.frames.map((id) => ({ id, url: `/media/${id}/1280.jpg`, thumb: `/media/${id}/320.jpg`, width: 640, height: 480 })),
+			frames: this.#frames(subject), ...(this.likely && { likely: this.likely }),
 		};
+	}
+
+	#subject(id) {
+		return this.subjects.find((subject) => subject.id === id);
+	}
+
+	#frames(subject) {
+		return subject.frames.map((id) => ({ id, url: `/media/${id}/1280.jpg`, thumb: `/media/${id}/320.jpg`, width: 640, height: 480 }));
 	}
 
 	#next(me, { n, queue = 'people' }) {
@@ -228,17 +277,22 @@ export class Mock {
 	#classify(me, body) {
 		const before = this.answers.find((answer) => answer.uuid === body.uuid);
 		if (before)
-			return { uuid: body.uuid, counted: true, replay: true };
+			return { uuid: body.uuid, counted: true, replay: true, ...this.#revealed(body.subject) };
 		if (!this.given.has(`${me.id}/${body.subject}`))
 			throw new Refusal(403, 'denied', 'this subject was never given to you');
 		if (this.standing().some((answer) => answer.volunteer === me.id && answer.subject === body.subject))
 			throw new Refusal(409, 'conflict', 'you have answered this subject already');
-		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, undone: false, at: new Date().toISOString() });
+		this.answers.push({ uuid: body.uuid, volunteer: me.id, subject: body.subject, body, at: new Date().toISOString(), undone: false });
 		this.leases.delete(`${me.id}/${body.subject}`);
-		const [truth, ...truth_also] = [this.truths.get(body.subject) ?? []].flat();
+		return { uuid: body.uuid, counted: true, replay: false, ...this.#revealed(body.subject) };
+	}
+
+	/** What is told after an answer, the first time and again. */
+	#revealed(subject) {
+		const [truth, ...truth_also] = [this.truths.get(subject) ?? []].flat();
 		return {
-			uuid: body.uuid, counted: true, replay: false, ...(truth && { truth }), ...(truth_also.length && { truth_also }),
-			...(this.opinions && { model: this.opinions.get(body.subject) ?? null }), ...(this.others && { others: this.others }),
+			...(truth && { truth }), ...(truth_also.length && { truth_also }), ...(this.others && { others: this.others }),
+			...(this.opinions && { model: this.opinions.get(subject) ?? null }),
 		};
 	}
 
@@ -250,12 +304,12 @@ export class Mock {
 		return { uuid: body.uuid, task: this.#task(me, this.subjects.find((s) => s.id === answer.subject)) };
 	}
 
-	#lastAnswers(me) {
-		const mine = this.standing().filter((answer) => answer.volunteer === me.id).slice(-10).reverse();
+	#answers(me, n) {
+		const own = this.standing().filter((answer) => answer.volunteer === me.id).slice(-n).reverse();
 		return {
-			answers: mine.map(({ uuid, subject, at, body: { answer, taxa, several } }) => ({
-				uuid, subject, at, answer, taxa, ...(several && { several }), may_undo: !this.retired?.has(subject),
-				thumb: `/media/${this.subjects.find((s) => s.id === subject).frames[0]}/320.jpg`,
+			answers: own.map(({ uuid, subject, body, at }) => ({
+				uuid, subject, at, answer: body.answer, taxa: body.taxa, ...(body.several && { several: true }),
+				thumb: `/media/${this.#subject(subject).frames[0]}/320.jpg`, may_undo: !this.retired?.has(subject),
 			})),
 		};
 	}
@@ -263,6 +317,81 @@ export class Mock {
 	#release(me, { subjects }) {
 		for (const subject of subjects)
 			this.leases.delete(`${me.id}/${subject}`);
+		return {};
+	}
+
+	#page(name, language) {
+		const texts = this.pages.get(name);
+		if (!texts)
+			throw new Refusal(404, 'not found', `there is no page ${name}`);
+		const lang = language in texts ? language : '';
+		return { markdown: texts[lang], lang };
+	}
+
+	#flagsOf(me, subject) {
+		return this.flags.filter((flag) => flag.volunteer === me.id && flag.subject === subject).map((flag) => flag.kind);
+	}
+
+	#flag(me, { subject, kind, on }) {
+		if (!['person', 'offensive', 'damaged', 'wrong_burst', 'favourite'].includes(kind))
+			throw new Refusal(400, 'bad input', `there is no flag ${kind}`);
+		if (!this.given.has(`${me.id}/${subject}`))
+			throw new Refusal(403, 'denied', 'this subject was never given to you');
+		this.flags = this.flags.filter((flag) => flag.volunteer !== me.id || flag.subject !== subject || flag.kind !== kind);
+		if (on)
+			this.flags.push({ volunteer: me.id, subject, kind });
+		return { flags: this.#flagsOf(me, subject) };
+	}
+
+	#shownTo(me, { id, volunteer, subject, at, text, hidden }) {
+		return { id, subject, name: this.volunteers.get(volunteer).name, at, text, mine: volunteer === me.id, hidden };
+	}
+
+	#mayModerate(me) {
+		return me.admin || (me.roles.mara ?? []).includes('moderator');
+	}
+
+	#thread(me, subject) {
+		if (!this.standing().some((answer) => answer.volunteer === me.id && answer.subject === subject))
+			throw new Refusal(403, 'denied', 'answer first: what others say comes after it');
+		return {
+			comments: this.comments.filter((c) => c.subject === subject && (!c.hidden || this.#mayModerate(me))).map((c) => this.#shownTo(me, c)),
+		};
+	}
+
+	#comment(me, { subject, text }) {
+		this.#thread(me, subject);
+		if (typeof text !== 'string' || text.trim() === '' || text.length > 500)
+			throw new Refusal(400, 'bad input', 'a comment has 1 to 500 characters');
+		this.comments.push({ id: this.comments.length + 1, volunteer: me.id, subject, at: new Date().toISOString(), text, hidden: false });
+		return { id: this.comments.length };
+	}
+
+	#hide(me, id, { hidden, reason }) {
+		if (!this.#mayModerate(me))
+			throw new Refusal(403, 'denied', 'this is for moderators');
+		Object.assign(this.comments.find((comment) => comment.id === id), { hidden, reason });
+		return {};
+	}
+
+	#moderation(me) {
+		if (!this.#mayModerate(me))
+			throw new Refusal(403, 'denied', 'this is for moderators');
+		const flags = [];
+		for (const { subject, kind } of this.flags.filter((flag) => flag.kind !== 'favourite')) {
+			const same = flags.find((flag) => flag.subject === subject && flag.kind === kind);
+			if (same)
+				same.n++;
+			else
+				flags.push({ subject, kind, n: 1, thumb: `/media/${this.#subject(subject).frames[0]}/320.jpg` });
+		}
+		return { comments: this.comments.map((comment) => this.#shownTo(me, comment)).reverse(), flags };
+	}
+
+	#password(me, { old, new: next }) {
+		if (me.password !== old)
+			throw new Refusal(403, 'denied', 'the old password is wrong');
+		me.password = next;
 		return {};
 	}
 }

@@ -30,12 +30,12 @@ const PROJECT = {
 	],
 };
 
-/** JPEGs drawn by the browser itself. @returns {Promise<Buffer[]>} */
-async function drawJpegs(browser, n) {
+/** JPEGs drawn by the browser itself; `grain` specks make one as heavy as a photograph. @returns {Promise<Buffer[]>} */
+async function drawJpegs(browser, n, grain) {
 	const page = await browser.newPage();
-	const drawn = await page.evaluate((count) => Array.from({ length: count }, (_, i) => {
+	const drawn = await page.evaluate(([count, n_specks]) => Array.from({ length: count }, (_, i) => {
 		const canvas = document.createElement('canvas');
-		[canvas.width, canvas.height] = [800, 600];
+		[canvas.width, canvas.height] = n_specks ? [1280, 960] : [800, 600];
 		const draw = canvas.getContext('2d');
 		draw.fillStyle = '#c9d8e2';
 		draw.fillRect(0, 0, 800, 600);
@@ -44,8 +44,12 @@ async function drawJpegs(browser, n) {
 		draw.fillStyle = `hsl(${i * 37} 50% 35%)`;
 		draw.fillRect(100 + 40 * (i % 12), 280, 160, 90);
 		draw.fillText(String(i), 20, 20);
+		for (let k = 0; k < n_specks; k++) {
+			draw.fillStyle = `hsl(${k * 7 % 360} 30% ${20 + k * 13 % 60}% / 40%)`;
+			draw.fillRect(k * 7919 % 1280, k * 6007 % 960, 2 + k % 9, 1 + k % 5);
+		}
 		return canvas.toDataURL('image/jpeg', 0.9).split(',')[1];
-	}), n);
+	}), [n, grain]);
 	await page.close();
 	return drawn.map((text) => Buffer.from(text, 'base64'));
 }
@@ -67,14 +71,14 @@ export class Real {
 	#n_exports = 0;
 
 	/** A project of n_subjects capture events of two photographs each. */
-	static async make(browser, n_subjects) {
+	static async make(browser, n_subjects, grain = 0) {
 		const real = new Real();
 		real.root = await mkdtemp(join(tmpdir(), 'topi-browser-'));
 		real.dir = join(real.root, 'data');
 		const photos = join(real.root, 'photos');
 		await mkdir(photos);
 		const lines = ['file,deployment,timestamp,event'];
-		for (const [i, bytes] of (await drawJpegs(browser, 2 * n_subjects)).entries()) {
+		for (const [i, bytes] of (await drawJpegs(browser, 2 * n_subjects, grain)).entries()) {
 			await writeFile(join(photos, `${i}.jpg`), bytes);
 			const minute = String(Math.floor(i / 2)).padStart(2, '0');
 			lines.push(`${i}.jpg,river,2026-07-01T06:${minute}:0${i % 2}Z,e${Math.floor(i / 2)}`);

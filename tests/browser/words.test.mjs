@@ -23,7 +23,7 @@ function literals(text) {
 /** Words that no person reads: keys of the keyboard, HTTP, names of types. */
 const NAMES = /^(Enter|Escape|Backspace|Delete|Space|Tab|Home|End|Arrow\w+|Page(Up|Down)|Shift|Date|Application|X-Topi|Content-Type|Retry-After|[A-Z]\w+Error|GET|POST)$/;
 /** Where a literal is none: class lists, selectors, marks of attributes, and errors of the program itself. */
-const CODE = /((class|className|transform|filter|viewBox|d|points)(:| =) [^,}\n]*|new Error\(|querySelector(All)?\(|matches\(|closest\()$/;
+const CODE = /((class|className|rel|transform|filter|viewBox|d|points)(:| =) [^,}\n]*|new Error\(|querySelector(All)?\(|matches\(|closest\()$/;
 
 /** Whether a literal is something to read: a capital letter first, or two words in a row. */
 function isSaid({ text, before }) {

@@ -1,0 +1,169 @@
+/**
+ * What stands beside the answering: the guide, the practice, the flag of the subject on screen, and what is said of the last
+ * one answered. Each is fetched when it is first wanted, so that the first picture does not wait for it.
+ */
+import { el } from './dom.js';
+import { hasPage } from './compare.js';
+import { t } from './lang.js';
+
+const FLAG_KEY = '!';
+const TALK_KEY = ':';
+const LEARN_KEY = ';';
+
+/** @param {string} slug */
+const practised_at = (slug) => `topi.practised.${slug}`;
+
+export class Aids {
+	#project;
+	#account;
+	#subject;
+	/** @type {number|null} the last subject that was answered and is at the server */
+	#answered = null;
+	#isOffered = false;
+	#flag = this.#button('M6 21V4q6-3 12 0v9q-6-3-12 0', t('flag.open'), FLAG_KEY, () => this.#openFlag());
+	#talk = this.#button('M4 5h16v11h-9l-5 4v-4H4z', t('talk.open'), TALK_KEY, () => this.#openTalk());
+	#learn = this.#button('M12 7q-4-3-9-2v13q5-1 9 2 4-3 9-2V5q-5-1-9 2v13', t('guide.learn'), LEARN_KEY, () => this.#openLearn());
+	element = el('div', { class: 'aids' }, this.#learn, this.#flag, this.#talk);
+	/** Where the practice is offered on the first visit. */
+	offer = el('aside', { class: 'practice-offer', hidden: true });
+
+	/**
+	 * @param {import('./api.js').Project} project @param {import('./account.js').Account} account
+	 * @param {import('./outbox.js').Outbox} outbox @param {() => number|undefined} subject on screen
+	 * @param {AbortSignal} signal the screen is left
+	 */
+	constructor(project, account, outbox, subject, signal) {
+		this.#project = project;
+		this.#account = account;
+		this.#subject = subject;
+		this.#talk.disabled = true;
+		outbox.addEventListener('sent', (event) => {
+			const { entry } = /** @type {CustomEvent} */ (event).detail;
+			if (entry.project !== project.slug)
+				return;
+			this.#answered = entry.kind === 'answer' ? entry.subject : null;
+			this.#talk.disabled = this.#answered === null;
+		}, { signal });
+		signal.addEventListener('abort', () => this.offer.remove());
+	}
+
+	/** @param {KeyboardEvent} event @returns {boolean} whether the key was ours */
+	onKey(event) {
+		const button = { [FLAG_KEY]: this.#flag, [TALK_KEY]: this.#talk, [LEARN_KEY]: this.#learn }[event.key];
+		button?.click();
+		return button !== undefined;
+	}
+
+	/** Keys, for the list of keys. @returns {import('./help.js').Shortcut[]} */
+	shortcuts() {
+		return [[LEARN_KEY, t('guide.learn')], [FLAG_KEY, t('flag.open')], [TALK_KEY, t('talk.open')]];
+	}
+
+	/** The first picture is there: to somebody new a practice is offered, once. */
+	async welcome() {
+		if (this.#isOffered)
+			return;
+		this.#isOffered = true;
+		if ((this.#account.me?.n_answers ?? 0) > 0 || wasOffered(this.#project.slug))
+			return;
+		const { getPractice } = await import('./api.js');
+		const { items } = await getPractice(this.#project.slug).catch(() => ({ items: [] }));
+		if (items.length === 0)
+			return;
+		const close = () => {
+			this.offer.hidden = true;
+			noteOffered(this.#project.slug);
+		};
+		this.offer.replaceChildren(el('p', {}, t('practice.offer', { n: items.length })), el('div', { class: 'row' },
+			el('button', {
+				type: 'button', class: 'primary', on: {
+					click: () => {
+						close();
+						this.#openPractice();
+					},
+				},
+			}, t('practice.begin')),
+			el('button', { type: 'button', on: { click: close } }, t('practice.skip'))));
+		this.offer.hidden = false;
+	}
+
+	/** @param {string} outline of its sign, in 24 x 24 @param {string} name @param {string} key @param {() => void} act */
+	#button(outline, name, key, act) {
+		return el('button', { type: 'button', class: 'aid', title: name, 'aria-label': name, 'aria-keyshortcuts': key, on: { click: act } },
+			sign(outline));
+	}
+
+	async #openFlag() {
+		const subject = this.#subject();
+		if (subject !== undefined)
+			(await import('./flag.js')).openFlag(this.#project, subject);
+	}
+
+	async #openTalk() {
+		if (this.#answered !== null)
+			(await import('./talk.js')).openTalk(this.#project, this.#answered, this.#mayModerate);
+	}
+
+	async #openPractice() {
+		(await import('./practice.js')).openPractice(this.#project);
+	}
+
+	get #mayModerate() {
+		const { me } = this.#account;
+		return Boolean(me?.admin || me?.roles[this.#project.slug]?.includes('moderator'));
+	}
+
+	/** What there is to read and to try, by name. */
+	#openLearn() {
+		const guide = () => import('./guide.js');
+		/** @type {[string, boolean, () => void][]} */
+		const all = [
+			[t('guide.guide'), hasPage(this.#project, 'guide'), async () => (await guide()).openPage(this.#project, 'guide')],
+			[t('guide.tutorial'), hasPage(this.#project, 'tutorial'), async () => (await guide()).openPage(this.#project, 'tutorial')],
+			[t('practice.title'), true, () => this.#openPractice()],
+			[t('talk.moderation'), this.#mayModerate, async () => (await import('./talk.js')).openModeration(this.#project)],
+		];
+		const dialog = el('dialog', { class: 'learn', 'aria-labelledby': 'learn-title', on: { close: () => dialog.remove() } },
+			el('h2', { id: 'learn-title' }, t('guide.learn')),
+			...all.filter(([, isThere]) => isThere).map(([name, , act]) => el('button', {
+				type: 'button', on: {
+					click: () => {
+						dialog.close();
+						act();
+					},
+				},
+			}, name)),
+			el('form', { method: 'dialog' }, el('button', { class: 'quiet' }, t('main.close'))));
+		document.body.append(dialog);
+		dialog.showModal();
+	}
+}
+
+/** @param {string} outline */
+function sign(outline) {
+	const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+	const path = document.createElementNS(svg.namespaceURI, 'path');
+	svg.setAttribute('viewBox', '0 0 24 24');
+	svg.setAttribute('aria-hidden', 'true');
+	path.setAttribute('d', outline);
+	svg.append(path);
+	return svg;
+}
+
+/** @param {string} slug */
+function wasOffered(slug) {
+	try {
+		return localStorage.getItem(practised_at(slug)) !== null;
+	} catch {
+		return true; // it could not be remembered, and would come every time
+	}
+}
+
+/** @param {string} slug */
+function noteOffered(slug) {
+	try {
+		localStorage.setItem(practised_at(slug), 'offered');
+	} catch {
+		// See wasOffered.
+	}
+}

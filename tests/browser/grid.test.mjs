@@ -1,0 +1,215 @@
+// Choosing the answer among 54 kinds: by look, by search, by key, from the row of the likely ones.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Mock } from './mock.mjs';
+import { serengeti } from './serengeti.mjs';
+import { choices, launch, onScreen, sent } from './support.mjs';
+
+const PROJECT = serengeti();
+const idOf = (code) => PROJECT.taxa.find((taxon) => taxon.code === code).id;
+
+describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
+	let browser, mock, context, page, faults;
+
+	before(async () => {
+		browser = await launch();
+	});
+	after(() => browser.close());
+
+	async function open({ likely = null, survey = {}, ...options } = {}) {
+		faults = [];
+		mock = new Mock({ project: PROJECT, survey });
+		mock.likely = likely;
+		await mock.start();
+		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+		page = await context.newPage();
+		page.setDefaultTimeout(8_000);
+		page.on('pageerror', (error) => faults.push(String(error)));
+		page.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+		await page.goto(`${mock.url}#/p/mara`);
+		return onScreen(page);
+	}
+	afterEach(async () => {
+		await context.close();
+		await mock.stop();
+		assert.deepEqual(faults, []);
+	});
+
+	const press = async (...keys) => {
+		for (const key of keys)
+			await page.keyboard.press(key);
+	};
+	const given = () => mock.standing().map(({ body }) => body.answer === 'taxa' ? body.taxa.map((one) => one.taxon) : body.answer);
+	const badgeOf = (name) => page.textContent(`.choice:has(.name:text-is("${name}")) kbd`);
+
+	it('finds the zebra by stripes and a horse’s shape in three taps of a thumb', async () => {
+		const first = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		const taps = ['.by-look', '.value:has(:text-is("Stripes"))', '.value:has(:text-is("Horse"))'];
+		for (const what of taps)
+			await page.tap(what);
+		assert.deepEqual(await page.locator('.offer .name').allTextContents(), ['Plains zebra']);
+		assert.equal(await page.textContent('.left'), '1 fits');
+		const small = await page.$$eval('.sheet button', (nodes) => nodes.map((node) => [node.textContent, node.getBoundingClientRect()])
+			.filter(([, box]) => box.width < 44 || box.height < 40).map(([text]) => text));
+		assert.deepEqual(small, []);
+		await page.tap('.offer .offered');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.deepEqual(given(), [[idOf('zebra')]]);
+		assert.equal((await choices(page)).length, 54, 'the next subject starts with every name');
+		assert.equal(await page.locator('dialog[open]').count(), 0);
+		assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+	});
+
+	it('leaves by look only what has every look that was chosen, by keys alone', async () => {
+		await open();
+		await press('*');
+		await page.waitForSelector('.looks-place:not([hidden])');
+		await page.focus('.value:has(:text-is("Stripes"))');
+		await press('Space');
+		assert.deepEqual(await choices(page), ['Aardwolf', 'Striped hyena', 'Plains zebra', 'Zorilla']);
+		assert.equal(await page.getAttribute('.value:has(:text-is("Stripes"))', 'aria-pressed'), 'true');
+		assert.ok(await page.locator('.value.none:has(:text-is("Cow"))').count(), 'no striped cow');
+		await page.focus('.value:has(:text-is("Small"))');
+		await press('Space');
+		assert.deepEqual(await choices(page), ['Aardwolf', 'Zorilla']);
+		await page.focus('.value:has(:text-is("Bands"))');
+		await press('Enter');
+		assert.deepEqual(await choices(page), PROJECT.taxa.filter(({ looks }) => looks?.pattern.includes('bands') && looks.build.includes('small'))
+			.map((taxon) => taxon.common_name));
+		await page.click('.clear');
+		assert.equal((await choices(page)).length, 54);
+		await page.focus('.value:has(:text-is("Bands"))');
+		await press('Escape');
+		assert.ok(await page.isHidden('.looks-place'));
+		assert.match(await page.evaluate(() => document.activeElement?.className), /by-look/);
+	});
+
+	it('finds names of any language, without accents, with one slip, and takes the first by Enter', async () => {
+		let shown = await open();
+		const rows = [['zebre', 'zebra'], ['punda', 'zebra'], ['equus', 'zebra'], ['millia', 'zebra'], ['gazella thomson', null], ['lepard', 'leopard'],
+			['hyean', 'hyena-spotted'], ['nu azul', 'wildebeest'], ['wild', 'wildcat'], ['fox', 'bat-eared-fox'], ['xqzw', null]];
+		for (const [typed, code] of rows) {
+			await press('/');
+			await page.keyboard.type(typed);
+			const [first] = await choices(page);
+			assert.equal(first, PROJECT.taxa.find((taxon) => taxon.code === code)?.common_name, typed);
+			await press('Escape');
+		}
+		assert.equal((await choices(page))[0], 'Aardvark', 'the grid is in its order again');
+		await press('/');
+		await page.keyboard.type('zébre');
+		await press('Enter');
+		shown = await onScreen(page, shown);
+		await sent(page, mock, 1);
+		assert.deepEqual(given(), [[idOf('zebra')]]);
+	});
+
+	it('has a key for every kind, none of them the page’s own', async () => {
+		const first = await open();
+		const badges = await page.$$eval('.taxa .choice', (nodes) => nodes.map((node) => [node.querySelector('kbd')?.textContent, node.getAttribute('aria-keyshortcuts')]));
+		assert.equal(badges.length, 54);
+		assert.equal(new Set(badges.map(([key]) => key)).size, 54, 'no two have the same');
+		for (const [key, shortcut] of badges) {
+			assert.match(key, /^(⇧[A-Z]|[a-z1-9])$/);
+			assert.equal(shortcut, key.replace('⇧', 'Shift+'));
+		}
+		assert.ok(!badges.some(([key]) => /n/i.test(key)), '"something else" of the card');
+		assert.equal(await badgeOf('Plains zebra'), 'z');
+		assert.equal(await badgeOf('Zorilla'), '⇧Z');
+		await press('Shift+Z');
+		const second = await onScreen(page, first);
+		await press('z');
+		await onScreen(page, second);
+		await sent(page, mock, 2);
+		assert.deepEqual(given(), [[idOf('zorilla')], [idOf('zebra')]]);
+	});
+
+	it('offers this visit’s answers and the likely ones above a grid that stays', async () => {
+		const likely = [idOf('impala'), idOf('zebra'), idOf('topi')];
+		const first = await open({ likely });
+		const offered = () => page.locator('.quick .name').allTextContents();
+		const places = () => page.$$eval('.taxa .choice', (nodes) => nodes.map((node) => [node.textContent, node.offsetTop, node.offsetLeft]));
+		assert.deepEqual(await offered(), ['Impala', 'Plains zebra', 'Topi']);
+		const before = await places();
+		await press('Shift+Z');
+		const second = await onScreen(page, first);
+		assert.deepEqual(await offered(), ['Zorilla', 'Impala', 'Plains zebra', 'Topi']);
+		await page.click('.quick >> text=Topi');
+		await onScreen(page, second);
+		assert.deepEqual(await offered(), ['Topi', 'Zorilla', 'Impala', 'Plains zebra']);
+		assert.deepEqual(await places(), before);
+		await sent(page, mock, 2);
+		assert.deepEqual(given(), [[idOf('zorilla')], [idOf('topi')]]);
+	});
+
+	it('keeps keys of one’s own over a reload, exchanges one that is taken, and gives all back', async () => {
+		await open();
+		const openKeys = async () => {
+			await press('?');
+			await page.click('dialog >> text=Change keys');
+		};
+		await openKeys();
+		const held = await badgeOf('Giraffe');
+		await page.fill('[aria-label="Key of Giraffe"]', 'z');
+		assert.match(await page.textContent('.keys [role=status]'), /^Plains zebra had it; its key is/);
+		await page.fill('[aria-label="Key of Giraffe"]', '+');
+		assert.match(await page.textContent('.keys [role=status]'), /“\+” cannot be a key/);
+		await press('Escape');
+		await page.reload();
+		const first = await onScreen(page);
+		assert.equal(await badgeOf('Giraffe'), 'z');
+		assert.equal(await badgeOf('Plains zebra'), held);
+		assert.equal(await badgeOf('Zorilla'), '⇧Z', 'the others stay');
+		await press('z');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.deepEqual(given(), [[idOf('giraffe')]]);
+		await openKeys();
+		await page.click('.keys >> text=All as they were');
+		assert.equal(await badgeOf('Plains zebra'), 'z');
+		assert.equal(await badgeOf('Giraffe'), held);
+	});
+
+	it('has only arrows and Enter where letters are turned off', async () => {
+		await open();
+		await press('?');
+		await page.click('dialog >> text=Change keys');
+		await page.uncheck('.keys .switch input');
+		await press('Escape');
+		await page.reload();
+		const first = await onScreen(page);
+		await press('z', 'Shift+Z', '0', ' ', '+', '/', '*', '=', '?', '1');
+		await page.waitForTimeout(200);
+		assert.equal(mock.answers.length, 0);
+		assert.equal(await page.locator('dialog[open]').count(), 0);
+		assert.ok(await page.isHidden('.draft'));
+		assert.equal(await page.locator('.taxa kbd').count(), 0);
+		await press('ArrowRight');
+		await page.focus('.taxa .choice');
+		await press('ArrowRight', 'Enter');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.deepEqual(given(), [[idOf('aardwolf')]]);
+	});
+
+	it('keeps Done at the thumb while another species is looked for among them', async () => {
+		const first = await open({ survey: { count: true, behaviours: ['eating'] }, viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		await page.tap('.taxa .choice:has-text("Impala")');
+		await page.tap('.option:text-is("11–50")');
+		await page.tap('text=Another species');
+		await page.evaluate(() => scrollTo(0, 900));
+		const isAtThumb = () => page.$eval('.draft .primary', (done) => {
+			const { top, bottom, left, right } = done.getBoundingClientRect();
+			const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+			return done.contains(hit) && top > innerHeight * 0.8 && bottom <= innerHeight && right - left > innerWidth * 0.8;
+		});
+		assert.ok(await isAtThumb());
+		await page.tap('.taxa .choice:has-text("Plains zebra")');
+		await page.tap('.option:text-is("2")');
+		await page.tap('.draft .primary');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.deepEqual(mock.answers[0].body.taxa.map(({ taxon, count }) => [taxon, count]), [[idOf('impala'), 11], [idOf('zebra'), 2]]);
+	});
+});
