@@ -286,7 +286,7 @@ export class LabelScreen {
 		openRecent(this.project.slug, this.outbox, this.#given, (answer) => this.#inWords(answer), (answer) => {
 			this.#before = answer;
 			this.#takeBack(answer.uuid, answer.subject, this.#inWords(answer));
-		});
+		}, (subject) => this.#aids.talk(subject));
 	}
 
 	/** @param {api.Given} answer */
