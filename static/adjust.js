@@ -12,13 +12,16 @@ const PLAIN = { brightness: 1, contrast: 1, gamma: 1, invert: false };
 /** Gamma above 1 shows more in the dark. */
 const RANGES = /** @type {const} */ ({ brightness: [0.4, 3], contrast: [0.4, 3], gamma: [0.4, 3] });
 
+let n_filters = 0;
+
 /** @typedef {{brightness: number, contrast: number, gamma: number, invert: boolean}} Values */
 
 export class Adjust {
 	#targets;
 	#onChange;
 	#values = recall();
-	#gamma = svg('filter', { 'id': 'gamma', 'color-interpolation-filters': 'sRGB' });
+	#id = `gamma-${++n_filters}`;
+	#gamma = svg('filter', { 'id': this.#id, 'color-interpolation-filters': 'sRGB' });
 	/** @type {Record<'brightness'|'contrast'|'gamma', HTMLInputElement>} */
 	#sliders;
 	#invert = el('input', { type: 'checkbox', on: { change: () => this.#set({ invert: this.#invert.checked }) } });
@@ -87,7 +90,7 @@ export class Adjust {
 	#apply() {
 		const { brightness, contrast, gamma, invert } = this.#values;
 		const parts = [
-			gamma === 1 ? '' : 'url(#gamma)', brightness === 1 ? '' : `brightness(${brightness})`,
+			gamma === 1 ? '' : `url(#${this.#id})`, brightness === 1 ? '' : `brightness(${brightness})`,
 			contrast === 1 ? '' : `contrast(${contrast})`, invert ? 'invert(1)' : '',
 		];
 		const transfer = svg('feComponentTransfer', {});

@@ -131,10 +131,12 @@ export class Difference {
 		const context = /** @type {CanvasRenderingContext2D} */ (el('canvas', { width, height }).getContext('2d', { willReadFrequently: true }));
 		const pictures = [];
 		for (let i = 0; i < item.task.frames.length; i++) {
-			const image = await item.picture(i);
+			const small = await createImageBitmap(await item.picture(i), { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' });
+			context.drawImage(small, 0, 0);
+			small.close();
 			await sleep(0);
-			context.drawImage(image, 0, 0, width, height);
 			pictures.push(lumaOf(new Uint8Array(context.getImageData(0, 0, width, height).data.buffer)));
+			await sleep(0);
 		}
 		if (pictures.length < 3)
 			return { pictures, scenes: [...pictures].reverse(), width, height };

@@ -10,7 +10,7 @@ import { Cards } from './cards.js';
 import { compareButton } from './compare.js';
 import { Confirm, OTHER_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
-import { emptyText } from './empty.js';
+import { emptyText, thanks } from './empty.js';
 import { tell } from './feedback.js';
 import { Given } from './given.js';
 import { setShortcuts } from './help.js';
@@ -18,6 +18,7 @@ import { icon } from './icon.js';
 import { inLanguage, t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
+import { Pause } from './pause.js';
 import { Queue } from './queue.js';
 import { openRecent } from './recent.js';
 import { Draft } from './survey.js';
@@ -32,6 +33,7 @@ export class LabelScreen {
 	/** @type {api.Given|null} the answer that is being changed */
 	#before = null;
 	#cards = new Cards();
+	#pause = new Pause(this.#cards, () => this.#enough());
 	/** @type {number|null} performance.now() when the picture on screen was shown; null: answers are off */
 	#shown_ms = null;
 	#isExpert = false;
@@ -180,8 +182,25 @@ export class LabelScreen {
 		say(`${label}.`);
 		this.taxa.clearFilter();
 		this.#queue.advance();
+		this.#pause.count(Date.now());
 		if (byPointer)
 			this.viewer.focus();
+	}
+
+	/** Enough for today: what is held goes back to the others, at once where the server can be reached. */
+	#enough() {
+		this.#cards.close();
+		const held = this.#queue.items.map((item) => item.task.subject);
+		this.#queue.stop();
+		this.#showItem(null);
+		this.#work.hidden = true;
+		this.#empty.hidden = false;
+		this.#empty.replaceChildren(...thanks(() => {
+			this.#queue = this.#open();
+			this.#draw();
+		}));
+		say(t('empty.enough'));
+		api.release(this.project.slug, held).catch(() => null); // they run out by themselves
 	}
 
 	/** @param {import('./store.js').Entry} entry @param {api.Reply} reply */
@@ -267,7 +286,7 @@ export class LabelScreen {
 		openRecent(this.project.slug, this.outbox, this.#given, (answer) => this.#inWords(answer), (answer) => {
 			this.#before = answer;
 			this.#takeBack(answer.uuid, answer.subject, this.#inWords(answer));
-		});
+		}, (subject) => this.#aids.talk(subject));
 	}
 
 	/** @param {api.Given} answer */
@@ -397,6 +416,8 @@ export class LabelScreen {
 			this.#openRecent();
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
+		else if (event.key === 'Enter' && this.#pause.goOn())
+			this.viewer.focus();
 		else if (event.key === 'Escape' && (this.viewer.leave() || this.#cards.close()))
 			this.viewer.focus();
 		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event))

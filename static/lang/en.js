@@ -48,6 +48,7 @@ export const words = {
 
 	'cards.close': 'Close this card',
 	'cards.feedback': 'About your answer',
+	'cards.pause': 'A pause',
 
 	'compare.open': 'What tells them apart',
 	'compare.title': 'Look-alikes',
@@ -61,6 +62,8 @@ export const words = {
 	'empty.again': 'Look again',
 	'empty.done': 'All is labelled',
 	'empty.done_about': 'Every sighting in this project has its label. Thank you!',
+	'empty.enough': 'Thank you for today!',
+	'empty.enough_about': 'Every answer counts. Those that have not been sent yet stay in this browser and are sent by themselves.',
 	'empty.error': 'No new sightings',
 	'empty.error_about': '{problem} Answers already given are safe in this browser. This page tries again by itself.',
 	'empty.expert_done': 'No expert is needed',
@@ -214,6 +217,19 @@ export const words = {
 
 	'outbox.undo': 'undo of {label}',
 
+	'pause.answers': {
+		one: '{n} answer',
+		other: '{n} answers',
+	},
+	'pause.done': '{answers} in {minutes}. Fresh eyes see more.',
+	'pause.enough': 'Enough for today',
+	'pause.go_on': 'Go on',
+	'pause.minutes': {
+		one: '{n} minute',
+		other: '{n} minutes',
+	},
+	'pause.title': 'Time for a pause?',
+
 	'practice.begin': 'Practise',
 	'practice.cant_tell': 'Is it too dark or too far? “Can’t tell” is an honest answer: somebody else looks again.',
 	'practice.done': 'Begin',
@@ -306,6 +322,7 @@ export const words = {
 	'survey.young': 'Young?',
 	'survey.young_there': 'young are there',
 
+	'talk.about': 'Talk about {answer}',
 	'talk.comments': 'Comments',
 	'talk.failed': 'This did not work: {problem}.',
 	'talk.flags': 'Flags',
@@ -319,7 +336,7 @@ export const words = {
 	'talk.send': 'Send',
 	'talk.somebody': 'Somebody',
 	'talk.subject': 'Picture {id}',
-	'talk.title': 'What people say of your last picture',
+	'talk.title': 'What people say of this picture',
 	'talk.unhide': 'Show again',
 	'talk.you': 'You',
 	'talk.yours': 'What do you think? Everybody who answered can read it.',

@@ -44,6 +44,7 @@ export const words = {
 
 	'cards.close': 'Cerrar esta tarjeta',
 	'cards.feedback': 'Sobre tu respuesta',
+	'cards.pause': 'Una pausa',
 
 	'compare.open': 'Qué los distingue',
 	'compare.title': 'Parecidos',
@@ -57,6 +58,8 @@ export const words = {
 	'empty.again': 'Volver a mirar',
 	'empty.done': 'Todo está identificado',
 	'empty.done_about': 'Todos los avistamientos de este proyecto están identificados. ¡Gracias!',
+	'empty.enough': '¡Gracias por hoy!',
+	'empty.enough_about': 'Cada respuesta cuenta. Las que aún no se han enviado se quedan en este navegador y se envían solas.',
 	'empty.error': 'No hay avistamientos nuevos',
 	'empty.error_about': '{problem} Las respuestas ya dadas están a salvo en este navegador. La página lo vuelve a intentar sola.',
 	'empty.expert_done': 'No se necesita a ningún experto',
@@ -211,6 +214,19 @@ export const words = {
 
 	'outbox.undo': 'deshacer {label}',
 
+	'pause.answers': {
+		one: '{n} respuesta',
+		other: '{n} respuestas',
+	},
+	'pause.done': '{answers} en {minutes}. Con la vista descansada se ve más.',
+	'pause.enough': 'Basta por hoy',
+	'pause.go_on': 'Seguir',
+	'pause.minutes': {
+		one: '{n} minuto',
+		other: '{n} minutos',
+	},
+	'pause.title': '¿Una pausa?',
+
 	'practice.begin': 'Practicar',
 	'practice.cant_tell': '¿Demasiado oscuro o demasiado lejos? «No lo sé» es una respuesta honrada: otra persona volverá a mirar.',
 	'practice.done': 'Empezar',
@@ -304,6 +320,7 @@ export const words = {
 	'survey.young': '¿Hay crías?',
 	'survey.young_there': 'hay crías',
 
+	'talk.about': 'Hablar de {answer}',
 	'talk.comments': 'Comentarios',
 	'talk.failed': 'No funcionó: {problem}.',
 	'talk.flags': 'Avisos',
@@ -317,7 +334,7 @@ export const words = {
 	'talk.send': 'Enviar',
 	'talk.somebody': 'Alguien',
 	'talk.subject': 'Imagen {id}',
-	'talk.title': 'Qué se dice de tu última imagen',
+	'talk.title': 'Qué se dice de esta imagen',
 	'talk.unhide': 'Mostrar de nuevo',
 	'talk.you': 'Tú',
 	'talk.yours': '¿Qué opinas? Lo pueden leer todos los que respondieron.',

@@ -44,6 +44,7 @@ export const words = {
 
 	'cards.close': 'Fermer cette fiche',
 	'cards.feedback': 'À propos de votre réponse',
+	'cards.pause': 'Une pause',
 
 	'compare.open': 'Ce qui les distingue',
 	'compare.title': 'Sosies',
@@ -57,6 +58,8 @@ export const words = {
 	'empty.again': 'Regarder à nouveau',
 	'empty.done': 'Tout est identifié',
 	'empty.done_about': 'Toutes les observations de ce projet sont identifiées. Merci !',
+	'empty.enough': 'Merci pour aujourd’hui !',
+	'empty.enough_about': 'Chaque réponse compte. Celles qui ne sont pas encore envoyées restent dans ce navigateur et partiront d’elles-mêmes.',
 	'empty.error': 'Pas de nouvelle observation',
 	'empty.error_about': '{problem} Les réponses déjà données sont en sécurité dans ce navigateur. La page réessaie d’elle-même.',
 	'empty.expert_done': 'Aucun expert n’est demandé',
@@ -211,6 +214,19 @@ export const words = {
 
 	'outbox.undo': 'reprise de {label}',
 
+	'pause.answers': {
+		one: '{n} réponse',
+		other: '{n} réponses',
+	},
+	'pause.done': '{answers} en {minutes}. Un regard reposé voit mieux.',
+	'pause.enough': 'Assez pour aujourd’hui',
+	'pause.go_on': 'Continuer',
+	'pause.minutes': {
+		one: '{n} minute',
+		other: '{n} minutes',
+	},
+	'pause.title': 'Une pause ?',
+
 	'practice.begin': 'S’exercer',
 	'practice.cant_tell': 'Trop sombre ou trop loin ? « Je ne sais pas » est une réponse honnête : quelqu’un d’autre regardera.',
 	'practice.done': 'Commencer',
@@ -305,6 +321,7 @@ export const words = {
 	'survey.young': 'Des petits ?',
 	'survey.young_there': 'il y a des petits',
 
+	'talk.about': 'Parler de {answer}',
 	'talk.comments': 'Commentaires',
 	'talk.failed': 'Cela n’a pas marché : {problem}.',
 	'talk.flags': 'Signalements',
@@ -318,7 +335,7 @@ export const words = {
 	'talk.send': 'Envoyer',
 	'talk.somebody': 'Quelqu’un',
 	'talk.subject': 'Image {id}',
-	'talk.title': 'Ce qu’on dit de votre dernière image',
+	'talk.title': 'Ce qu’on dit de cette image',
 	'talk.unhide': 'Montrer à nouveau',
 	'talk.you': 'Vous',
 	'talk.yours': 'Qu’en pensez-vous ? Tous ceux qui ont répondu peuvent le lire.',

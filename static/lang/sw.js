@@ -44,6 +44,7 @@ export const words = {
 
 	'cards.close': 'Funga kadi hii',
 	'cards.feedback': 'Kuhusu jibu lako',
+	'cards.pause': 'Mapumziko',
 
 	'compare.open': 'Kinachowatofautisha',
 	'compare.title': 'Wanaofanana',
@@ -57,6 +58,8 @@ export const words = {
 	'empty.again': 'Tazama tena',
 	'empty.done': 'Picha zote zimetambuliwa',
 	'empty.done_about': 'Matukio yote ya mradi huu yametambuliwa. Asante!',
+	'empty.enough': 'Asante kwa leo!',
+	'empty.enough_about': 'Kila jibu lina thamani. Yale ambayo hayajatumwa bado yanabaki kwenye kivinjari hiki na yatatumwa yenyewe.',
 	'empty.error': 'Hakuna matukio mapya',
 	'empty.error_about': '{problem} Majibu uliyokwisha kutoa yako salama kwenye kivinjari hiki. Ukurasa huu utajaribu tena wenyewe.',
 	'empty.expert_done': 'Hahitajiki mtaalamu',
@@ -211,6 +214,19 @@ export const words = {
 
 	'outbox.undo': 'kutendua {label}',
 
+	'pause.answers': {
+		one: 'jibu {n}',
+		other: 'majibu {n}',
+	},
+	'pause.done': '{answers} kwa {minutes}. Macho yaliyopumzika huona zaidi.',
+	'pause.enough': 'Inatosha kwa leo',
+	'pause.go_on': 'Endelea',
+	'pause.minutes': {
+		one: 'dakika {n}',
+		other: 'dakika {n}',
+	},
+	'pause.title': 'Upumzike kidogo?',
+
 	'practice.begin': 'Jizoeze',
 	'practice.cant_tell': 'Ni giza mno au mbali mno? “Sina uhakika” ni jibu la kweli: mtu mwingine ataangalia tena.',
 	'practice.done': 'Anza',
@@ -303,6 +319,7 @@ export const words = {
 	'survey.young': 'Kuna watoto?',
 	'survey.young_there': 'watoto wapo',
 
+	'talk.about': 'Zungumzia {answer}',
 	'talk.comments': 'Maoni',
 	'talk.failed': 'Hili halikufaulu: {problem}.',
 	'talk.flags': 'Alama',
@@ -316,7 +333,7 @@ export const words = {
 	'talk.send': 'Tuma',
 	'talk.somebody': 'Mtu fulani',
 	'talk.subject': 'Picha {id}',
-	'talk.title': 'Watu wanasema nini kuhusu picha yako ya mwisho',
+	'talk.title': 'Watu wanasema nini kuhusu picha hii',
 	'talk.unhide': 'Onyesha tena',
 	'talk.you': 'Wewe',
 	'talk.yours': 'Una maoni gani? Wote waliojibu wanaweza kuyasoma.',

@@ -124,7 +124,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('reads the guide and the tutorial', async () => {
 		await open((server) => void server, { locale: 'sw' });
-		await press(';');
+		await press('@');
 		await page.click('dialog.learn button >> nth=0');
 		await page.waitForSelector('dialog.reading >> text=aina 54');
 		await page.click('.kinds button >> nth=0');
@@ -170,7 +170,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await onScreen(page);
 		await page.waitForTimeout(300);
 		assert.ok(await page.isHidden('.practice-offer'), 'it is offered once');
-		await press(';');
+		await press('@');
 		await page.click('dialog >> text=Practice');
 		await page.waitForSelector('dialog.practice .choice:enabled');
 		await press('Escape');
@@ -202,22 +202,25 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('talks about a subject only after the answer, and moderators hide with a reason', async () => {
 		await open((server) => server.addUser('mo', 'a long password', { mara: ['moderator'] }));
-		assert.ok(await page.isDisabled('.aid[aria-keyshortcuts=":"]'));
+		assert.ok(await page.isDisabled('.talk-aid'));
 		await press('z');
 		await sent(page, mock, 1);
-		await page.waitForSelector('.aid[aria-keyshortcuts=":"]:enabled');
-		await press(':');
+		await page.waitForSelector('.talk-aid:enabled');
+		await press('"');
 		await page.fill('.talk textarea', 'Is that <b>a foal</b> behind it?');
 		await page.click('.talk >> text=Send');
 		await page.waitForSelector('.comment .said >> text=Is that <b>a foal</b> behind it?');
 		assert.equal(await page.locator('.said b').count(), 0);
 		assert.equal(await page.locator('.comment >> text=Hide').count(), 0);
-		await press('Escape', ';');
+		await press('Escape', 'Shift+Backspace');
+		await page.click('.answers-given [aria-label="Talk about Plains zebra"]');
+		await page.waitForSelector('.comment .said >> text=a foal');
+		await press('Escape', '@');
 		assert.equal(await page.locator('dialog >> text=Comments and flags').count(), 0);
 		await press('Escape');
 		await logIn(page, 'mo', 'a long password');
 		await onScreen(page);
-		await press(';');
+		await press('@');
 		await page.click('dialog >> text=Comments and flags');
 		await page.click('.comment >> text=Hide');
 		await page.fill('.hide input', 'a test');
