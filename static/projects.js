@@ -39,7 +39,7 @@ export async function showProjects(main, account) {
 	main.replaceChildren(el('div', { class: 'landing' }, hero, list));
 	const count = () => {
 		const n = account.me?.n_answers ?? 0;
-		mine.textContent = n > 0 ? t('projects.given', { n }) : t('projects.no_account');
+		mine.replaceChildren(...n > 0 ? [t('projects.given', { n }), ' ', el('a', { href: '#/me' }, t('me.title'))] : [t('projects.no_account')]);
 	};
 	account.addEventListener('change', count);
 	count();

@@ -7,6 +7,15 @@ import { Mock } from './mock.mjs';
 import { launch, onScreen } from './support.mjs';
 
 const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8').catch(() => null);
+const day = (ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+const PAGE = {
+	n_answers: 52, days: [{ date: day(0), n: 40 }, { date: day(3), n: 12 }], favourites: [{ slug: 'mara', subject: 101, thumb: '/media/1000/320.jpg' }],
+	projects: [{
+		slug: 'mara', title: 'Mara Triangle', n_answers: 52, skill: { p: 0.93, low: 0.88, high: 0.97 }, species: [{ taxon: 12, name: 'Plains zebra', n: 30 }],
+		best: [{ taxon: 12, name: 'Plains zebra', p: 0.98, low: 0.93, high: 1, n: 40 }],
+		mixed: [{ truth: 13, truth_name: 'Topi', said: 14, said_name: 'Blue wildebeest', n: 3 }],
+	}],
+};
 const SURVEY = { count: true, young: true, sex: true, life_stage: true, behaviours: ['eating', 'moving'] };
 
 describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not installed (npm ci)' }, () => {
@@ -18,6 +27,7 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 	after(() => browser.close());
 	beforeEach(async () => {
 		mock = new Mock({ survey: SURVEY });
+		mock.page = PAGE;
 		await mock.start();
 	});
 	afterEach(async () => {
@@ -72,6 +82,15 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 				await page.reload();
 				await page.waitForSelector('.confirm .yes:enabled');
 				await check('the card');
+				await page.goto(`${mock.url}#/me`);
+				await page.waitForSelector('.me h1');
+				await check('one’s own page');
+				await checkDialogs('one’s own page', ['text=Delete my data']);
+				await page.goto(`${mock.url}#/invite/abc`);
+				await page.waitForSelector('.sheet');
+				await check('a new password');
+				await page.goto(`${mock.url}#/p/mara`);
+				await page.waitForSelector('.confirm .yes:enabled');
 				await mock.stop();
 				await page.keyboard.press('n');
 				await page.keyboard.press('h');
