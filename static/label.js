@@ -296,7 +296,7 @@ export class LabelScreen {
 
 	/** @returns {Queue} */
 	#open() {
-		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox);
+		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox, this.#isExpert ? 0 : this.project.n_open);
 		queue.addEventListener('change', () => this.#draw());
 		queue.addEventListener('stolen', () => say(t('label.elsewhere')));
 		queue.addEventListener('stranger', () => this.account.refresh().catch(() => null)); // the queue asks again by itself
