@@ -37,12 +37,28 @@ export class Account extends EventTarget {
 		this.#set(await (how === 'login' ? api.logIn(name, password) : api.signUp(name, password)));
 	}
 
-	async leave() {
+	/** @param {boolean} [everywhere] every session ends */
+	async leave(everywhere = false) {
 		await this.#outbox.sendNow();
 		const n = this.#outbox.waiting.length;
-		await api.logOut();
+		await api.logOut(everywhere);
 		if (n > 0)
 			showProblem(t('account.unsent', { n }));
+		await this.refresh();
+	}
+
+	/** By the administrator's link. @param {string} token @param {string} password */
+	async accept(token, password) {
+		await this.#outbox.sendNow();
+		this.#set(await api.acceptInvite(token, password));
+	}
+
+	/** Deletes what is kept about the person, here too. @param {string|null} password @param {'keep'|'take'} answers */
+	async forget(password, answers) {
+		await this.#outbox.sendNow();
+		await api.deleteMe(password, answers);
+		for (const { uuid } of [...this.#outbox.waiting, ...this.#outbox.refused])
+			await this.#outbox.dismiss(uuid);
 		await this.refresh();
 	}
 
@@ -70,7 +86,7 @@ export function showAccount(account, place) {
 				el('button', { type: 'button', class: 'signup', on: { click: () => openDialog(account, 'signup') } }, t('account.signup')));
 		else
 			place.replaceChildren(
-				el('span', { class: 'who' }, me.name ?? ''),
+				el('a', { class: 'who', href: '#/me' }, me.name ?? ''),
 				el('button', {
 					type: 'button', on: { click: () => account.leave().catch((cause) => showError(cause, t('account.logout_failed'))) },
 				}, t('account.logout')));

@@ -2,13 +2,14 @@
  * What stands beside the answering: the guide, the practice, the flag of the subject on screen, and what is said of the last
  * one answered. Each is fetched when it is first wanted, so that the first picture does not wait for it.
  */
-import { el } from './dom.js';
 import { hasPage } from './compare.js';
+import { el } from './dom.js';
+import { icon } from './icon.js';
 import { t } from './lang.js';
 
 const FLAG_KEY = '!';
-const TALK_KEY = ':';
-const LEARN_KEY = ';';
+const TALK_KEY = '"';
+const LEARN_KEY = '@';
 
 /** @param {string} slug */
 const practised_at = (slug) => `topi.practised.${slug}`;
@@ -20,9 +21,9 @@ export class Aids {
 	/** @type {number|null} the last subject that was answered and is at the server */
 	#answered = null;
 	#isOffered = false;
-	#flag = this.#button('⚑', t('flag.open'), FLAG_KEY, () => this.#openFlag());
-	#talk = this.#button('💬︎', t('talk.open'), TALK_KEY, () => this.#openTalk());
-	#learn = this.#button('🕮', t('guide.learn'), LEARN_KEY, () => this.#openLearn());
+	#flag = this.#button('flag', t('flag.open'), FLAG_KEY, () => this.#openFlag());
+	#talk = this.#button('talk', t('talk.open'), TALK_KEY, () => this.talk(this.#answered));
+	#learn = this.#button('learn', t('guide.learn'), LEARN_KEY, () => this.#openLearn());
 	element = el('div', { class: 'aids' }, this.#learn, this.#flag, this.#talk);
 	/** Where the practice is offered on the first visit. */
 	offer = el('aside', { class: 'practice-offer', hidden: true });
@@ -87,10 +88,10 @@ export class Aids {
 		this.offer.hidden = false;
 	}
 
-	/** @param {string} sign @param {string} name @param {string} key @param {() => void} act */
+	/** @param {'flag'|'learn'|'talk'} sign @param {string} name @param {string} key @param {() => void} act */
 	#button(sign, name, key, act) {
-		return el('button', { type: 'button', class: 'aid', title: name, 'aria-label': name, 'aria-keyshortcuts': key, on: { click: act } },
-			el('span', { 'aria-hidden': 'true' }, sign));
+		return el('button', { type: 'button', class: `aid ${sign}-aid`, title: name, 'aria-label': name, 'aria-keyshortcuts': key, on: { click: act } },
+			icon(sign));
 	}
 
 	async #openFlag() {
@@ -99,9 +100,10 @@ export class Aids {
 			(await import('./flag.js')).openFlag(this.#project, subject);
 	}
 
-	async #openTalk() {
-		if (this.#answered !== null)
-			(await import('./talk.js')).openTalk(this.#project, this.#answered, this.#mayModerate);
+	/** What is said of a subject that one has answered. @param {number|null} subject */
+	async talk(subject) {
+		if (subject !== null)
+			(await import('./talk.js')).openTalk(this.#project, subject, this.#mayModerate);
 	}
 
 	async #openPractice() {

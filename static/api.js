@@ -131,8 +131,8 @@ export const signUp = (name, password) => request('POST', '/api/signup', { name,
 /** @param {string} name @param {string} password @returns {Promise<Me>} */
 export const logIn = (name, password) => request('POST', '/api/login', { name, password });
 
-/** @returns {Promise<{}>} */
-export const logOut = () => request('POST', '/api/logout', {});
+/** @param {boolean} everywhere @returns {Promise<{}>} */
+export const logOut = (everywhere) => request('POST', '/api/logout', everywhere ? { everywhere } : {});
 
 /** @returns {Promise<ProjectSummary[]>} */
 export const listProjects = async () => (await request('GET', '/api/projects')).projects;
@@ -215,3 +215,22 @@ export const getAnswers = (slug, n) => request('GET', `${project_path(slug)}/ans
 
 /** Gives leases back. @param {string} slug @param {number[]} subjects @returns {Promise<{}>} */
 export const release = (slug, subjects) => request('POST', `${project_path(slug)}/release`, { subjects });
+
+/**
+ * @typedef {{n_answers: number, days: {date: string, n: number}[], projects: {slug: string, title: string, n_answers: number,
+ *            skill: {p: number, low: number, high: number}|null, species: {taxon: number, name: string, n: number}[],
+ *            best: {taxon: number, name: string, p: number, low: number, high: number, n: number}[],
+ *            mixed: {truth: number, truth_name: string, said: number, said_name: string, n: number}[]}[],
+ *            favourites: {slug: string, subject: number, thumb?: string}[]}} MyPage
+ */
+/** @returns {Promise<MyPage>} */
+export const getMyPage = () => request('GET', '/api/me/page');
+
+/** @param {string} old @param {string} next @returns {Promise<{}>} */
+export const changePassword = (old, next) => request('POST', '/api/me/password', { old, new: next });
+
+/** @param {string|null} password null: there is no account @param {'keep'|'take'} answers @returns {Promise<{}>} */
+export const deleteMe = (password, answers) => request('POST', '/api/me/delete', { password, answers });
+
+/** @param {string} token @param {string} password @returns {Promise<Me>} */
+export const acceptInvite = (token, password) => request('POST', '/api/invite', { token, password });

@@ -40,7 +40,7 @@ export function drawing(id) {
 
 /** True while the person types: single keys are then letters, not commands. @param {EventTarget|null} target */
 export function isTyping(target) {
-	return target instanceof HTMLInputElement && target.type !== 'checkbox';
+	return target instanceof HTMLInputElement && !['checkbox', 'range'].includes(target.type);
 }
 
 /** Waits. @param {number} ms @returns {Promise<void>} */

@@ -31,3 +31,10 @@ export function emptyText(state, isExpert, error, onAgain) {
 	}
 	throw new Error(`no such state: ${state}`);
 }
+
+/** After the last answer of a day. @param {() => void} onGoOn @returns {Node[]} */
+export function thanks(onGoOn) {
+	return [drawing('dusk'), el('h2', {}, t('empty.enough')), el('p', {}, t('empty.enough_about')),
+		el('div', { class: 'row' }, el('a', { class: 'button primary', href: '#/' }, t('main.all')),
+			el('button', { type: 'button', on: { click: onGoOn } }, t('pause.go_on')))];
+}

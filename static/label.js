@@ -8,15 +8,17 @@ import { Aids } from './aids.js';
 import * as api from './api.js';
 import { Cards } from './cards.js';
 import { compareButton } from './compare.js';
-import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
+import { Confirm, OTHER_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
-import { emptyText } from './empty.js';
+import { emptyText, thanks } from './empty.js';
 import { tell } from './feedback.js';
 import { Given } from './given.js';
 import { setShortcuts } from './help.js';
+import { icon } from './icon.js';
 import { inLanguage, t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 import { newUuid } from './outbox.js';
+import { Pause } from './pause.js';
 import { Queue } from './queue.js';
 import { openRecent } from './recent.js';
 import { Draft } from './survey.js';
@@ -31,6 +33,7 @@ export class LabelScreen {
 	/** @type {api.Given|null} the answer that is being changed */
 	#before = null;
 	#cards = new Cards();
+	#pause = new Pause(this.#cards, () => this.#enough());
 	/** @type {number|null} performance.now() when the picture on screen was shown; null: answers are off */
 	#shown_ms = null;
 	#isExpert = false;
@@ -50,7 +53,7 @@ export class LabelScreen {
 	#recent = el('button', {
 		type: 'button', class: 'recent', 'aria-label': t('recent.open'), title: t('recent.open'), 'aria-keyshortcuts': 'Shift+Backspace',
 		on: { click: () => this.#openRecent() },
-	}, el('span', { 'aria-hidden': 'true' }, '≡'));
+	}, icon('list'));
 	#undo = el('button', {
 		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
 	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
@@ -114,7 +117,7 @@ export class LabelScreen {
 	close() {
 		this.#listening.abort();
 		this.#queue.stop();
-		this.viewer.show(null);
+		this.viewer.close();
 	}
 
 	/** A choice is an answer, unless more is asked about it or it joins others. @param {Choice} choice @param {boolean} [byPointer] */
@@ -179,8 +182,25 @@ export class LabelScreen {
 		say(`${label}.`);
 		this.taxa.clearFilter();
 		this.#queue.advance();
+		this.#pause.count(Date.now());
 		if (byPointer)
 			this.viewer.focus();
+	}
+
+	/** Enough for today: what is held goes back to the others, at once where the server can be reached. */
+	#enough() {
+		this.#cards.close();
+		const held = this.#queue.items.map((item) => item.task.subject);
+		this.#queue.stop();
+		this.#showItem(null);
+		this.#work.hidden = true;
+		this.#empty.hidden = false;
+		this.#empty.replaceChildren(...thanks(() => {
+			this.#queue = this.#open();
+			this.#draw();
+		}));
+		say(t('empty.enough'));
+		api.release(this.project.slug, held).catch(() => null); // they run out by themselves
 	}
 
 	/** @param {import('./store.js').Entry} entry @param {api.Reply} reply */
@@ -266,7 +286,7 @@ export class LabelScreen {
 		openRecent(this.project.slug, this.outbox, this.#given, (answer) => this.#inWords(answer), (answer) => {
 			this.#before = answer;
 			this.#takeBack(answer.uuid, answer.subject, this.#inWords(answer));
-		});
+		}, (subject) => this.#aids.talk(subject));
 	}
 
 	/** @param {api.Given} answer */
@@ -276,7 +296,7 @@ export class LabelScreen {
 
 	/** @returns {Queue} */
 	#open() {
-		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox);
+		const queue = new Queue(this.project.slug, this.#isExpert, this.outbox, this.#isExpert ? 0 : this.project.n_open);
 		queue.addEventListener('change', () => this.#draw());
 		queue.addEventListener('stolen', () => say(t('label.elsewhere')));
 		queue.addEventListener('stranger', () => this.account.refresh().catch(() => null)); // the queue asks again by itself
@@ -327,6 +347,9 @@ export class LabelScreen {
 	/** @param {import('./item.js').Item|null} item */
 	#showItem(item) {
 		this.#item = item;
+		const frame = item?.task.frames[0];
+		if (frame)
+			this.#work.style.setProperty('--aspect', String(frame.width / frame.height));
 		if (this.#before?.subject !== item?.task.subject)
 			this.#before = null;
 		this.#wantsSurvey = this.#before !== null;
@@ -375,6 +398,10 @@ export class LabelScreen {
 		if (isOnButton)
 			return;
 		const isCard = this.confirm.guess !== null;
+		if (!this.#work.hidden && this.viewer.onKey(event)) {
+			event.preventDefault();
+			return;
+		}
 		if (this.#shown_ms !== null && !isCard && !event.repeat && this.draft.onKey(event)) {
 			event.preventDefault();
 			return;
@@ -389,9 +416,11 @@ export class LabelScreen {
 			this.#openRecent();
 		else if (event.key === 'Backspace' && !event.repeat)
 			this.undo();
-		else if (event.key === 'Escape' && this.#cards.close())
+		else if (event.key === 'Enter' && this.#pause.goOn())
 			this.viewer.focus();
-		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event) && !this.viewer.onKey(event))
+		else if (event.key === 'Escape' && (this.viewer.leave() || this.#cards.close()))
+			this.viewer.focus();
+		else if (!choice && (isCard || !this.taxa.onKey(event)) && !this.#aids.onKey(event))
 			return;
 		event.preventDefault();
 	}
@@ -399,18 +428,13 @@ export class LabelScreen {
 	/** @returns {import('./help.js').Group[]} */
 	#shortcuts() {
 		return [
-			{
-				title: t('help.picture'), keys: [
-					['← →', t('label.keys_flip')],
-					['.', t('label.keys_play')],
-				],
-			},
+			{ title: t('help.picture'), keys: this.viewer.shortcuts() },
 			{
 				title: t('help.answer'), keys: [
 					[t('keys.space'), t('label.keys_nothing')],
 					[this.taxa.cantTellKey, t('label.keys_cant_tell')],
 					['+', t('label.keys_several')],
-					[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
+					[`${t('confirm.key')} ${OTHER_KEY}`, t('label.keys_card')],
 					[t('label.key_backspace'), t('label.keys_undo')],
 					[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
 					...this.taxa.shortcuts(), ...this.#aids.shortcuts(),

@@ -9,7 +9,7 @@
 import { el } from './dom.js';
 import { inLanguage, t } from './lang.js';
 
-export const LOOKS_KEY = '*';
+export const LOOKS_KEY = '#';
 const SHEET = '(max-width: 799px)';
 /** So few are offered in the sheet itself. */
 const OFFER_MOST = 4;

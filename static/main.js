@@ -1,10 +1,12 @@
-/** The page: who one is, what waits to be sent, and which screen the address asks for (#/ or #/p/SLUG). */
+/** The page: who one is, what waits to be sent, and which screen the address asks for. */
 import { Account, showAccount } from './account.js';
 import { ApiError } from './api.js';
 import { drawing, el, isTyping, sleep } from './dom.js';
 import { openHelp } from './help.js';
 import { showLabel } from './label.js';
 import { chooseLanguage, current, keepLanguage, languages, nameOfLanguage, sentence, t } from './lang.js';
+import { showMe } from './me.js';
+import { showInvite } from './mine.js';
 import { clearProblems, showError } from './notice.js';
 import { Outbox } from './outbox.js';
 import { showProjects } from './projects.js';
@@ -19,10 +21,16 @@ const account = new Account(outbox);
 let leave = () => {};
 let visit = 0;
 
-/** The project that the address names. */
+/** The screen that the address names: #/, #/p/SLUG, #/me, #/invite/TOKEN. @returns {[name: string, show: () => Promise<() => void>]} */
 function asked() {
-	const slug = /^#\/p\/([^/]+)$/.exec(location.hash)?.[1];
-	return slug && decodeURIComponent(slug);
+	const [, name, what] = /^#\/(p|me|invite)(?:\/([^/]+))?$/.exec(location.hash) ?? [];
+	if (name === 'p' && what)
+		return ['label', () => showLabel(main, decodeURIComponent(what), account, outbox)];
+	if (name === 'me')
+		return ['me', () => showMe(main, account)];
+	if (name === 'invite' && what)
+		return ['invite', async () => showInvite(main, decodeURIComponent(what), account)];
+	return ['projects', () => showProjects(main, account)];
 }
 
 /** Shows the screen that the address names; of two quick changes the later wins. */
@@ -33,13 +41,12 @@ async function route() {
 	clearProblems();
 	document.title = 'topi';
 	document.body.dataset.screen = 'wait';
-	const slug = asked();
+	const [screen, show] = asked();
 	try {
 		if (!account.me)
 			await account.refresh();
-		document.body.dataset.screen = slug ? 'label' : 'projects';
-		const leaveThis = slug ?
-			await showLabel(main, slug, account, outbox) : await showProjects(main, account);
+		document.body.dataset.screen = screen;
+		const leaveThis = await show();
 		if (mine === visit)
 			leave = leaveThis;
 		else
@@ -80,10 +87,16 @@ document.addEventListener('keydown', (event) => {
 		openHelp();
 });
 byId('help').addEventListener('click', openHelp);
+byId('skip').addEventListener('click', () => {
+	const answers = main.querySelector('.confirm:not([hidden]) .choice, .answers:not([hidden]) .taxa .choice[tabindex="0"]');
+	const to = answers ?? main.querySelector('h1');
+	/** @type {HTMLElement|null} */ (to)?.focus();
+});
 
 /** What stands in the page's own head, in the language in use. */
 function dress() {
 	main.querySelector('.wait')?.replaceChildren(t('main.loading'));
+	byId('skip').textContent = t('main.skip');
 	byId('home').setAttribute('aria-label', t('main.home'));
 	byId('help').setAttribute('aria-label', t('help.title'));
 	byId('help').title = t('main.keys');

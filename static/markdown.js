@@ -84,7 +84,7 @@ function spans(text, own, depth) {
 			nodes.push(isOwn(source, own) ? el('img', { src: source, alt, loading: 'lazy' }) : alt);
 		else if (address !== undefined)
 			nodes.push(/^https?:\/\//i.test(address) ?
-				el('a', { href: address, rel: 'noopener noreferrer', target: '_blank' }, ...inner(label)) : el('span', {}, ...inner(label)));
+				el('a', { href: address, rel: 'noreferrer', target: '_blank' }, ...inner(label)) : el('span', {}, ...inner(label)));
 		else if (strong !== undefined)
 			nodes.push(el('strong', {}, ...inner(strong)));
 		else

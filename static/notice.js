@@ -2,12 +2,23 @@
 import { el } from './dom.js';
 import { sentence, t } from './lang.js';
 
+const TOGETHER_MS = 700;
 const news = /** @type {HTMLElement} */ (document.getElementById('news'));
 const problems = /** @type {HTMLElement} */ (document.getElementById('problems'));
 
-/** Tells a screen reader, politely. @param {string} text */
+/** What was told a moment ago: another text joins it there, because one that takes its place would never be read. */
+let told = '';
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let forgetting;
+
+/** Tells a screen reader, politely, after what it was told just now. @param {string} text */
 export function say(text) {
-	news.textContent = text;
+	told = `${told} ${text}`.trim();
+	news.textContent = told;
+	clearTimeout(forgetting);
+	forgetting = setTimeout(() => {
+		told = '';
+	}, TOGETHER_MS);
 }
 
 /**

@@ -62,7 +62,7 @@ class Practice {
 		this.dialog = el('dialog', {
 			class: 'practice', 'aria-labelledby': 'practice-title', on: {
 				close: () => {
-					this.#viewer.show(null);
+					this.#viewer.close();
 					this.dialog.remove();
 				},
 				keydown: (event) => this.#onKey(event),
@@ -150,16 +150,17 @@ class Practice {
 		if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || event.repeat || isTyping(target) ||
 			(target.matches('button, a') && (event.key === ' ' || event.key === 'Enter')) || document.querySelector('dialog[open] ~ dialog[open]'))
 			return;
-		if (this.#isExplaining) {
-			if (!this.#viewer.onKey(event))
-				return;
-		} else if ((event.key !== 'Escape' || this.#draft.isOpen) && this.#draft.onKey(event))
+		if (this.#viewer.onKey(event))
+			event.preventDefault();
+		if (event.defaultPrevented || this.#isExplaining)
+			return;
+		if ((event.key !== 'Escape' || this.#draft.isOpen) && this.#draft.onKey(event))
 			this.#onDraft();
 		else {
 			const choice = this.#taxa.choiceOf(event);
 			if (choice)
 				this.#taxa.choose(choice);
-			else if (!this.#taxa.onKey(event) && !this.#viewer.onKey(event))
+			else if (!this.#taxa.onKey(event))
 				return;
 		}
 		event.preventDefault();

@@ -39,7 +39,7 @@ export async function showProjects(main, account) {
 	main.replaceChildren(el('div', { class: 'landing' }, hero, list));
 	const count = () => {
 		const n = account.me?.n_answers ?? 0;
-		mine.textContent = n > 0 ? t('projects.given', { n }) : t('projects.no_account');
+		mine.replaceChildren(...n > 0 ? [t('projects.given', { n }), ' ', el('a', { href: '#/me' }, t('me.title'))] : [t('projects.no_account')]);
 	};
 	account.addEventListener('change', count);
 	count();
@@ -48,7 +48,7 @@ export async function showProjects(main, account) {
 		try {
 			const projects = await api.listProjects();
 			list.replaceChildren(el('h2', { id: 'projects-title' }, t('projects.title')),
-				projects.length > 0 ? el('ul', { class: 'cards' }, ...projects.map(card)) :
+				projects.length > 0 ? el('ul', { class: 'project-cards' }, ...projects.map(card)) :
 					el('div', { class: 'empty' }, el('p', {}, t('projects.none')),
 						el('p', { class: 'hint' }, t('projects.add', { command: 'topi project add' }))));
 		} catch (cause) {

@@ -1,6 +1,6 @@
 /** What the outbox holds, as a quiet note in the page's head and a list behind it. */
 import { el } from './dom.js';
-import { date, t } from './lang.js';
+import { date, number, t } from './lang.js';
 
 /**
  * @param {import('./outbox.js').Outbox} outbox
@@ -16,7 +16,9 @@ export function showSending(outbox, note) {
 			n_refused > 0 ? t('sending.refused', { n: n_refused }) : '',
 			n_held > 0 ? t('sending.held', { n: n_held }) : '',
 		].filter((part) => part !== '');
-		note.textContent = parts.join(' · ');
+		note.replaceChildren(el('span', { class: 'long' }, parts.join(' · ')),
+			el('span', { class: 'short', 'aria-hidden': 'true' }, `↑ ${number(n_waiting + n_refused + n_held)}`));
+		note.setAttribute('aria-label', parts.join(', '));
 		note.hidden = parts.length === 0;
 		note.classList.toggle('alarming', n_refused > 0);
 	};

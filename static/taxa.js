@@ -10,6 +10,7 @@ import { el } from './dom.js';
 import { CANT_TELL_KEY, areOff, asWritten, assignKeys, badge, latinKey, nameOfKey, openKeys, ownKeys, shortcut } from './keys.js';
 import { t } from './lang.js';
 import { LOOKS_KEY, Looks } from './looks.js';
+import { say } from './notice.js';
 import { find } from './search.js';
 
 const FILTER_FROM = 8;
@@ -74,7 +75,7 @@ export class Taxa {
 		this.#grid.classList.toggle('pictured', isPictured);
 		this.#rove(this.#grid);
 		this.#rove(this.#quick);
-		this.#filter.addEventListener('input', () => this.#apply());
+		this.#filter.addEventListener('input', () => say(t('looks.left', { n: this.#apply() })));
 		this.#filter.addEventListener('keydown', (event) => this.#onFilterKey(event));
 		if (project.looks?.length)
 			this.#looks = new Looks(project.looks, this.#cells.map(({ taxon }) => taxon), {
@@ -115,6 +116,8 @@ export class Taxa {
 		this.#isLookingUp = isOn;
 		this.#lookUp.setAttribute('aria-pressed', String(isOn));
 		this.element.classList.toggle('looking-up', isOn);
+		if (isOn)
+			say(t('taxa.look_up_about'));
 	}
 
 	/** Keys of the grid itself. @param {KeyboardEvent} event @returns {boolean} whether the key was ours */
@@ -242,17 +245,21 @@ export class Taxa {
 		}
 	}
 
+	/** Shows what fits the search and the looks. @returns {number} how many */
 	#apply() {
 		const fitting = this.#cells.filter(({ taxon }) => !this.#looks?.isOn || this.#looks.fits(taxon)).map(({ taxon }) => taxon);
 		const found = find(fitting, this.#filter.value);
-		const order = this.#filter.value.trim() === '' ? this.#cells :
-			[...this.#cells].sort((a, b) => (found.indexOf(a.taxon) + 1 || Infinity) - (found.indexOf(b.taxon) + 1 || Infinity) || 0);
+		const isSearching = this.#filter.value.trim() !== '';
+		const rank = (/** @type {Taxon} */ taxon) => found.includes(taxon) ? found.indexOf(taxon) : found.length;
+		const order = isSearching ? [...this.#cells].sort((a, b) => rank(a.taxon) - rank(b.taxon)) : this.#cells;
 		for (const { taxon, button } of this.#cells)
 			button.hidden = !found.includes(taxon);
 		this.#grid.append(...order.map(({ button }) => button));
 		this.#grid.scrollTop = 0;
 		this.#none.hidden = found.length > 0;
+		this.#grid.classList.toggle('searching', isSearching && found.length > 0);
 		this.#setStop(this.#grid, this.#shown()[0]);
+		return found.length;
 	}
 
 	/** @param {HTMLElement} [group] */

@@ -8,6 +8,7 @@ struct asset {
 	const char *type; /* MIME */
 	const char
 		*hash; /* of the content; in a page, a name followed by ?HASH never changes its content */
+	const char *csp; /* what an inline script of the page needs in script-src, or "" */
 	const unsigned char *bytes;
 	size_t n_bytes;
 	const unsigned char *gzip; /* the same compressed; NULL where that gains nothing */

@@ -71,8 +71,9 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 		head_add(head, &n, "Content-Length: %lld\r\n", (long long)length);
 	head_add(head, &n, "Cache-Control: %s\r\n%s", cache_text(reply->cache), security_headers);
 	head_add(head, &n,
-		"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self'; "
-		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n");
+		"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self' %s; "
+		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
+		reply->csp ? reply->csp : "");
 	if (reply->varies)
 		head_add(head, &n, "Vary: Accept-Encoding\r\n");
 	if (reply->gzipped)

@@ -1,10 +1,10 @@
 /*
  * Build tool: turns the page into one C table, embed OUT.c BUNDLE ROOT FILE...
  *
- * BUNDLE is the folder where esbuild has made main.js of all modules, ahead.js (which runs before it) and page.css of all sheets. From the files of ROOT, a
- * language stays a file of its own, and so does everything that is no module and no sheet. Each becomes its path below static/,
- * MIME type, a hash, its bytes and the same compressed. In the page every name "static/..." gets its hash behind it, and the
- * languages there are stand in its head.
+ * BUNDLE is the folder where esbuild has made main.js of all modules, ahead.js (which goes into the page itself and runs before
+ * it) and page.css of all sheets. From the files of ROOT, a language stays a file of its own, and so does everything that is no
+ * module and no sheet. Each becomes its path below static/, MIME type, a hash, its bytes and the same compressed. In the page
+ * every name "static/..." gets its hash behind it, and the languages there are stand in its head.
  */
 #include <sodium.h>
 #include <stdbool.h>
@@ -24,6 +24,7 @@ struct file {
 	char path[300]; /* below the root */
 	struct text text;
 	char hash[N_HASH + 1];
+	char csp[80]; /* what a page's inline script needs in script-src */
 };
 
 static struct file files[400];
@@ -117,15 +118,34 @@ static struct text list_languages(void)
 	return list;
 }
 
-/* The page with the names of its files as they are served, and the languages in its head. */
-static struct text rewrite(const struct text *page)
+/* A script that is to run before all others goes into the page itself; its hash allows it. */
+static void put_inline(struct text *out, const char *bundle, const char *script, char csp[80])
 {
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char base64[64];
+	struct text code = read_all(bundle, script);
+	text_add(out, "<script>", 8);
+	text_add(out, code.s, code.n);
+	text_add(out, "</script>", 9);
+	crypto_hash_sha256(hash, (const unsigned char *)code.s, code.n);
+	sodium_bin2base64(base64, sizeof base64, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
+	snprintf(csp, 80, "'sha256-%s'", base64);
+	free(code.s);
+}
+
+/* The page with the names of its files as they are served, and the languages in its head. */
+static struct text rewrite(const struct text *page, const char *bundle, char csp[80])
+{
+	static const char inlined[] = "<script async src=\"static/ahead.js\"></script>";
 	static const char name[] = "\"static/";
 	static const char languages[] = "content=\"en.js\"";
 	struct text out = {0};
 	struct text list = list_languages();
 	for (const char *p = page->s; *p;) {
-		if (strncmp(p, languages, strlen(languages)) == 0) {
+		if (strncmp(p, inlined, strlen(inlined)) == 0) {
+			put_inline(&out, bundle, "ahead.js", csp);
+			p += strlen(inlined);
+		} else if (strncmp(p, languages, strlen(languages)) == 0) {
 			text_add(&out, "content=\"", 9);
 			text_add(&out, list.s, list.n);
 			text_add(&out, "\"", 1);
@@ -196,9 +216,10 @@ static void read_files(const char *bundle, const char *root, int n, char **paths
 	}
 	file_add("page.css", read_all(bundle, "page.css"));
 	file_add("main.js", read_all(bundle, "main.js"));
-	file_add("ahead.js", read_all(bundle, "ahead.js"));
 	struct text page = read_all(root, "index.html");
-	file_add("index.html", rewrite(&page));
+	char csp[80] = "";
+	file_add("index.html", rewrite(&page, bundle, csp));
+	memcpy(files[n_files - 1].csp, csp, sizeof csp);
 }
 
 int main(int argc, char **argv)
@@ -223,13 +244,13 @@ int main(int argc, char **argv)
 	}
 	fputs("\nconst struct asset assets[] = {\n", out);
 	for (int i = 0; i < n_files; i++) {
-		fprintf(out, "\t{\"%s\", \"%s\", \"%s\", file_%d, %zu, ", files[i].path,
-			type_of(files[i].path), files[i].hash, i, files[i].text.n);
+		fprintf(out, "\t{\"%s\", \"%s\", \"%s\", \"%s\", file_%d, %zu, ", files[i].path,
+			type_of(files[i].path), files[i].hash, files[i].csp, i, files[i].text.n);
 		if (n_gzip[i])
 			fprintf(out, "gzip_%d, %zu},\n", i, n_gzip[i]);
 		else
 			fputs("0, 0},\n", out);
 	}
-	fputs("\t{0, 0, 0, 0, 0, 0, 0},\n};\n", out);
+	fputs("\t{0, 0, 0, 0, 0, 0, 0, 0},\n};\n", out);
 	return fclose(out) == 0 ? 0 : 1;
 }

@@ -17,6 +17,7 @@ static enum status serve_asset(
 		if (strcmp(a->path, path) != 0)
 			continue;
 		reply->type = a->type;
+		reply->csp = a->csp;
 		reply->gzipped = r->takes_gzip && a->gzip;
 		reply->varies = a->gzip != NULL;
 		snprintf(

@@ -62,6 +62,7 @@ struct reply {
 	int http_status;   /* 0: 200 */
 	const char *type;  /* NULL: application/json */
 	char etag[40];     /* "": none; with its quotes */
+	const char *csp;   /* sources added to script-src, or NULL */
 	bool varies;       /* the client's Accept-Encoding decided the bytes */
 	bool gzipped;      /* the bytes are compressed */
 	bool takes_gzip;   /* set by http_answer: JSON may be sent compressed */

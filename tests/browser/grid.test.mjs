@@ -63,7 +63,7 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 
 	it('leaves by look only what has every look that was chosen, by keys alone', async () => {
 		await open();
-		await press('*');
+		await press('#');
 		await page.waitForSelector('.looks-place:not([hidden])');
 		await page.focus('.value:has(:text-is("Stripes"))');
 		await press('Space');
@@ -179,7 +179,7 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		await press('Escape');
 		await page.reload();
 		const first = await onScreen(page);
-		await press('z', 'Shift+Z', '0', ' ', '+', '/', '*', '=', '?', '1');
+		await press('z', 'Shift+Z', '0', ' ', '+', '/', '#', '=', '?', '1');
 		await page.waitForTimeout(200);
 		assert.equal(mock.answers.length, 0);
 		assert.equal(await page.locator('dialog[open]').count(), 0);
@@ -191,5 +191,25 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		await onScreen(page, first);
 		await sent(page, mock, 1);
 		assert.deepEqual(given(), [[idOf('aardwolf')]]);
+	});
+
+	it('keeps Done at the thumb while another species is looked for among them', async () => {
+		const first = await open({ survey: { count: true, behaviours: ['eating'] }, viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		await page.tap('.taxa .choice:has-text("Impala")');
+		await page.tap('.option:text-is("11–50")');
+		await page.tap('text=Another species');
+		await page.evaluate(() => scrollTo(0, 900));
+		const isAtThumb = () => page.$eval('.draft .primary', (done) => {
+			const { top, bottom, left, right } = done.getBoundingClientRect();
+			const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+			return done.contains(hit) && top > innerHeight * 0.8 && bottom <= innerHeight && right - left > innerWidth * 0.8;
+		});
+		assert.ok(await isAtThumb());
+		await page.tap('.taxa .choice:has-text("Plains zebra")');
+		await page.tap('.option:text-is("2")');
+		await page.tap('.draft .primary');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		assert.deepEqual(mock.answers[0].body.taxa.map(({ taxon, count }) => [taxon, count]), [[idOf('impala'), 11], [idOf('zebra'), 2]]);
 	});
 });

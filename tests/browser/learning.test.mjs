@@ -57,7 +57,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 			['# A *b*\n\ntext\nmore', '<h2>A <em>b</em></h2><p>text more</p>'],
 			['- one\n- **two**\n\n3. three', '<ul><li>one</li><li><strong>two</strong></li></ul><ol start="3"><li>three</li></ol>'],
 			['> said\n> so\n\n---', '<blockquote><p>said so</p></blockquote><hr>'],
-			['[there](https://example.org/a_b)', '<p><a href="https://example.org/a_b" rel="noopener noreferrer" target="_blank">there</a></p>'],
+			['[there](https://example.org/a_b)', '<p><a href="https://example.org/a_b" rel="noreferrer" target="_blank">there</a></p>'],
 			['![a zebra](OWN)', '<p><img alt="a zebra" loading="lazy" src="OWN"></p>'],
 			['snake_case_name, 2 * 3 * 4, \\*so\\*, `<b>`', '<p>snake_case_name, 2 * 3 * 4, *so*, <code>&lt;b&gt;</code></p>'],
 		];
@@ -78,7 +78,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 			for (const [tag, ...attributes] of made) {
 				assert.match(tag, /^(p|span|a|img|strong|em|code|hr)$/, text);
 				for (const attribute of attributes)
-					assert.match(attribute, /^(alt=|loading=lazy$|rel=noopener noreferrer$|target=_blank$|href=https:\/\/example\.org\/|src=\/api\/projects\/mara\/files\/[0-9a-f]{64}\.png$)/, text);
+					assert.match(attribute, /^(alt=|loading=lazy$|rel=noreferrer$|target=_blank$|href=https:\/\/example\.org\/|src=\/api\/projects\/mara\/files\/[0-9a-f]{64}\.png$)/, text);
 			}
 		}
 	});
@@ -124,7 +124,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('reads the guide and the tutorial', async () => {
 		await open((server) => void server, { locale: 'sw' });
-		await press(';');
+		await press('@');
 		await page.click('dialog.learn button >> nth=0');
 		await page.waitForSelector('dialog.reading >> text=aina 54');
 		await page.click('.kinds button >> nth=0');
@@ -170,7 +170,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await onScreen(page);
 		await page.waitForTimeout(300);
 		assert.ok(await page.isHidden('.practice-offer'), 'it is offered once');
-		await press(';');
+		await press('@');
 		await page.click('dialog >> text=Practice');
 		await page.waitForSelector('dialog.practice .choice:enabled');
 		await press('Escape');
@@ -202,22 +202,25 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('talks about a subject only after the answer, and moderators hide with a reason', async () => {
 		await open((server) => server.addUser('mo', 'a long password', { mara: ['moderator'] }));
-		assert.ok(await page.isDisabled('.aid[aria-keyshortcuts=":"]'));
+		assert.ok(await page.isDisabled('.talk-aid'));
 		await press('z');
 		await sent(page, mock, 1);
-		await page.waitForSelector('.aid[aria-keyshortcuts=":"]:enabled');
-		await press(':');
+		await page.waitForSelector('.talk-aid:enabled');
+		await press('"');
 		await page.fill('.talk textarea', 'Is that <b>a foal</b> behind it?');
 		await page.click('.talk >> text=Send');
 		await page.waitForSelector('.comment .said >> text=Is that <b>a foal</b> behind it?');
 		assert.equal(await page.locator('.said b').count(), 0);
 		assert.equal(await page.locator('.comment >> text=Hide').count(), 0);
-		await press('Escape', ';');
+		await press('Escape', 'Shift+Backspace');
+		await page.click('.answers-given [aria-label="Talk about Plains zebra"]');
+		await page.waitForSelector('.comment .said >> text=a foal');
+		await press('Escape', '@');
 		assert.equal(await page.locator('dialog >> text=Comments and flags').count(), 0);
 		await press('Escape');
 		await logIn(page, 'mo', 'a long password');
 		await onScreen(page);
-		await press(';');
+		await press('@');
 		await page.click('dialog >> text=Comments and flags');
 		await page.click('.comment >> text=Hide');
 		await page.fill('.hide input', 'a test');

@@ -1,10 +1,11 @@
-// Takes pictures of the page in every state, to look at by eye: node tests/browser/look.mjs OUT [folder of JPEGs]
+// Takes pictures of the page in every state, to look at by eye: node tests/browser/look.mjs OUT [folder of JPEGs [folder of the kinds' pictures]]
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch } from './support.mjs';
 import { Mock } from './mock.mjs';
+import { serengeti } from './serengeti.mjs';
 
-const [out = 'look', photos] = process.argv.slice(2);
+const [out = 'look', photos, kinds] = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 const files = photos ? readdirSync(photos, { recursive: true }).filter((f) => /\.jpe?g$/i.test(f)).map((f) => join(photos, f)) : [];
 const browser = await launch();
@@ -32,6 +33,19 @@ for (const colorScheme of ['light', 'dark'])
 		}
 		await page.waitForTimeout(500);
 		await shot('label-burst');
+		await page.keyboard.press(':');
+		await page.keyboard.press('ArrowRight');
+		await page.keyboard.press('Escape');
+		if (name === 'phone')
+			await page.click('.more-tools');
+		await page.keyboard.press(';');
+		await page.waitForTimeout(500);
+		await shot('seeing');
+		await page.keyboard.press('*');
+		await page.keyboard.press('Shift+Backspace');
+		await page.waitForTimeout(500);
+		await shot('recent');
+		await page.keyboard.press('Escape');
 		mock.guesses = new Map(mock.subjects.map(({ id }) => [id, 12 + id % 5]));
 		await page.reload();
 		await page.waitForSelector('.confirm .yes:enabled');
@@ -69,6 +83,7 @@ for (const colorScheme of ['light', 'dark'])
 		await context.close();
 		await mock.stop();
 		await survey(colorScheme, name, width, height);
+		await grid(colorScheme, name, width, height);
 	}
 await browser.close();
 
@@ -94,6 +109,39 @@ async function survey(colorScheme, name, width, height) {
 	await page.keyboard.press('+');
 	await page.waitForTimeout(200);
 	await shot('survey-several');
+	await context.close();
+	await mock.stop();
+}
+
+/** Fifty-four kinds: found by look, looked up, practised. */
+async function grid(colorScheme, name, width, height) {
+	const mock = new Mock({ n_frames: 3, project: serengeti(kinds) });
+	const [zebra, topi, impala] = ['zebra', 'topi', 'impala'].map((code) => mock.told.taxa.find((taxon) => taxon.code === code).id);
+	mock.likely = [zebra, topi, impala];
+	mock.practice = [{ subject: 102, taxa: [topi], why: 'Its thighs are **dark**, its shanks yellow.' }];
+	await mock.start();
+	const context = await browser.newContext({ colorScheme, viewport: { width: name === 'phone' ? 360 : width, height }, hasTouch: name === 'phone' });
+	const page = await context.newPage();
+	const shot = (what) => page.screenshot({ path: join(out, `${what}-${name}-${colorScheme}.png`) });
+	await page.goto(`${mock.url}#/p/mara`);
+	await page.waitForSelector('.practice-offer:not([hidden])');
+	await shot('practice-offer');
+	await page.click('.practice-offer .primary');
+	await page.click('dialog.practice .choice:enabled:has-text("Impala")');
+	await page.waitForSelector('.explained:not([hidden])');
+	await shot('practice');
+	await page.keyboard.press('Escape');
+	await page.waitForTimeout(300);
+	await shot('grid');
+	await page.click('.by-look');
+	await page.click('.value:has-text("Stripes")');
+	await shot('looks');
+	await page.keyboard.press('Escape');
+	await page.click('.look-up');
+	await page.click('.quick >> text=Topi');
+	await page.waitForSelector('dialog.reading');
+	await page.waitForTimeout(300);
+	await shot('taxon');
 	await context.close();
 	await mock.stop();
 }

@@ -202,7 +202,7 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		});
 		mock.hooks.media = (_id, size) => size === '1280' ? held : null;
 		await open();
-		await label();
+		await page.goto(`${mock.url}#/p/mara`, { waitUntil: 'commit' }); // "load" waits for the picture
 		await page.waitForSelector('.choice');
 		assert.equal(await page.locator('.choice:enabled').count(), 0);
 		await page.keyboard.press('z');

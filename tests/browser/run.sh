@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the browser tests against the program named: tests/browser/run.sh build/tools/topi
+# Runs browser tests, all or those named, against the program named: tests/browser/run.sh build/topi [FILE...]
 set -eu
 cd "$(dirname "$0")/../.."
 skip() {
@@ -9,4 +9,7 @@ skip() {
 command -v node >/dev/null || skip "node is not installed"
 command -v chromium >/dev/null || skip "chromium is not installed"
 [ -d node_modules/playwright-core ] || skip "playwright-core is not installed (npm ci)"
-TOPI=$1 exec node --test --test-reporter=spec tests/browser/*.test.mjs
+export TOPI=$1
+shift
+[ $# -gt 0 ] || set -- tests/browser/*.test.mjs
+exec node --test --test-reporter=spec "$@"

@@ -1,0 +1,168 @@
+// axe-core on every screen and dialog, light and dark, on a phone and wide; and what axe cannot see: the focus that stays in
+// view, words that stay whole, and what a screen reader is told.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { Mock } from './mock.mjs';
+import { launch, onScreen } from './support.mjs';
+
+const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8').catch(() => null);
+const day = (ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+const PAGE = {
+	n_answers: 52, days: [{ date: day(0), n: 40 }, { date: day(3), n: 12 }], favourites: [{ slug: 'mara', subject: 101, thumb: '/media/1000/320.jpg' }],
+	projects: [{
+		slug: 'mara', title: 'Mara Triangle', n_answers: 52, skill: { p: 0.93, low: 0.88, high: 0.97 }, species: [{ taxon: 12, name: 'Plains zebra', n: 30 }],
+		best: [{ taxon: 12, name: 'Plains zebra', p: 0.98, low: 0.93, high: 1, n: 40 }],
+		mixed: [{ truth: 13, truth_name: 'Topi', said: 14, said_name: 'Blue wildebeest', n: 3 }],
+	}],
+};
+const SURVEY = { count: true, young: true, sex: true, life_stage: true, behaviours: ['eating', 'moving'] };
+
+describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not installed (npm ci)' }, () => {
+	let browser, mock, context, page;
+
+	before(async () => {
+		browser = await launch();
+	});
+	after(() => browser.close());
+	beforeEach(async () => {
+		mock = new Mock({ survey: SURVEY });
+		mock.page = PAGE;
+		await mock.start();
+	});
+	afterEach(async () => {
+		await context?.close();
+		await mock.stop().catch(() => null);
+	});
+
+	async function open(options) {
+		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+		page = await context.newPage();
+		return page;
+	}
+
+	/** No violation of what WCAG 2.2 AA asks, however slight. */
+	async function check(where) {
+		await page.evaluate(AXE);
+		const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+		const lines = found.violations.map((v) => `${where}: ${v.id} (${v.impact}) ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(' | ')}`);
+		assert.deepEqual(lines, []);
+	}
+
+	/** The dialogs that the buttons of a screen open. */
+	async function checkDialogs(where, opened) {
+		for (const selector of opened) {
+			await page.click(selector);
+			await page.waitForSelector('dialog[open]');
+			await check(`${where}, ${selector}`);
+			await page.keyboard.press('Escape');
+			await page.waitForSelector('dialog[open]', { state: 'detached' });
+			await page.evaluate(() => document.activeElement.blur()); // or Enter would press the button again
+		}
+	}
+
+	for (const colorScheme of ['light', 'dark'])
+		for (const [name, width, height] of [['wide', 1280, 800], ['phone', 360, 740]])
+			it(`has nothing to complain of: ${name}, ${colorScheme}`, async () => {
+				await open({ colorScheme, viewport: { width, height }, reducedMotion: 'reduce' });
+				await page.goto(mock.url);
+				await page.waitForSelector('.card');
+				await check('landing');
+				await checkDialogs('landing', ['#help', '#account button']);
+				await page.click('.card .primary');
+				const first = await onScreen(page);
+				await check('labelling');
+				await checkDialogs('labelling', ['#help']);
+				await page.keyboard.press('z');
+				await page.waitForSelector('.draft:not([hidden])');
+				await check('the survey');
+				await page.keyboard.press('Enter');
+				await onScreen(page, first);
+				mock.guesses = new Map(mock.subjects.map(({ id }) => [id, 12]));
+				await page.reload();
+				await page.waitForSelector('.confirm .yes:enabled');
+				await check('the card');
+				await page.goto(`${mock.url}#/me`);
+				await page.waitForSelector('.me h1');
+				await check('one’s own page');
+				await checkDialogs('one’s own page', ['text=Delete my data']);
+				await page.goto(`${mock.url}#/invite/abc`);
+				await page.waitForSelector('.sheet');
+				await check('a new password');
+				await page.goto(`${mock.url}#/p/mara`);
+				await page.waitForSelector('.confirm .yes:enabled');
+				await mock.stop();
+				await page.keyboard.press('n');
+				await page.keyboard.press('h');
+				await page.waitForSelector('#sending:not([hidden])');
+				await checkDialogs('off line', ['#sending']);
+				await mock.start();
+				await page.goto(`${mock.url}#/p/none`);
+				await page.waitForSelector('text=No such project');
+				await check('no such project');
+			});
+
+	it('keeps whatever has the focus in view on a small phone', async () => {
+		await open({ viewport: { width: 320, height: 568 } });
+		await page.goto(`${mock.url}#/p/mara`);
+		await onScreen(page);
+		await page.focus('.taxa .choice');
+		for (let i = 0; i < 9; i++) {
+			await page.keyboard.press('ArrowRight');
+			const isSeen = await page.evaluate(() => {
+				const { x, y, width, height } = document.activeElement.getBoundingClientRect();
+				const there = document.elementFromPoint(x + width / 2, y + height / 2);
+				return there !== null && document.activeElement.contains(there);
+			});
+			assert.ok(isSeen, `after ${i + 1} steps`);
+		}
+	});
+
+	it('keeps words whole and inside their buttons at 200 %', async () => {
+		await open({ viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 });
+		await page.goto(`${mock.url}#/p/mara`);
+		await onScreen(page);
+		const broken = await page.$$eval('.choice .name, .always .choice', (nodes) => nodes.filter((node) => {
+			const button = node.closest('button').getBoundingClientRect();
+			const range = document.createRange();
+			range.selectNodeContents(node);
+			return [...range.getClientRects()].some((r) => r.right > button.right + 1 || r.bottom > button.bottom + 1);
+		}).map((node) => node.textContent));
+		assert.deepEqual(broken, []);
+		const split = await page.$$eval('.taxa .name', (nodes) => nodes.filter((node) => {
+			const longest = node.textContent.split(/\s/).sort((a, b) => b.length - a.length)[0];
+			const text = node.firstChild;
+			const range = document.createRange();
+			range.setStart(text, text.data.indexOf(longest));
+			range.setEnd(text, text.data.indexOf(longest) + longest.length);
+			return new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1;
+		}).map((node) => node.textContent));
+		assert.deepEqual(split, []);
+	});
+
+	it('tells a screen reader the answer and then the next picture', async () => {
+		mock.survey = {};
+		await open();
+		await page.goto(`${mock.url}#/p/mara`);
+		const first = await onScreen(page);
+		await page.waitForTimeout(800);
+		await page.keyboard.press('z');
+		await onScreen(page, first);
+		assert.match(await page.textContent('#news'), /Plains zebra\..*pictures?\./);
+	});
+
+	it('leads past the head to the answers, and shows what is chosen without colours', async () => {
+		await open({ forcedColors: 'active' });
+		await page.goto(`${mock.url}#/p/mara`);
+		await onScreen(page);
+		await page.keyboard.press('Tab');
+		assert.equal(await page.evaluate(() => document.activeElement.id), 'skip');
+		await page.keyboard.press('Enter');
+		assert.ok(await page.evaluate(() => document.activeElement.matches('.taxa .choice')));
+		await page.keyboard.press('z');
+		await page.keyboard.press('2');
+		const style = (selector) => page.$eval(selector, (node) => getComputedStyle(node).outlineStyle);
+		assert.equal(await style('.option[aria-pressed="true"]'), 'solid');
+		assert.equal(await style('.option[aria-pressed="false"]'), 'none');
+	});
+});
