@@ -119,21 +119,42 @@ static enum status load_truth(struct db *db, const struct project *p, int64_t su
 	return st == NOT_FOUND ? OK : st;
 }
 
+/* The gold's purpose and truth; truth->n is 0 where there is none. */
+static enum status load_gold(struct db *db, const struct project *p, int64_t subject_id,
+	bool *certify, bool *tell, struct planted_truth *truth, struct err *err)
+{
+	struct stmt *row = NULL;
+	*truth = (struct planted_truth){0};
+	*certify = *tell = false;
+	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	const char *purpose = col_text(row, 0);
+	*certify = strcmp(purpose, "certify") == 0;
+	*tell = strcmp(purpose, "train-people") == 0;
+	int64_t truth_id = col_int(row, 2);
+	db_done(row);
+	return load_truth(db, p, subject_id, truth_id, truth, err);
+}
+
+enum status plant_told(struct db *db, const struct project *p, int64_t subject_id,
+	struct planted_truth *told, struct err *err)
+{
+	bool certify = false, tell = false;
+	enum status st = load_gold(db, p, subject_id, &certify, &tell, told, err);
+	if (!tell)
+		*told = (struct planted_truth){0};
+	return st;
+}
+
 enum status plant_answered(struct db *db, const struct project *p, int64_t subject_id,
 	struct planted_answer a, struct planted_truth *told, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct planted_truth truth;
+	bool certify = false, tell = false;
 	*told = (struct planted_truth){0};
-	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
-	if (st != OK)
-		return st == NOT_FOUND ? OK : st;
-	const char *purpose = col_text(row, 0);
-	bool certify = strcmp(purpose, "certify") == 0;
-	bool tell = strcmp(purpose, "train-people") == 0;
-	int64_t truth_id = col_int(row, 2);
-	db_done(row);
-	st = load_truth(db, p, subject_id, truth_id, &truth, err);
+	enum status st = load_gold(db, p, subject_id, &certify, &tell, &truth, err);
 	if (st != OK || truth.n == 0)
 		return st;
 	/* Who took an answer back and gives another may know the truth by now. */

@@ -42,3 +42,7 @@ struct planted_truth {
  */
 enum status plant_answered(struct db *db, const struct project *project, int64_t subject_id,
 	struct planted_answer answer, struct planted_truth *told, struct err *err) MUST_CHECK;
+
+/* What the reply to an answer to such gold tells, as plant_answered has it. */
+enum status plant_told(struct db *db, const struct project *project, int64_t subject_id,
+	struct planted_truth *told, struct err *err) MUST_CHECK;

@@ -68,6 +68,8 @@ enum status taxon_add(
 		member(object, code, "hotkey", 4, "", &hotkey, err) != OK)
 		return BAD_INPUT;
 	const json_t *protected = json_object_get(object, "protected");
+	if (project_check_hotkey(code, hotkey, err) != OK)
+		return BAD_INPUT;
 	if (!is_word(code))
 		return err_set(err, BAD_INPUT,
 			"taxon code '%s': lower-case letters, digits, - and _ are wanted", code);
@@ -84,6 +86,19 @@ enum status taxon_add(
 		return err_set(err, CONFLICT,
 			"taxon %s: the project has this code already, or has a blank taxon already", code);
 	return st;
+}
+
+enum status project_check_hotkey(const char *code, const char *key, struct err *err)
+{
+	const unsigned char c = (unsigned char)key[0];
+	if (c == 0 ||
+		(text_char(key) == strlen(key) && (c >= 0x80 || isalpha(c) || (c > '0' && c <= '9'))))
+		return OK;
+	return err_set(err, BAD_INPUT,
+		"taxon %.60s: the hotkey '%.10s' is none: one letter, or a digit from 1 to 9; 0, the space "
+		"bar "
+		"and signs are the page's own",
+		code, key);
 }
 
 /* Keys on the labelling page must not clash. */

@@ -133,7 +133,9 @@ static enum status check_list(struct db *db, int64_t id, struct err *err)
 		const struct taxon *t = &p.taxa[i];
 		n += !t->retired;
 		n_blank += !t->retired && t->kind == TAXON_BLANK;
-		for (int j = 0; j < i && !t->retired && t->hotkey[0]; j++)
+		if (!t->retired)
+			st = project_check_hotkey(t->code, t->hotkey, err);
+		for (int j = 0; st == OK && j < i && !t->retired && t->hotkey[0]; j++)
 			if (!p.taxa[j].retired && strcmp(p.taxa[j].hotkey, t->hotkey) == 0)
 				st = err_set(err, BAD_INPUT, "project: %.60s and %.60s have the hotkey '%s'",
 					p.taxa[j].code, t->code, t->hotkey);

@@ -192,7 +192,7 @@ static void rows_of_truth_are_whole(void **state)
 	truth_release(&truth);
 }
 
-/* project.json lists the taxa of taxa.h in its order, each with a hotkey of its own. */
+/* project.json lists the taxa of taxa.h in its order, each animal with a hotkey of its own. */
 static void project_lists_the_taxa(void **state)
 {
 	(void)state;
@@ -206,6 +206,10 @@ static void project_lists_the_taxa(void **state)
 		assert_string_equal(json_string_value(json_object_get(taxon, "kind")),
 			t == TAXON_BLANK ? "blank" : "animal");
 		const char *key = json_string_value(json_object_get(taxon, "hotkey"));
+		if (t == TAXON_BLANK) { /* the space bar is its own everywhere */
+			assert_null(key);
+			continue;
+		}
 		assert_int_equal(strlen(key), 1);
 		assert_int_equal(used[(unsigned char)*key]++, 0);
 	}

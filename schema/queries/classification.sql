@@ -2,7 +2,7 @@
 
 -- name: classification_by_uuid
 SELECT id, volunteer_id, subject_id, counted, answer, superseded_by IS NOT NULL, created_ms, expert, planted,
-  guess_id, guess_model_id, stained
+  guess_id, guess_model_id, stained, told
 FROM classification WHERE uuid = ?1;
 
 -- name: classification_add
@@ -112,7 +112,7 @@ RETURNING id, guess_id;
 -- name: task_given
 SELECT planted, guess_id, guess_model_id FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
 
--- A dead lease stays for a day: an answer given off line may still come.
+-- A dead lease stays for as long as a session lives: an answer given off line may still come.
 -- name: task_clean
 DELETE FROM task WHERE expires_ms < ?1;
 
