@@ -47,12 +47,31 @@ SELECT id, priority FROM subject
 WHERE project_id = ?1 AND state = ?2 AND priority <= ?3 AND (priority < ?3 OR id > ?4)
 ORDER BY priority DESC, id;
 
--- A row where the volunteer has neither answered nor holds the subject, and fewer than ?5 others look at it.
+-- The camera of a subject that the volunteer has neither answered nor holds, and that fewer than ?5 others look at.
 -- name: task_is_free
-SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
+SELECT s.deployment_id FROM subject s WHERE s.id = ?1 AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
                            AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = ?1 AND t.volunteer_id = ?2 AND t.expires_ms > ?4 AND t.expert = ?3)
   AND (SELECT count(*) FROM task t WHERE t.subject_id = ?1 AND t.expires_ms > ?4 AND t.volunteer_id <> ?2) < ?5;
+
+-- The same of one camera, from its top.
+-- name: task_queue_of_deployment
+SELECT id FROM subject WHERE project_id = ?1 AND state = 'open' AND deployment_id = ?2
+ORDER BY priority DESC, id LIMIT ?3;
+
+-- The next camera after ?2 that has an open subject, or the first; NULL where nothing is open.
+-- name: task_next_deployment
+SELECT COALESCE(
+  (SELECT deployment_id FROM subject WHERE project_id = ?1 AND state = 'open' AND deployment_id > ?2
+   ORDER BY deployment_id LIMIT 1),
+  (SELECT deployment_id FROM subject WHERE project_id = ?1 AND state = 'open' ORDER BY deployment_id LIMIT 1));
+
+-- name: task_deployment
+SELECT deployment_id FROM subject WHERE id = ?1;
+
+-- name: task_last_deployment
+SELECT s.deployment_id FROM classification c JOIN subject s ON s.id = c.subject_id
+WHERE c.volunteer_id = ?1 AND c.project_id = ?2 ORDER BY c.id DESC LIMIT 1;
 
 -- name: task_cursor_get
 SELECT priority, subject_id, at_ms FROM task_cursor WHERE project_id = ?1 AND volunteer_id = ?2 AND expert = ?3;
@@ -62,15 +81,16 @@ INSERT INTO task_cursor (project_id, volunteer_id, expert, priority, subject_id,
 ON CONFLICT (project_id, volunteer_id, expert)
 DO UPDATE SET priority = excluded.priority, subject_id = excluded.subject_id, at_ms = excluded.at_ms;
 
--- The next in the queue for a volunteer of what the model in use takes for class ?5.
+-- The next in the queue for a volunteer of what the model in use takes for class ?5, and not of camera ?6.
 -- name: task_candidate_of_class
-SELECT s.id FROM subject s
+SELECT id FROM (SELECT s.id, s.deployment_id, s.priority FROM subject s
 WHERE s.project_id = ?1 AND s.state = 'open' AND s.guess_id = ?5
   AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?3 AND t.volunteer_id <> ?2) < ?4
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = s.id AND c.expert = 0
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id AND t.volunteer_id = ?2 AND t.expires_ms > ?3)
-ORDER BY s.priority DESC, s.id LIMIT 1;
+ORDER BY s.priority DESC, s.id LIMIT 20)
+WHERE deployment_id <> ?6 ORDER BY priority DESC, id LIMIT 1;
 
 -- A volunteer's last ?4 answers, those among them to what is taken for class ?3, and the last answer.
 -- name: task_recent_of_class
@@ -84,12 +104,13 @@ JOIN subject s ON s.id = c.subject_id LEFT JOIN gold g ON g.subject_id = s.id;
 SELECT COALESCE(COALESCE(g.taxon_id, s.label_id, s.guess_id) = ?2, 0)
 FROM subject s LEFT JOIN gold g ON g.subject_id = s.id WHERE s.id = ?1;
 
--- The auto-label of class ?2 that the audits' hash comes to next.
+-- The auto-label of class ?2 that the audits' hash comes to next, not of camera ?3.
 -- name: task_extra_audit
-SELECT s.id FROM subject s JOIN certificate c ON c.id = s.certificate_id AND c.state <> 'revoked'
+SELECT id FROM (SELECT s.id, s.deployment_id, s.audit_u FROM subject s JOIN certificate c ON c.id = s.certificate_id AND c.state <> 'revoked'
 WHERE s.project_id = ?1 AND s.label_id = ?2 AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = c.id)
-ORDER BY s.audit_u LIMIT 1;
+ORDER BY s.audit_u LIMIT 20)
+WHERE deployment_id <> ?3 ORDER BY audit_u LIMIT 1;
 
 -- A row while open subjects wait to be decided again.
 -- name: task_sweeping
