@@ -39,7 +39,8 @@ static struct frame frame_of(int64_t id, int64_t width, int64_t height)
 	return (struct frame){id, (int)(width < 1 ? 1 : width), (int)(height < 1 ? 1 : height)};
 }
 
-static enum status load_frames(struct db *db, struct task *t, struct err *err)
+/* What a volunteer is shown of a task. */
+static enum status load_shown(struct db *db, int64_t project_id, struct task *t, struct err *err)
 {
 	enum status st;
 	t->frames = xcalloc(TASK_MAX_FRAMES, sizeof *t->frames);
@@ -47,6 +48,11 @@ static enum status load_frames(struct db *db, struct task *t, struct err *err)
 	while ((st = db_step(row, err)) == OK)
 		t->frames[t->n_frames++] = frame_of(
 			col_int(row, 0), col_int(row, 1), col_int(row, 2) - col_int(row, 3));
+	if (st != NOT_FOUND)
+		return st;
+	row = db_query(db, Q_TASK_LIKELY, "iii", project_id, t->subject_id, (int64_t)TASK_MAX_LIKELY);
+	while ((st = db_step(row, err)) == OK)
+		t->likely[t->n_likely++] = col_int(row, 0);
 	return st == NOT_FOUND ? OK : st;
 }
 
@@ -94,7 +100,7 @@ static enum status lease(
 		st = db_step(row, err);
 	while (st == OK);
 	a->list->n++;
-	st = st == NOT_FOUND ? load_frames(a->db, t, err) : st;
+	st = st == NOT_FOUND ? load_shown(a->db, a->project.id, t, err) : st;
 	if (st == OK)
 		st = note_deployment(a, subject_id, err);
 	return st == OK ? blank_feed_gave(a->db, &a->blanks, subject_id, err) : st;
@@ -112,7 +118,7 @@ static enum status add_held(struct ask *a, struct err *err)
 			.guess_id = col_int(row, 3)};
 	st = st == NOT_FOUND ? OK : st;
 	for (int i = 0; st == OK && i < a->list->n; i++) {
-		st = load_frames(a->db, &a->list->tasks[i], err);
+		st = load_shown(a->db, a->project.id, &a->list->tasks[i], err);
 		if (st == OK)
 			st = blank_feed_gave(a->db, &a->blanks, a->list->tasks[i].subject_id, err);
 	}
@@ -169,6 +175,7 @@ struct search {
 	int n_wanted, n_most; /* subjects to find, and to look at */
 	struct found found[LOOK];
 	int n;
+	bool deep;                 /* it went beyond the queue's top */
 	int n_seen, n_passed;      /* looked at, and of those before the first that was free */
 	struct place last, passed; /* the last of each */
 };
@@ -299,6 +306,7 @@ static enum status candidates(
 	enum status st = search(a, (struct place){INFINITY, 0}, &s, err);
 	if (st == OK && s.n == 0 && s.n_seen == LOOK) {
 		struct place top = s.last, from = top;
+		s.deep = true;
 		s.n_most = together == 1 ? WALK : INT_MAX;
 		if (together == 1)
 			st = go_on(a, &from, &at_ms, err);
@@ -361,7 +369,7 @@ static enum status next_found(const struct ask *a, struct search *s, int *i, str
 	enum status st = OK;
 	*i = next_apart(s, NULL, a->last_deployment);
 	if (*i < 0 && next_apart(s, NULL, 0) >= 0) {
-		if (s->n < LOOK)
+		if (!s->deep && s->n < LOOK) /* the reads of a deep one are spent */
 			st = elsewhere(a, s, err);
 		*i = next_apart(s, NULL, a->last_deployment);
 		if (*i < 0)

@@ -142,3 +142,12 @@ DELETE FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
 
 -- name: task_frames
 SELECT id, width_px, height_px, crop_bottom_px FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id LIMIT ?2;
+
+-- What is labelled most at the subject's camera, where the project's labels weigh as ten at it; read by the project's taxa.
+-- name: task_likely
+SELECT t.id FROM likely_count p JOIN taxon t ON t.id = p.taxon_id
+LEFT JOIN likely_count d ON d.project_id = p.project_id AND d.taxon_id = p.taxon_id
+  AND d.deployment_id = (SELECT s.deployment_id FROM subject s WHERE s.id = ?2)
+WHERE p.project_id = ?1 AND p.deployment_id = 0 AND p.n > 0 AND t.kind <> 'blank' AND t.retired_ms IS NULL
+ORDER BY COALESCE(d.n, 0) + 10.0 * p.n / (SELECT sum(a.n) FROM likely_count a WHERE a.project_id = ?1 AND a.deployment_id = 0)
+  DESC, t.id LIMIT ?3;

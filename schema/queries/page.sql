@@ -2,9 +2,9 @@
 
 -- name: page_project
 SELECT p.title, p.description,
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'open'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'expert'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired'), p.survey
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'open'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'expert'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'retired'), 0), p.survey
 FROM project p WHERE p.id = ?1;
 
 -- name: page_taxa

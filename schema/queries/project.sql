@@ -14,9 +14,9 @@ FROM project p LEFT JOIN refit r ON r.id = p.refit_id WHERE p.id = ?1;
 
 -- name: project_list
 SELECT p.id, p.slug, p.title, p.description,
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'open'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'expert'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired')
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'open'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'expert'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'retired'), 0)
 FROM project p ORDER BY p.title, p.id;
 
 -- name: project_set_policy
