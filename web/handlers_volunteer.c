@@ -239,6 +239,8 @@ const struct route volunteer_routes[] = {
 	{"POST", "/api/logout", WHO_ANYONE, BODY_JSON, handle_logout},
 	{"GET", "/api/projects", WHO_ANYONE, BODY_NONE, handle_projects},
 	{"GET", PROJECT, WHO_ANYONE, BODY_NONE, handle_project},
+	{"GET", PROJECT "/pages/*", WHO_ANYONE, BODY_NONE, handle_page},
+	{"GET", PROJECT "/files/{file}", WHO_ANYONE, BODY_NONE, handle_file},
 	{"POST", PROJECT "/next", WHO_SESSION, BODY_JSON, handle_next},
 	{"POST", PROJECT "/classifications", WHO_SESSION, BODY_JSON, handle_classify},
 	{"POST", PROJECT "/undo", WHO_SESSION, BODY_JSON, handle_undo},
