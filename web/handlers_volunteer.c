@@ -11,7 +11,7 @@
 static json_t *task_json(const struct task *t)
 {
 	char expires[32];
-	json_t *frames = json_array();
+	json_t *frames = json_array(), *likely = json_array();
 	for (int i = 0; i < t->n_frames; i++) {
 		const struct frame *f = &t->frames[i];
 		char url[60];
@@ -22,10 +22,13 @@ static json_t *task_json(const struct task *t)
 			json_pack("{s:I, s:s, s:s, s:i, s:i}", "id", (json_int_t)f->media_id, "url", url,
 				"thumb", thumb, "width", f->width_px, "height", f->height_px));
 	}
+	for (int i = 0; i < t->n_likely; i++)
+		json_array_append_new(likely, json_integer((json_int_t)t->likely[i]));
 	time_text(t->expires_ms, expires);
-	return json_pack("{s:I, s:I, s:s, s:o, s:o}", "task", (json_int_t)t->id, "subject",
+	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:o}", "task", (json_int_t)t->id, "subject",
 		(json_int_t)t->subject_id, "expires", expires, "guess",
-		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "frames", frames);
+		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "likely", likely,
+		"frames", frames);
 }
 
 /* Whether the body asks for the expert queue, and that it may. */
@@ -236,6 +239,8 @@ const struct route volunteer_routes[] = {
 	{"POST", "/api/logout", WHO_ANYONE, BODY_JSON, handle_logout},
 	{"GET", "/api/projects", WHO_ANYONE, BODY_NONE, handle_projects},
 	{"GET", PROJECT, WHO_ANYONE, BODY_NONE, handle_project},
+	{"GET", PROJECT "/pages/*", WHO_ANYONE, BODY_NONE, handle_page},
+	{"GET", PROJECT "/files/{file}", WHO_ANYONE, BODY_NONE, handle_file},
 	{"POST", PROJECT "/next", WHO_SESSION, BODY_JSON, handle_next},
 	{"POST", PROJECT "/classifications", WHO_SESSION, BODY_JSON, handle_classify},
 	{"POST", PROJECT "/undo", WHO_SESSION, BODY_JSON, handle_undo},

@@ -3,6 +3,7 @@
 
 #include "prediction.h"
 #include "project_refit.h"
+#include "volunteer.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 enum {
 	SWEEP_PIECE = 100,
 	PAUSE_S = 1,
-	DEAD_LEASE_MS = 24 * 3600 * 1000,
 	REFIT_SECOND = 3,    /* of every minute: whether a refit is due */
 	REFIT_AGAIN_S = 3600 /* after one that failed */
 };
@@ -42,7 +42,7 @@ static enum status sweep_work(struct db *db, void *arg, struct err *err)
 static enum status clean_work(struct db *db, void *arg, struct err *err)
 {
 	(void)arg;
-	return db_run(db, Q_TASK_CLEAN, err, "i", clock_ms() - DEAD_LEASE_MS);
+	return db_run(db, Q_TASK_CLEAN, err, "i", clock_ms() - SESSION_MS);
 }
 
 /* Sleeps until the pause is over or the server stops. Returns whether it stops. */
