@@ -307,6 +307,22 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 	return OK;
 }
 
+enum status classification_may_undo(
+	struct db *db, const uint8_t of[16], int64_t now_ms, bool *out, struct err *err)
+{
+	struct stored old;
+	struct subject s;
+	enum status st = find_stored(db, of, &old, err);
+	if (st == OK)
+		st = subject_load(db, old.subject_id, &s, err);
+	*out = false;
+	if (st != OK)
+		return st;
+	st = old.undone || old.superseded ? CONFLICT : check_undo(db, &s, &old, now_ms, err);
+	*out = st == OK;
+	return st == CONFLICT ? OK : st;
+}
+
 static enum status undo(struct db *db, const struct project *p, const struct subject *s,
 	const struct stored *old, const uint8_t uuid[16], int64_t now_ms, struct err *err)
 {

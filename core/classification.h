@@ -69,6 +69,10 @@ enum status classification_undo(struct db *db, const uint8_t uuid[16], const uin
 	int64_t volunteer_id, int64_t now_ms, struct classification_undone *out,
 	struct err *err) MUST_CHECK;
 
+/* Whether classification_undo would take this answer back now. Errors: NOT_FOUND no such answer; the database's. */
+enum status classification_may_undo(
+	struct db *db, const uint8_t of[16], int64_t now_ms, bool *out, struct err *err) MUST_CHECK;
+
 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to 16 bytes and back. Errors: BAD_INPUT. */
 enum status uuid_parse(const char *text, uint8_t out[16], struct err *err) MUST_CHECK;
 void uuid_format(const uint8_t uuid[16], char out[37]);

@@ -66,14 +66,22 @@ enum status volunteer_name_check(const char *name, struct err *err)
 	return OK;
 }
 
-enum status password_hash(const char *password, char out[PASSWORD_HASH_SIZE], struct err *err)
+enum status password_check(const char *password, struct err *err)
 {
 	size_t n = strlen(password);
-	_Static_assert(PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for argon2's string");
 	if (n < PASSWORD_MIN || n > PASSWORD_MAX)
 		return err_set(err, BAD_INPUT, "the password has %zu bytes: %d to %d are wanted", n,
 			PASSWORD_MIN, PASSWORD_MAX);
-	if (crypto_pwhash_str(out, password, n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+	return OK;
+}
+
+enum status password_hash(const char *password, char out[PASSWORD_HASH_SIZE], struct err *err)
+{
+	_Static_assert(PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for argon2's string");
+	enum status st = password_check(password, err);
+	if (st != OK)
+		return st;
+	if (crypto_pwhash_str(out, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
 			crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
 		return err_set(err, FAULT, "out of memory for the password's hash");
 	return OK;
@@ -158,7 +166,33 @@ enum status volunteer_find(
 enum status volunteer_set_password(struct db *db, int64_t id, const char *hash, struct err *err)
 {
 	enum status st = db_run(db, Q_VOLUNTEER_SET_PASSWORD, err, "is", id, hash);
-	return st == OK ? db_run(db, Q_SESSION_DROP_ALL, err, "i", id) : st;
+	if (st == OK)
+		st = db_run(db, Q_INVITE_DROP, err, "i", id);
+	return st == OK ? session_drop_all(db, id, err) : st;
+}
+
+enum status invite_put(
+	struct db *db, int64_t id, const char *secret, int64_t now_ms, struct err *err)
+{
+	uint8_t hash[HASH_SIZE];
+	secret_hash(secret, hash);
+	return db_run(db, Q_INVITE_PUT, err, "ibi", id, hash, (size_t)HASH_SIZE, now_ms + INVITE_MS);
+}
+
+enum status invite_find(
+	struct db *db, const char *secret, int64_t now_ms, int64_t *id, struct err *err)
+{
+	uint8_t hash[HASH_SIZE];
+	struct stmt *row = NULL;
+	secret_hash(secret, hash);
+	enum status st = db_one(db, Q_INVITE_FIND, &row, err, "bi", hash, (size_t)HASH_SIZE, now_ms);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "this link was used or is too old: ask for another");
+	if (st != OK)
+		return st;
+	*id = col_int(row, 0);
+	db_done(row);
+	return OK;
 }
 
 enum status volunteer_set_admin(struct db *db, int64_t id, bool admin, struct err *err)
@@ -200,6 +234,11 @@ enum status session_drop(struct db *db, const char *secret, struct err *err)
 	uint8_t hash[HASH_SIZE];
 	secret_hash(secret, hash);
 	return db_run(db, Q_SESSION_DROP, err, "b", hash, (size_t)HASH_SIZE);
+}
+
+enum status session_drop_all(struct db *db, int64_t id, struct err *err)
+{
+	return db_run(db, Q_SESSION_DROP_ALL, err, "i", id);
 }
 
 enum status session_renew(struct db *db, int64_t id, const char *old_secret, const char *new_secret,

@@ -78,8 +78,10 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 			reply->new_cookie, SESSION_MS / 1000);
 	if (reply->drop_cookie)
 		head_add(head, &n, "Set-Cookie: topi=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax\r\n");
-	if (reply->retry_soon)
-		head_add(head, &n, "Retry-After: 1\r\n");
+	if (reply->retry_s)
+		head_add(head, &n, "Retry-After: %d\r\n", reply->retry_s);
+	if (reply->save_as)
+		head_add(head, &n, "Content-Disposition: attachment; filename=\"%s\"\r\n", reply->save_as);
 	if (close_after)
 		head_add(head, &n, "Connection: close\r\n");
 	head_add(head, &n, "\r\n");
@@ -205,6 +207,8 @@ static int begin_request(struct mg_connection *c)
 		.bearer = authorization && strncmp(authorization, "Bearer ", 7) == 0 ? authorization + 7
 																			 : NULL,
 		.if_none_match = mg_get_header(c, "If-None-Match"),
+		.address = info->remote_addr,
+		.forwarded_for = mg_get_header(c, "X-Forwarded-For"),
 		.x_topi = x_topi && strcmp(x_topi, "1") == 0,
 		.content_length = body.left,
 		.read = read_body,

@@ -160,11 +160,14 @@ static enum status do_classify(struct db *db, void *arg, struct err *err)
 
 enum status handle_classify(struct request *r, struct reply *reply, struct err *err)
 {
-	char uuid[37];
+	char uuid[37], who[24];
 	struct answer_work w = {.now_ms = r->now_ms};
 	w.c.project_id = r->project_id;
 	w.c.volunteer_id = r->volunteer.id;
-	enum status st = read_uuid(r, "uuid", w.c.uuid, err);
+	snprintf(who, sizeof who, "%lld", (long long)r->volunteer.id);
+	enum status st = http_limit(r, reply, LIMIT_ANSWER, who, err);
+	if (st == OK)
+		st = read_uuid(r, "uuid", w.c.uuid, err);
 	if (st == OK)
 		st = body_int(r, "subject", 1, INT64_MAX, &w.c.subject_id, err);
 	if (st == OK)
