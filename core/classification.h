@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "others.h"
 #include "plant.h"
 
 enum answer_kind { ANSWER_TAXA, ANSWER_CANT_TELL };
@@ -38,8 +39,10 @@ struct classification_result {
 				  * because of what the volunteer had heard, look as if they counted. */
 	bool replay;                /* this UUID was stored before; nothing changed */
 	struct planted_truth truth; /* the expert's answer, where the volunteer is to hear it */
-	bool reveals;       /* the volunteer is to hear what the model thinks (policy.reveal): */
-	int64_t opinion_id; /* a taxon; 0: it has said nothing */
+	bool reveals;         /* the volunteer is to hear what the model thinks (policy.reveal): */
+	int64_t opinion_id;   /* a taxon; 0: it has said nothing */
+	bool reveals_others;  /* the volunteer is to hear what others said (policy.reveal_others): */
+	struct others others; /* n is 0 where too few have */
 };
 
 /*

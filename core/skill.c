@@ -141,6 +141,11 @@ static void release(struct own *own)
 	free(own->rows);
 }
 
+enum status skill_pool(struct db *db, const struct project *p, const double **out, struct err *err)
+{
+	return load_pool(db, p, out, err);
+}
+
 enum status skill_column(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
 	double *out, struct err *err)
 {

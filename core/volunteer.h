@@ -94,7 +94,7 @@ enum status invite_put(
 enum status invite_find(
 	struct db *db, const char *secret, int64_t now_ms, int64_t *id, struct err *err) MUST_CHECK;
 
-/* Roles: "admin", "researcher", "expert". role_add and role_drop are idempotent.
+/* Roles: "admin", "researcher", "expert", "moderator". role_add and role_drop are idempotent.
  * Errors: BAD_INPUT for another word. */
 enum status role_add(struct db *db, int64_t project_id, int64_t volunteer_id, const char *role,
 	struct err *err) MUST_CHECK;

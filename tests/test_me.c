@@ -1,4 +1,4 @@
-/* labels: http; timeout: 120 */
+/* labels: http; timeout: 240 */
 /* What people may ask about themselves, against a real server: their answers, their account, how often. */
 #include "support_server.h"
 

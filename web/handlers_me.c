@@ -2,6 +2,7 @@
 #include "handlers.h"
 
 #include "history.h"
+#include "personal.h"
 #include "server.h"
 
 #include <stdio.h>
@@ -67,6 +68,7 @@ static enum status handle_answers(struct request *r, struct reply *reply, struct
 	return OK;
 }
 
+enum { MOST_FAVOURITES = 200 };
 enum { RELEASE_MAX = 100 }; /* a page that is off line holds more than it is given at once */
 
 struct release_work {
@@ -105,12 +107,86 @@ static enum status handle_release(struct request *r, struct reply *reply, struct
 	return writer_do(r->app->writer, do_release, &w, err);
 }
 
+static enum status do_refresh(struct db *db, void *arg, struct err *err)
+{
+	const struct release_work *w = arg;
+	return personal_refresh(db, w->volunteer_id, w->now_ms, err);
+}
+
+/* {"slug", "subject", "thumb"?}, the newest first. */
+static enum status put_favourites(const struct request *r, json_t *out, struct err *err)
+{
+	enum status st;
+	json_t *list = json_array();
+	struct stmt *row = db_query(
+		r->db, Q_FLAG_FAVOURITES, "ii", r->volunteer.id, (int64_t)MOST_FAVOURITES);
+	json_object_set_new(out, "favourites", list);
+	while ((st = db_step(row, err)) == OK)
+		json_array_append_new(list,
+			json_pack(
+				"{s:s, s:I}", "slug", col_text(row, 0), "subject", (json_int_t)col_int(row, 1)));
+	st = st == NOT_FOUND ? OK : st;
+	for (size_t i = 0; st == OK && i < json_array_size(list); i++) {
+		json_t *one = json_array_get(list, i);
+		char thumb[60];
+		st = db_one(r->db, Q_SUBJECT_THUMB, &row, err, "i",
+			(int64_t)json_integer_value(json_object_get(one, "subject")));
+		if (st == OK) {
+			snprintf(thumb, sizeof thumb, "/media/%lld/320.jpg", (long long)col_int(row, 0));
+			json_object_set_new(one, "thumb", json_string(thumb));
+			db_done(row);
+		}
+		st = st == NOT_FOUND ? OK : st;
+	}
+	return st;
+}
+
+/* Days as dates. */
+static void date_days(json_t *days)
+{
+	for (size_t i = 0; i < json_array_size(days); i++) {
+		char date[32];
+		json_t *day = json_array_get(days, i);
+		time_text(json_integer_value(json_object_get(day, "day")) * 86400000, date);
+		date[10] = 0;
+		json_object_set_new(day, "date", json_string(date));
+		json_object_del(day, "day");
+	}
+}
+
+static enum status handle_page(struct request *r, struct reply *reply, struct err *err)
+{
+	struct release_work w = {.volunteer_id = r->volunteer.id, .now_ms = r->now_ms};
+	bool stale = false;
+	enum status st = personal_page(r->db, r->volunteer.id, r->now_ms, &reply->json, &stale, err);
+	if (st == OK && stale) {
+		json_decref(reply->json);
+		reply->json = NULL;
+		st = writer_do(r->app->writer, do_refresh, &w, err);
+		if (st == OK)
+			st = personal_page(r->db, r->volunteer.id, r->now_ms, &reply->json, &stale, err);
+	}
+	if (st != OK)
+		return st;
+	date_days(json_object_get(reply->json, "days"));
+	return put_favourites(r, reply->json, err);
+}
+
 #define PROJECT "/api/projects/{project}"
 
 const struct route people_routes[] = {
 	{"POST", "/api/me/password", WHO_SESSION, BODY_JSON, handle_password},
 	{"POST", "/api/invite", WHO_ANYONE, BODY_JSON, handle_invite},
+	{"GET", "/api/me/page", WHO_SESSION, BODY_NONE, handle_page},
 	{"GET", PROJECT "/answers", WHO_SESSION, BODY_NONE, handle_answers},
 	{"POST", PROJECT "/release", WHO_SESSION, BODY_JSON, handle_release},
+	{"GET", PROJECT "/practice", WHO_SESSION, BODY_NONE, handle_practice},
+	{"GET", PROJECT "/flags", WHO_SESSION, BODY_NONE, handle_flags},
+	{"POST", PROJECT "/flags", WHO_SESSION, BODY_JSON, handle_flag},
+	{"GET", PROJECT "/comments", WHO_SESSION, BODY_NONE, handle_comments},
+	{"POST", PROJECT "/comments", WHO_SESSION, BODY_JSON, handle_comment},
+	{"POST", PROJECT "/comments/{id}", WHO_SESSION, BODY_JSON, handle_comment_hide},
+	{"GET", PROJECT "/moderation", WHO_SESSION, BODY_NONE, handle_moderation},
+	{"POST", PROJECT "/moderation", WHO_SESSION, BODY_JSON, handle_flag_close},
 	{0},
 };
