@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -266,6 +267,52 @@ static void an_invitation_lets_in_once(void **state)
 		404);
 }
 
+static void leaving_logs_out_at_once_and_takes_the_answers_soon(void **state)
+{
+	(void)state;
+	client_log_in(&a, "vera");
+	client_log_in(&b, NULL);
+	for (int i = 0; i < 3; i++)
+		answer_next(&a, "\"answer\": \"cant_tell\"");
+	assert_int_equal(client_send(&a, "GET", "/api/me/export", NULL), 200);
+	assert_non_null(strstr(a.headers, "Content-Disposition: attachment"));
+	assert_int_equal(json_array_size(json_object_get(a.json, "answers")), 3);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(a.json, "account"), "name")), "vera");
+	assert_int_equal(client_send(&b, "GET", "/api/me/export", NULL), 200); /* one's own alone */
+	assert_int_equal(json_array_size(json_object_get(b.json, "answers")), 0);
+	assert_int_equal(
+		client_post(&a, "/api/me/delete", "{\"password\": \"x\", \"answers\": \"take\"}"), 403);
+	assert_int_equal(client_post(&a, "/api/me/delete", "{\"answers\": \"take\"}"), 400);
+	assert_int_equal(client_post(&a, "/api/me/delete",
+						 "{\"password\": \"" TEST_PASSWORD "\", \"answers\": \"all\"}"),
+		400);
+	assert_int_equal(client_post(&a, "/api/me/delete",
+						 "{\"password\": \"" TEST_PASSWORD "\", \"answers\": \"take\"}"),
+		200);
+	assert_int_equal(client_send(&a, "GET", "/api/me/export", NULL), 401);
+	assert_int_equal(
+		client_post(&a, "/api/login", "{\"name\": \"vera\", \"password\": \"" TEST_PASSWORD "\"}"),
+		403);
+	for (int i = 0;
+		 i < 600 && test_sql(t, "SELECT count(*) FROM volunteer WHERE take_ms IS NOT NULL") > 0;
+		 i++)
+		usleep(100000); /* the upkeep does it within its second */
+	assert_int_equal(test_sql(t,
+						 "SELECT count(*) FROM classification WHERE superseded_by IS NULL AND "
+						 "answer <> 'undone'"),
+		0);
+	/* Who has no account needs no password. */
+	answer_next(&b, "\"answer\": \"cant_tell\"");
+	assert_int_equal(
+		client_post(&b, "/api/me/delete", "{\"password\": null, \"answers\": \"keep\"}"), 200);
+	assert_int_equal(client_send(&b, "GET", "/api/me/export", NULL), 401);
+	assert_int_equal(test_sql(t,
+						 "SELECT count(*) FROM classification WHERE superseded_by IS NULL AND "
+						 "answer <> 'undone'"),
+		1);
+}
+
 static void too_often_is_429_and_says_how_long(void **state)
 {
 	(void)state;
@@ -336,6 +383,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_new_password_wants_the_old_one_and_ends_other_sessions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_invitation_lets_in_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			leaving_logs_out_at_once_and_takes_the_answers_soon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(too_often_is_429_and_says_how_long, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers_faster_than_anybody_are_429, set_up, tear_down),
 	};

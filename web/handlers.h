@@ -8,7 +8,7 @@ struct task;
 json_t *frames_json(const struct task *task);
 
 handler handle_me, handle_signup, handle_login, handle_logout; /* _account.c */
-handler handle_password, handle_invite;
+handler handle_password, handle_invite, handle_delete;
 handler handle_projects, handle_project, handle_status;             /* _project.c */
 handler handle_flag, handle_flags, handle_comment, handle_comments; /* _talk.c */
 handler handle_comment_hide, handle_moderation, handle_flag_close, handle_practice;

@@ -1,9 +1,11 @@
 /*
- * Accounts: who I am, sign up, log in, log out, a new password, by the old one or by an invitation. Passwords are hashed here, on the request's thread
+ * Accounts: who I am, sign up, log in, log out, a new password by the old one or by an invitation,
+ * and leaving. Passwords are hashed here, on the request's thread
  * and few at a time (64 MiB each), never on the writer's.
  */
 #include "handlers.h"
 
+#include "forget.h"
 #include "server.h"
 
 #include <sodium.h>
@@ -317,4 +319,38 @@ enum status handle_invite(struct request *r, struct reply *reply, struct err *er
 	if (st == OK)
 		st = session_find(r->db, reply->new_cookie, r->now_ms, &v, err);
 	return st == OK ? reply_me(r, &v, reply, err) : st;
+}
+
+struct leave_work {
+	int64_t id, now_ms;
+	bool take;
+};
+
+static enum status do_leave(struct db *db, void *arg, struct err *err)
+{
+	const struct leave_work *w = arg;
+	return forget_begin(db, w->id, w->take, w->now_ms, err);
+}
+
+/* The answers that are taken go piece by piece, by the server's upkeep. */
+enum status handle_delete(struct request *r, struct reply *reply, struct err *err)
+{
+	const char *password = NULL, *answers = NULL;
+	int64_t account = 0;
+	struct leave_work w = {.id = r->volunteer.id, .now_ms = r->now_ms};
+	enum status st = body_text(r, "answers", &answers, err);
+	if (st != OK)
+		return st;
+	w.take = strcmp(answers, "take") == 0;
+	if (!w.take && strcmp(answers, "keep") != 0)
+		return err_set(err, BAD_INPUT, "\"answers\" must be \"keep\" or \"take\"");
+	if (!r->volunteer.anonymous) {
+		st = body_text(r, "password", &password, err);
+		if (st == OK)
+			st = check_password(r, reply, r->volunteer.name, password, &account, err);
+	}
+	if (st == OK)
+		st = writer_do(r->app->writer, do_leave, &w, err);
+	reply->drop_cookie = st == OK;
+	return st;
 }

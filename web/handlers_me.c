@@ -2,12 +2,16 @@
 #include "handlers.h"
 
 #include "history.h"
+#include "own_data.h"
 #include "personal.h"
 #include "server.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* As it was sent: {"taxon", "count"?, and what else the project asks}. */
 static json_t *named_json(int64_t taxon_id, int64_t count, const char *details)
@@ -172,12 +176,46 @@ static enum status handle_page(struct request *r, struct reply *reply, struct er
 	return put_favourites(r, reply->json, err);
 }
 
+/* Through a file without a name, so that a slow client holds neither memory nor the database. */
+static enum status handle_export(struct request *r, struct reply *reply, struct err *err)
+{
+	char path[2100], who[24];
+	snprintf(who, sizeof who, "%lld", (long long)r->volunteer.id);
+	enum status st = http_limit(r, reply, LIMIT_EXPORT, who, err);
+	if (st != OK)
+		return st;
+	snprintf(path, sizeof path, "%.2000s/models/.export-XXXXXX", r->app->dir);
+	int fd = mkostemp(path, O_CLOEXEC);
+	FILE *out = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
+	if (fd >= 0)
+		unlink(path);
+	if (!out) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(err, errno == ENOSPC ? FULL : FAULT,
+			"the copy of your data cannot be made: %s", strerror(errno));
+	}
+	st = db_read_begin(r->db, err);
+	if (st == OK)
+		st = own_data_write(r->db, r->volunteer.id, r->now_ms, out, err);
+	db_rollback(r->db);
+	if (fclose(out) != 0 && st == OK)
+		st = err_set(err, FULL, "the disk is full: the copy of your data cannot be made");
+	reply->fd = fd;
+	reply->has_file = true;
+	lseek(fd, 0, SEEK_SET);
+	reply->save_as = "topi-my-data.json";
+	return st;
+}
+
 #define PROJECT "/api/projects/{project}"
 
 const struct route people_routes[] = {
 	{"POST", "/api/me/password", WHO_SESSION, BODY_JSON, handle_password},
 	{"POST", "/api/invite", WHO_ANYONE, BODY_JSON, handle_invite},
 	{"GET", "/api/me/page", WHO_SESSION, BODY_NONE, handle_page},
+	{"GET", "/api/me/export", WHO_SESSION, BODY_NONE, handle_export},
+	{"POST", "/api/me/delete", WHO_SESSION, BODY_JSON, handle_delete},
 	{"GET", PROJECT "/answers", WHO_SESSION, BODY_NONE, handle_answers},
 	{"POST", PROJECT "/release", WHO_SESSION, BODY_JSON, handle_release},
 	{"GET", PROJECT "/practice", WHO_SESSION, BODY_NONE, handle_practice},

@@ -170,3 +170,70 @@ ON CONFLICT (volunteer_id, subject_id) DO NOTHING;
 
 -- name: claim_drop_practised
 DELETE FROM practised WHERE volunteer_id = ?1;
+
+-- name: forget_name
+UPDATE volunteer SET name = NULL, password_hash = NULL, is_admin = 0, take_ms = ?2 WHERE id = ?1;
+
+-- name: forget_roles
+DELETE FROM role WHERE volunteer_id = ?1;
+
+-- name: forget_tasks
+DELETE FROM task WHERE volunteer_id = ?1;
+
+-- name: forget_cursors
+DELETE FROM task_cursor WHERE volunteer_id = ?1;
+
+-- name: forget_favourites
+DELETE FROM flag WHERE volunteer_id = ?1 AND kind = 'favourite';
+
+-- name: forget_comments
+DELETE FROM comment WHERE volunteer_id = ?1;
+
+-- name: forget_next
+SELECT id FROM volunteer WHERE take_ms IS NOT NULL ORDER BY id LIMIT 1;
+
+-- name: forget_answer
+SELECT id, subject_id, project_id, counted FROM classification
+WHERE volunteer_id = ?1 AND expert = 0 AND superseded_by IS NULL AND answer <> 'undone' ORDER BY subject_id LIMIT 1;
+
+-- name: forget_undo
+INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, expert, blind, policy_id, created_ms,
+  planted)
+SELECT randomblob(16), project_id, subject_id, volunteer_id, 'undone', 0, expert, blind, policy_id, ?2, planted
+FROM classification WHERE id = ?1;
+
+-- name: forget_taken
+UPDATE volunteer SET take_ms = NULL WHERE id = ?1;
+
+-- What is kept about a volunteer, for themselves. Nothing here says which subjects were gold or audits.
+-- name: own_account
+SELECT id, name, created_ms, is_admin FROM volunteer WHERE id = ?1;
+
+-- name: own_sessions
+SELECT created_ms, expires_ms FROM session WHERE volunteer_id = ?1 ORDER BY created_ms;
+
+-- name: own_answers
+SELECT c.id, c.uuid, p.slug, c.subject_id, c.created_ms, c.answer, c.several, c.duration_ms, c.superseded_by IS NOT NULL, c.expert,
+  c.guess_id, a.taxon_id, a.count, a.details
+FROM classification c JOIN project p ON p.id = c.project_id LEFT JOIN annotation a ON a.classification_id = c.id
+WHERE c.volunteer_id = ?1 ORDER BY c.project_id, c.id, a.taxon_id;
+
+-- name: own_leases
+SELECT p.slug, t.subject_id, t.issued_ms, t.expires_ms FROM task t JOIN project p ON p.id = t.project_id
+WHERE t.volunteer_id = ?1 ORDER BY t.id;
+
+-- name: own_flags
+SELECT p.slug, f.subject_id, f.kind, f.created_ms FROM flag f JOIN project p ON p.id = f.project_id
+WHERE f.volunteer_id = ?1 ORDER BY f.kind, f.created_ms;
+
+-- name: own_comments
+SELECT p.slug, c.subject_id, c.created_ms, c.text, c.hidden_ms IS NOT NULL FROM comment c JOIN project p ON p.id = c.project_id
+WHERE c.volunteer_id = ?1 ORDER BY c.id;
+
+-- name: own_practice
+SELECT p.slug, r.subject_id, r.at_ms FROM practised r JOIN project p ON p.id = r.project_id
+WHERE r.volunteer_id = ?1 ORDER BY r.subject_id;
+
+-- name: own_skill
+SELECT p.slug, s.made_ms, s.skill FROM personal s JOIN project p ON p.id = s.project_id
+WHERE s.volunteer_id = ?1 ORDER BY p.id;
