@@ -5,7 +5,7 @@
 
 struct task;
 /* A task's frames as docs/api.md has them. */
-json_t *frames_json(const struct task *task);
+json_t *task_frames_json(const struct task *task);
 
 handler handle_me, handle_signup, handle_login, handle_logout; /* _account.c */
 handler handle_password, handle_invite, handle_delete;

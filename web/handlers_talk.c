@@ -327,7 +327,7 @@ static enum status practice_json(
 			json_array_append_new(taxa, json_integer((json_int_t)col_int(row, 0)));
 		st = st == NOT_FOUND ? task_frames(r->db, subject_id, &frames, err) : st;
 	}
-	*out = json_pack("{s:o, s:o, s:n}", "frames", frames_json(&frames), "taxa", taxa, "why");
+	*out = json_pack("{s:o, s:o, s:n}", "frames", task_frames_json(&frames), "taxa", taxa, "why");
 	free(frames.frames);
 	return st;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-json_t *frames_json(const struct task *t)
+json_t *task_frames_json(const struct task *t)
 {
 	json_t *frames = json_array();
 	for (int i = 0; i < t->n_frames; i++) {
@@ -31,7 +31,7 @@ static json_t *task_json(const struct task *t)
 	return json_pack("{s:I, s:I, s:s, s:o, s:o}", "task", (json_int_t)t->id, "subject",
 		(json_int_t)t->subject_id, "expires", expires, "guess",
 		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "frames",
-		frames_json(t));
+		task_frames_json(t));
 }
 
 /* Whether the body asks for the expert queue, and that it may. */
