@@ -56,6 +56,12 @@ static enum status load_shown(struct db *db, int64_t project_id, struct task *t,
 	return st == NOT_FOUND ? OK : st;
 }
 
+enum status task_frames(struct db *db, int64_t subject_id, struct task *out, struct err *err)
+{
+	*out = (struct task){.subject_id = subject_id};
+	return load_frames(db, out, err);
+}
+
 /* Who asks for what, all through one call. */
 struct ask {
 	struct db *db;

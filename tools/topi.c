@@ -11,7 +11,9 @@
 
 static const struct command commands[] = {
 	{"init", cmd_init, "DIR", "make a data directory", ""},
-	{"serve", cmd_serve, "DIR [--listen HOST:PORT] [--worker auto|cpu|cuda|none] [--verbose]",
+	{"serve", cmd_serve,
+		"DIR [--listen HOST:PORT] [--behind-proxy] [--people-per-address N]\n"
+		"  [--worker auto|cpu|cuda|none] [--verbose]",
 		"serve the pages, the volunteers and the workers",
 		"Listens at 127.0.0.1:8080 until it is asked to end (SIGTERM, Ctrl-C). --worker is the\n"
 		"worker that it keeps beside itself. --verbose writes a line a request to stderr. It\n"
@@ -57,7 +59,8 @@ static const struct command commands[] = {
 		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate, "
 		"plant_blank,\n"
 		"plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind, confirm_wrong,\n"
-		"reveal, lease_s, refit_hour, protected_expert, costs (a list of [truth, decided, cost], "
+		"reveal, reveal_others, lease_s, refit_hour, protected_expert, costs (a list of [truth, "
+		"decided, cost], "
 		"each a\n"
 		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
 		"costs 1)\n"
@@ -229,11 +232,15 @@ static const struct command commands[] = {
 	{"user", cmd_user,
 		"add DIR NAME [--admin] [--role ROLE --project SLUG] [--password-file FILE] | list DIR |\n"
 		"  role DIR NAME --role ROLE --project SLUG|--admin [--remove] | passwd DIR NAME "
-		"[--password-file FILE]",
+		"[--password-file FILE] |\n"
+		"  invite DIR NAME",
 		"accounts, roles, passwords",
 		"A password is the first line of stdin or of FILE, 8 to 200 bytes. ROLE is admin,\n"
-		"researcher or expert of a project; --admin is of everything. A new password ends every\n"
-		"session.\n"},
+		"researcher, expert or moderator of a project; --admin is of everything. A new password\n"
+		"ends every session. `invite` prints the end of a link, to be put after the server's\n"
+		"address, at which the person sets a new password: once, within 24 hours; only its hash "
+		"is\n"
+		"kept.\n"},
 	{"token", cmd_token, "add DIR NAME | list DIR | revoke DIR NAME", "keys for workers",
 		"`add` prints the token, once: only its hash is kept.\n"},
 	{0},

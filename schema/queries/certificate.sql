@@ -181,6 +181,8 @@ WHERE g.project_id = ?1 AND t.kind NOT IN ('human', 'vehicle') AND t.retired_ms 
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
+  AND NOT EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = g.subject_id)
+  AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = g.subject_id)
 ORDER BY g.plant_order LIMIT 20) x JOIN subject s ON s.id = x.subject_id
 WHERE s.deployment_id <> ?4 ORDER BY x.plant_order LIMIT 1;
 
@@ -193,6 +195,8 @@ WHERE g.project_id = ?1 AND g.taxon_id = ?5
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
+  AND NOT EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = g.subject_id)
+  AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = g.subject_id)
 ORDER BY g.plant_order LIMIT 20) x JOIN subject s ON s.id = x.subject_id
 WHERE s.deployment_id <> ?4 ORDER BY x.plant_order LIMIT 1;
 
@@ -213,7 +217,9 @@ WHERE t.project_id = ?1 AND t.kind = 'animal' AND t.retired_ms IS NULL
                     WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
     AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                     AND c.superseded_by IS NULL AND c.answer <> 'undone')
-    AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3))
+    AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
+    AND NOT EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = g.subject_id)
+    AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = g.subject_id))
 ORDER BY COALESCE(m.n, 0), COALESCE(p.n, 0), t.id LIMIT 1;
 
 -- name: gold_planted

@@ -11,15 +11,13 @@ FROM project p WHERE p.id = ?1;
 SELECT id, code, kind, common_name, scientific_name, hotkey FROM taxon
 WHERE project_id = ?1 AND retired_ms IS NULL ORDER BY position, id;
 
--- Once a person is seen on it, a photograph is for experts and admins alone; but not while people are asked about it, as of
--- an audit of what a model takes for a person: who is asked must see it, and see it as any other.
+-- Whether the volunteer has or had the photograph's subject, or has practised on it, and it is not hidden.
 -- name: page_media
 SELECT m.project_id, m.sha256, m.crop_bottom_px,
   (EXISTS (SELECT 1 FROM task t WHERE t.subject_id = m.subject_id AND t.volunteer_id = ?2) OR
-   EXISTS (SELECT 1 FROM classification c WHERE c.subject_id = m.subject_id AND c.volunteer_id = ?2)) AND
-  NOT EXISTS (SELECT 1 FROM subject s JOIN taxon x ON x.id = s.label_id WHERE s.id = m.subject_id AND x.kind = 'human'
-    AND s.state <> 'open') AND
-  NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id WHERE a.subject_id = m.subject_id AND x.kind = 'human')
+   EXISTS (SELECT 1 FROM classification c WHERE c.subject_id = m.subject_id AND +c.volunteer_id = ?2) OR
+   EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = m.subject_id)) AND
+  NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = m.subject_id)
 FROM media m WHERE m.id = ?1;
 
 -- name: status_decided
