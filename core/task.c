@@ -39,8 +39,7 @@ static struct frame frame_of(int64_t id, int64_t width, int64_t height)
 	return (struct frame){id, (int)(width < 1 ? 1 : width), (int)(height < 1 ? 1 : height)};
 }
 
-/* What a volunteer is shown of a task. */
-static enum status load_shown(struct db *db, int64_t project_id, struct task *t, struct err *err)
+static enum status load_frames(struct db *db, struct task *t, struct err *err)
 {
 	enum status st;
 	t->frames = xcalloc(TASK_MAX_FRAMES, sizeof *t->frames);
@@ -48,9 +47,17 @@ static enum status load_shown(struct db *db, int64_t project_id, struct task *t,
 	while ((st = db_step(row, err)) == OK)
 		t->frames[t->n_frames++] = frame_of(
 			col_int(row, 0), col_int(row, 1), col_int(row, 2) - col_int(row, 3));
-	if (st != NOT_FOUND)
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* What a volunteer is shown of a task. */
+static enum status load_shown(struct db *db, int64_t project_id, struct task *t, struct err *err)
+{
+	enum status st = load_frames(db, t, err);
+	if (st != OK)
 		return st;
-	row = db_query(db, Q_TASK_LIKELY, "iii", project_id, t->subject_id, (int64_t)TASK_MAX_LIKELY);
+	struct stmt *row = db_query(
+		db, Q_TASK_LIKELY, "iii", project_id, t->subject_id, (int64_t)TASK_MAX_LIKELY);
 	while ((st = db_step(row, err)) == OK)
 		t->likely[t->n_likely++] = col_int(row, 0);
 	return st == NOT_FOUND ? OK : st;
