@@ -30,8 +30,8 @@ struct db {
 	char *dir;
 	int savepoints;
 	int64_t
-		n_rule_changes; /* by this connection: statements that may have made one, and everything taken back */
-	int64_t n_skill_changes; /* and statements that may have changed somebody's skill */
+		n_rule_changes; /* by this connection: statements that may make one, and all that is undone */
+	int64_t n_skill_changes; /* and statements that may change somebody's skill */
 	bool preparing_change, preparing_skill_change; /* the statement being prepared is one */
 	void *slot;
 	void (*slot_release)(void *);
@@ -77,11 +77,6 @@ static bool is_count(const char *table, const char *column)
 	return false;
 }
 
-static bool is_skill(const char *table)
-{
-	return table && (strcmp(table, "skill") == 0 || strcmp(table, "skill_cell") == 0);
-}
-
 /* SQLite asks, while it prepares a statement, about everything that the statement or a trigger of its own will do. */
 static int on_action(
 	void *arg, int action, const char *a, const char *b, const char *schema, const char *trigger)
@@ -93,8 +88,8 @@ static int on_action(
 		db->preparing_change = true;
 	if (action == SQLITE_UPDATE && is_rule(a) && !is_count(a, b))
 		db->preparing_change = true;
-	if ((action == SQLITE_INSERT || action == SQLITE_DELETE || action == SQLITE_UPDATE) &&
-		is_skill(a))
+	bool writes = action == SQLITE_INSERT || action == SQLITE_DELETE || action == SQLITE_UPDATE;
+	if (writes && (strcmp(a, "skill") == 0 || strcmp(a, "skill_cell") == 0))
 		db->preparing_skill_change = true;
 	return SQLITE_OK;
 }
