@@ -201,6 +201,27 @@ static void half_a_folder_is_not_taken(void **state)
 	}
 }
 
+/* A disk that takes no picture leaves the pages as they were. */
+static void a_picture_that_cannot_be_kept_ends_it(void **state)
+{
+	(void)state;
+	char command[200], path[100];
+	struct err err = {0};
+	struct pages_taken taken;
+	snprintf(path, sizeof path, "%s/pages", server.project.dir);
+	FILE *file = fopen(path, "w"); /* where the pictures' folder would be */
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(take(&taken, &err), FAULT);
+	assert_non_null(strstr(err.text, "cannot be written"));
+	assert_int_equal(test_sql(&server.project, "SELECT count(*) FROM page"), 0);
+	assert_int_equal(test_sql(&server.project, "SELECT count(*) FROM page_picture"), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(take(&taken, &err), OK);
+	snprintf(command, sizeof command, "test -z \"$(find %s -name '.*.part')\"", path);
+	assert_int_equal(system(command), 0);
+}
+
 static void sizes_and_links_are_bounded(void **state)
 {
 	(void)state;
@@ -235,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_browser_gets_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_a_folder_is_not_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_picture_that_cannot_be_kept_ends_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sizes_and_links_are_bounded, set_up, tear_down)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
