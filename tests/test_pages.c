@@ -67,7 +67,7 @@ static int set_up(void **state)
 	put("guide.md", "# Guide\n\n![Two](pictures/two.svg) ![one](./taxa/animal1.png \"One\")\n");
 	put("guide.sw.md", "# Mwongozo\n");
 	put("guide/animal1.md", "See ![it](../taxa/animal1.png).\n");
-	put("practice/animal2.md", "Because.\n");
+	put("practice/animal2.md", "Because ![ of [this](nowhere) and ![.\n");
 	put("pictures/two.svg", SVG);
 	put("taxa/animal1.png", PNG);
 	put("looks/pattern/stripes.jpeg", "\xff\xd8\xff\xe0 a photograph");
@@ -133,6 +133,8 @@ static void a_browser_gets_them(void **state)
 	snprintf(svg, sizeof svg, "%.*s",
 		(int)strcspn(strstr(client_text(&c, "markdown"), "(") + 1, ")"),
 		strstr(client_text(&c, "markdown"), "(") + 1);
+	assert_int_equal(client_send(&c, "GET", TEST "/pages/practice/animal2", NULL), 200);
+	assert_string_equal(client_text(&c, "markdown"), "Because ![ of [this](nowhere) and ![.\n");
 	assert_int_equal(client_send(&c, "GET", TEST "/pages/guide/animal1", NULL), 200);
 	assert_non_null(strstr(client_text(&c, "markdown"), url));
 
