@@ -43,7 +43,7 @@ void uuid_format(const uint8_t u[16], char out[37])
 
 struct stored {
 	int64_t id, volunteer_id, subject_id, created_ms;
-	bool counted, superseded, undone, expert, planted, stained;
+	bool counted, superseded, undone, expert, planted, stained, told;
 	int64_t guess_id, guess_model_id;
 };
 
@@ -67,6 +67,7 @@ static enum status find_stored(
 		.guess_id = col_int(row, 9),
 		.guess_model_id = col_int(row, 10),
 		.stained = col_int(row, 11) != 0,
+		.told = col_int(row, 12) != 0,
 	};
 	db_done(row);
 	return OK;
@@ -209,7 +210,7 @@ static enum status reveal(struct db *db, const struct project *p, const struct c
 	if (out->reveals)
 		st = card_opinion(db, p, c->subject_id, &out->opinion_id, err);
 	return st == OK && out->reveals_others
-		? others_load(db, c->subject_id, c->volunteer_id, &out->others, err)
+		? others_load(db, c->subject_id, c->volunteer_id, INT64_MAX, &out->others, err)
 		: st;
 }
 
@@ -255,6 +256,25 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	return st == OK ? flag_close(db, s.id, FLAG_PERSON, now_ms, err) : st;
 }
 
+/* The first reply may have been lost: what it told is told again, and nothing that it did not tell. */
+static enum status replay(struct db *db, const struct project *p, const struct stored *stored,
+	struct classification_result *out, struct err *err)
+{
+	*out = (struct classification_result){
+		.counted = stored->counted || stored->planted || stored->stained,
+		.replay = true,
+		.reveals = p->policy.reveal && !stored->expert,
+		.reveals_others = p->policy.reveal_others && !stored->expert,
+	};
+	enum status st = stored->planted ? plant_told(db, p, stored->subject_id, &out->truth, err) : OK;
+	if (st == OK && out->reveals_others && stored->told)
+		st = others_load(
+			db, stored->subject_id, stored->volunteer_id, stored->id, &out->others, err);
+	return st == OK && out->reveals && stored->told
+		? card_opinion(db, p, stored->subject_id, &out->opinion_id, err)
+		: st;
+}
+
 enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,
 	struct classification_result *out, struct err *err)
 {
@@ -262,18 +282,15 @@ enum status classification_add(struct db *db, const struct classification *c, in
 	struct project p = {0};
 	*out = (struct classification_result){0};
 	enum status st = find_stored(db, c->uuid, &stored, err);
-	if (st == OK) {
-		if (stored.volunteer_id != c->volunteer_id || stored.subject_id != c->subject_id ||
-			stored.undone)
-			return err_set(err, DENIED, "this UUID names another answer: make a new one");
-		*out = (struct classification_result){
-			.counted = stored.counted || stored.planted || stored.stained, .replay = true};
-		return OK;
-	}
-	if (st == NOT_FOUND)
+	const bool again = st == OK;
+	if (again &&
+		(stored.volunteer_id != c->volunteer_id || stored.subject_id != c->subject_id ||
+			stored.undone))
+		return err_set(err, DENIED, "this UUID names another answer: make a new one");
+	if (again || st == NOT_FOUND)
 		st = project_load(db, c->project_id, &p, err);
 	if (st == OK)
-		st = add(db, &p, c, now_ms, out, err);
+		st = again ? replay(db, &p, &stored, out, err) : add(db, &p, c, now_ms, out, err);
 	project_release(&p);
 	return st;
 }

@@ -19,7 +19,8 @@ static const struct command commands[] = {
 		"worker that it keeps beside itself. --verbose writes a line a request to stderr. It\n"
 		"speaks no TLS: put a reverse proxy in front where others than this network can ask.\n"},
 	{"project", cmd_project,
-		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json",
+		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json |\n"
+		"  pages DIR PROJECT FOLDER",
 		"make, list, print or change a project",
 		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
 		"description,\n"
@@ -30,7 +31,16 @@ static const struct command commands[] = {
 		"\"life_stage\": true, \"behaviours\": [words]) are replaced, taxa are changed by code or\n"
 		"join the list; \"retired\": true takes one off the list, \"protected\": true keeps "
 		"models\n"
-		"from labelling with it. No taxon is ever removed, its id stays.\n"},
+		"from labelling with it. No taxon is ever removed, its id stays. A hotkey is one letter, "
+		"or a\n"
+		"digit from 1 to 9. titles, descriptions, a taxon's names ({\"fr\": text, ...}), looks,\n"
+		"confusions and the survey's behaviour_names are for volunteers (docs/operating.md).\n"
+		"`pages` takes a folder in place of the one before, whole or not at all: guide.md,\n"
+		"tutorial.md, guide/CODE.md and practice/CODE.md of a taxon, the same in other languages\n"
+		"(guide.sw.md, guide/CODE.sw.md), and PNG, JPEG, WebP or SVG pictures: taxa/CODE.png "
+		"stands\n"
+		"in the grid, looks/LOOK/VALUE.png at a look, any other in a page, "
+		"![words](its/path.png).\n"},
 	{"deployment", cmd_deployment, "list DIR PROJECT | set DIR PROJECT NAME OPTIONS",
 		"list or correct deployments",
 		"--latitude D, --longitude D   where it stood, in degrees (WGS 84)\n"

@@ -67,10 +67,15 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 	if (reply->http_status != 304)
 		head_add(head, &n, "Content-Length: %lld\r\n", (long long)length);
 	head_add(head, &n, "Cache-Control: %s\r\n%s", cache_text(reply->cache), security_headers);
-	head_add(head, &n,
-		"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self'%s%s; "
-		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
-		reply->csp ? " " : "", reply->csp ? reply->csp : "");
+	if (reply->sandbox)
+		head_add(head, &n,
+			"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\r\n");
+	else
+		head_add(head, &n,
+			"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src "
+			"'self'%s%s; "
+			"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
+			reply->csp ? " " : "", reply->csp ? reply->csp : "");
 	if (reply->etag)
 		head_add(head, &n, "ETag: %s\r\n", reply->etag);
 	if (reply->new_cookie[0])

@@ -27,11 +27,14 @@ json_t *task_frames_json(const struct task *t)
 static json_t *task_json(const struct task *t)
 {
 	char expires[32];
+	json_t *likely = json_array();
+	for (int i = 0; i < t->n_likely; i++)
+		json_array_append_new(likely, json_integer((json_int_t)t->likely[i]));
 	time_text(t->expires_ms, expires);
-	return json_pack("{s:I, s:I, s:s, s:o, s:o}", "task", (json_int_t)t->id, "subject",
+	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:o}", "task", (json_int_t)t->id, "subject",
 		(json_int_t)t->subject_id, "expires", expires, "guess",
-		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "frames",
-		task_frames_json(t));
+		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "likely", likely,
+		"frames", task_frames_json(t));
 }
 
 /* Whether the body asks for the expert queue, and that it may. */
@@ -259,6 +262,8 @@ const struct route volunteer_routes[] = {
 	{"POST", "/api/logout", WHO_ANYONE, BODY_JSON, handle_logout},
 	{"GET", "/api/projects", WHO_ANYONE, BODY_NONE, handle_projects},
 	{"GET", PROJECT, WHO_ANYONE, BODY_NONE, handle_project},
+	{"GET", PROJECT "/pages/*", WHO_ANYONE, BODY_NONE, handle_page},
+	{"GET", PROJECT "/files/{file}", WHO_ANYONE, BODY_NONE, handle_file},
 	{"POST", PROJECT "/next", WHO_SESSION, BODY_JSON, handle_next},
 	{"POST", PROJECT "/classifications", WHO_SESSION, BODY_JSON, handle_classify},
 	{"POST", PROJECT "/undo", WHO_SESSION, BODY_JSON, handle_undo},

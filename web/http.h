@@ -65,6 +65,7 @@ struct reply {
 	const char *etag;    /* or NULL; with its quotes */
 	const char *save_as; /* a file name to keep it under, or NULL */
 	const char *csp;     /* sources added to script-src, or NULL */
+	bool sandbox;        /* a drawing: nothing in it may run or load */
 	const void *bytes;   /* static bytes, borrowed */
 	size_t n_bytes;
 	json_t *json;  /* owned */

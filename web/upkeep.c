@@ -4,6 +4,7 @@
 #include "forget.h"
 #include "prediction.h"
 #include "project_refit.h"
+#include "volunteer.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -14,7 +15,6 @@ enum {
 	SWEEP_PIECE = 100,
 	FORGET_PIECE = 20, /* each decides a subject again */
 	PAUSE_S = 1,
-	DEAD_LEASE_MS = 24 * 3600 * 1000,
 	REFIT_SECOND = 3,    /* of every minute: whether a refit is due */
 	REFIT_AGAIN_S = 3600 /* after one that failed */
 };
@@ -49,7 +49,7 @@ static enum status forget_work(struct db *db, void *arg, struct err *err)
 static enum status clean_work(struct db *db, void *arg, struct err *err)
 {
 	(void)arg;
-	return db_run(db, Q_TASK_CLEAN, err, "i", clock_ms() - DEAD_LEASE_MS);
+	return db_run(db, Q_TASK_CLEAN, err, "i", clock_ms() - SESSION_MS);
 }
 
 /* Sleeps until the pause is over or the server stops. Returns whether it stops. */

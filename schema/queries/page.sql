@@ -2,9 +2,9 @@
 
 -- name: page_project
 SELECT p.title, p.description,
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'open'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'expert'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired'), p.survey
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'open'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'expert'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'retired'), 0), p.survey
 FROM project p WHERE p.id = ?1;
 
 -- name: page_taxa
@@ -46,3 +46,29 @@ ORDER BY c.state IN ('probation', 'active') DESC, c.state IN ('probation', 'acti
 
 -- name: status_jobs
 SELECT id, kind, state, n_done, n_total, error FROM job WHERE project_id = ?1 ORDER BY id DESC LIMIT 20;
+
+-- name: page_clear
+DELETE FROM page WHERE project_id = ?1;
+
+-- name: page_add
+INSERT INTO page (project_id, name, language, markdown) VALUES (?1, ?2, ?3, ?4);
+
+-- name: page_list
+SELECT name, language FROM page WHERE project_id = ?1 ORDER BY name, language;
+
+-- In the language asked for, or the project's own.
+-- name: page_get
+SELECT markdown, language FROM page WHERE project_id = ?1 AND name = ?2 AND language IN ('', ?3)
+ORDER BY language DESC LIMIT 1;
+
+-- name: page_picture_clear
+DELETE FROM page_picture WHERE project_id = ?1;
+
+-- name: page_picture_add
+INSERT INTO page_picture (project_id, name, file) VALUES (?1, ?2, ?3);
+
+-- name: page_picture_list
+SELECT name, file FROM page_picture WHERE project_id = ?1 ORDER BY name;
+
+-- name: page_picture_there
+SELECT 1 FROM page_picture WHERE project_id = ?1 AND file = ?2 LIMIT 1;
