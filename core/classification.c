@@ -210,7 +210,7 @@ static enum status reveal(struct db *db, const struct project *p, const struct c
 	if (out->reveals)
 		st = card_opinion(db, p, c->subject_id, &out->opinion_id, err);
 	return st == OK && out->reveals_others
-		? others_load(db, c->subject_id, c->volunteer_id, &out->others, err)
+		? others_load(db, c->subject_id, c->volunteer_id, INT64_MAX, &out->others, err)
 		: st;
 }
 
@@ -264,8 +264,12 @@ static enum status replay(struct db *db, const struct project *p, const struct s
 		.counted = stored->counted || stored->planted || stored->stained,
 		.replay = true,
 		.reveals = p->policy.reveal && !stored->expert,
+		.reveals_others = p->policy.reveal_others && !stored->expert,
 	};
 	enum status st = stored->planted ? plant_told(db, p, stored->subject_id, &out->truth, err) : OK;
+	if (st == OK && out->reveals_others && stored->told)
+		st = others_load(
+			db, stored->subject_id, stored->volunteer_id, stored->id, &out->others, err);
 	return st == OK && out->reveals && stored->told
 		? card_opinion(db, p, stored->subject_id, &out->opinion_id, err)
 		: st;

@@ -25,14 +25,14 @@ static void count(struct others *o, int64_t taxon_id)
 	}
 }
 
-enum status others_load(
-	struct db *db, int64_t subject_id, int64_t volunteer_id, struct others *out, struct err *err)
+enum status others_load(struct db *db, int64_t subject_id, int64_t volunteer_id, int64_t before_id,
+	struct others *out, struct err *err)
 {
 	int64_t last = 0;
 	enum status st;
 	*out = (struct others){0};
 	struct stmt *row = db_query(
-		db, Q_OTHERS_FIRST, "iii", subject_id, volunteer_id, (int64_t)OTHERS_MOST);
+		db, Q_OTHERS_FIRST, "iiii", subject_id, volunteer_id, (int64_t)OTHERS_MOST, before_id);
 	while ((st = db_step(row, err)) == OK) {
 		out->n += col_int(row, 0) != last;
 		last = col_int(row, 0);

@@ -13,5 +13,6 @@ struct others {
 	int votes[OTHERS_MAX_TAXA];    /* answers that name it */
 };
 
-enum status others_load(struct db *db, int64_t subject_id, int64_t volunteer_id, struct others *out,
-	struct err *err) MUST_CHECK;
+/* before_id: of answers before that one. */
+enum status others_load(struct db *db, int64_t subject_id, int64_t volunteer_id, int64_t before_id,
+	struct others *out, struct err *err) MUST_CHECK;

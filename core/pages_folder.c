@@ -232,30 +232,30 @@ enum status page_link_pictures(const struct page_folder *f, const struct page_it
 	const char *slug, char **out, struct err *err)
 {
 	char path[MAX_PATH];
-	const char *text = (const char *)page->bytes;
+	const char *text = (const char *)page->bytes, *last = text + page->n;
 	size_t room = page->n * 2 + 256, n = 0;
 	*out = xmalloc(room);
 	for (const char *mark; (mark = strstr(text, "![")) != NULL;) {
-		const char *end = strstr(mark, "](");
-		if (!end)
-			break;
-		const char *link = end + 2;
-		const size_t n_link = strcspn(link, ") \t\n"), n_text = (size_t)(link - text);
+		const char *end = mark + 2 + strcspn(mark + 2, "[]");
+		const bool is_link = end[0] == ']' && end[1] == '(';
+		const char *link = is_link ? end + 2 : mark + 2; /* else it is but those two signs */
+		const size_t n_link = is_link ? strcspn(link, ") \t\n") : 0, n_text = (size_t)(link - text);
 		const bool local = n_link > 0 && *link != '/' && resolve(page->path, link, n_link, path);
 		const struct page_item *picture = local ? find(f, path) : NULL;
-		if (!picture || picture->is_page)
+		if (is_link && (!picture || picture->is_page))
 			return err_set(err, BAD_INPUT, "%.60s: the picture '%.*s' is not in the folder",
 				page->path, n_link > 60 ? 60 : (int)n_link, link);
-		if (n + n_text + strlen(text) + 300 > room)
-			*out = xrealloc(*out, room = (n + n_text + strlen(text) + 300) * 2);
+		if (n + (size_t)(last - text) + 300 > room)
+			*out = xrealloc(*out, room = (n + (size_t)(last - text) + 300) * 2);
 		memcpy(*out + n, text, n_text);
 		n += n_text;
-		n += (size_t)snprintf(
-			*out + n, room - n, "/api/projects/%.60s/files/%s", slug, picture->file);
+		if (is_link)
+			n += (size_t)snprintf(
+				*out + n, room - n, "/api/projects/%.60s/files/%s", slug, picture->file);
 		text = link + n_link;
 	}
-	if (n + strlen(text) + 1 > room)
-		*out = xrealloc(*out, n + strlen(text) + 1);
-	memcpy(*out + n, text, strlen(text) + 1);
+	if (n + (size_t)(last - text) + 1 > room)
+		*out = xrealloc(*out, n + (size_t)(last - text) + 1);
+	memcpy(*out + n, text, (size_t)(last - text) + 1);
 	return OK;
 }

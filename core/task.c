@@ -39,7 +39,7 @@ static struct frame frame_of(int64_t id, int64_t width, int64_t height)
 	return (struct frame){id, (int)(width < 1 ? 1 : width), (int)(height < 1 ? 1 : height)};
 }
 
-static enum status load_frames(struct db *db, struct task *t, struct err *err)
+enum status task_frames(struct db *db, struct task *t, struct err *err)
 {
 	enum status st;
 	t->frames = xcalloc(TASK_MAX_FRAMES, sizeof *t->frames);
@@ -53,7 +53,7 @@ static enum status load_frames(struct db *db, struct task *t, struct err *err)
 /* What a volunteer is shown of a task. */
 static enum status load_shown(struct db *db, int64_t project_id, struct task *t, struct err *err)
 {
-	enum status st = load_frames(db, t, err);
+	enum status st = task_frames(db, t, err);
 	if (st != OK)
 		return st;
 	struct stmt *row = db_query(
@@ -61,12 +61,6 @@ static enum status load_shown(struct db *db, int64_t project_id, struct task *t,
 	while ((st = db_step(row, err)) == OK)
 		t->likely[t->n_likely++] = col_int(row, 0);
 	return st == NOT_FOUND ? OK : st;
-}
-
-enum status task_frames(struct db *db, int64_t subject_id, struct task *out, struct err *err)
-{
-	*out = (struct task){.subject_id = subject_id};
-	return load_frames(db, out, err);
 }
 
 /* Who asks for what, all through one call. */

@@ -46,8 +46,7 @@ enum status task_again(struct db *db, int64_t volunteer_id,
 	const struct classification_undone *undone, int64_t now_ms, struct task_list *out,
 	struct err *err) MUST_CHECK;
 
-/* The frames of any subject, as in a task. Owns: the caller frees out->frames. */
-enum status task_frames(
-	struct db *db, int64_t subject_id, struct task *out, struct err *err) MUST_CHECK;
+/* Fills in the frames of t->subject_id. Owns: the caller frees t->frames. */
+enum status task_frames(struct db *db, struct task *t, struct err *err) MUST_CHECK;
 
 void task_list_release(struct task_list *list);

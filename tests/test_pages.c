@@ -67,7 +67,7 @@ static int set_up(void **state)
 	put("guide.md", "# Guide\n\n![Two](pictures/two.svg) ![one](./taxa/animal1.png \"One\")\n");
 	put("guide.sw.md", "# Mwongozo\n");
 	put("guide/animal1.md", "See ![it](../taxa/animal1.png).\n");
-	put("practice/animal2.md", "Because.\n");
+	put("practice/animal2.md", "Because ![ of [this](nowhere) and ![.\n");
 	put("pictures/two.svg", SVG);
 	put("taxa/animal1.png", PNG);
 	put("looks/pattern/stripes.jpeg", "\xff\xd8\xff\xe0 a photograph");
@@ -133,6 +133,8 @@ static void a_browser_gets_them(void **state)
 	snprintf(svg, sizeof svg, "%.*s",
 		(int)strcspn(strstr(client_text(&c, "markdown"), "(") + 1, ")"),
 		strstr(client_text(&c, "markdown"), "(") + 1);
+	assert_int_equal(client_send(&c, "GET", TEST "/pages/practice/animal2", NULL), 200);
+	assert_string_equal(client_text(&c, "markdown"), "Because ![ of [this](nowhere) and ![.\n");
 	assert_int_equal(client_send(&c, "GET", TEST "/pages/guide/animal1", NULL), 200);
 	assert_non_null(strstr(client_text(&c, "markdown"), url));
 
@@ -201,6 +203,27 @@ static void half_a_folder_is_not_taken(void **state)
 	}
 }
 
+/* A disk that takes no picture leaves the pages as they were. */
+static void a_picture_that_cannot_be_kept_ends_it(void **state)
+{
+	(void)state;
+	char command[200], path[100];
+	struct err err = {0};
+	struct pages_taken taken;
+	snprintf(path, sizeof path, "%s/pages", server.project.dir);
+	FILE *file = fopen(path, "w"); /* where the pictures' folder would be */
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(take(&taken, &err), FAULT);
+	assert_non_null(strstr(err.text, "cannot be written"));
+	assert_int_equal(test_sql(&server.project, "SELECT count(*) FROM page"), 0);
+	assert_int_equal(test_sql(&server.project, "SELECT count(*) FROM page_picture"), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(take(&taken, &err), OK);
+	snprintf(command, sizeof command, "test -z \"$(find %s -name '.*.part')\"", path);
+	assert_int_equal(system(command), 0);
+}
+
 static void sizes_and_links_are_bounded(void **state)
 {
 	(void)state;
@@ -235,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_browser_gets_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_a_folder_is_not_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_picture_that_cannot_be_kept_ends_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sizes_and_links_are_bounded, set_up, tear_down)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

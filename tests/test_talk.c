@@ -408,6 +408,14 @@ static void practice_shows_its_own_gold_and_stores_nothing(void **state)
 	make_gold(s + 3, 3, "probe");
 	make_gold(s + 4, 0, "train-people");
 	assert_int_equal(photo(&ann, s), 403);
+	for (int i = 0; i < 2; i++)
+		test_sql(t,
+			"INSERT INTO page (project_id, name, language, markdown) VALUES (%d, "
+			"'practice/animal1', '%s', 'why %s')",
+			(int)t->id, i ? "sw" : "", i ? "kwa" : "plain");
+	assert_int_equal(client_send(&ann, "GET", TEST "/practice?lang=sw", NULL), 200);
+	assert_non_null(strstr(ann.body, "why kwa"));
+	assert_null(strstr(ann.body, "why plain"));
 	for (int round = 0; round < 2; round++) { /* the same again */
 		assert_int_equal(client_send(&ann, "GET", TEST "/practice", NULL), 200);
 		const json_t *items = json_object_get(ann.json, "items");
@@ -451,8 +459,8 @@ static void practice_shows_its_own_gold_and_stores_nothing(void **state)
 		for (int who = 0; who < 2; who++) {
 			struct stmt *row = NULL;
 			const int64_t id = id_of(who ? &ben : &ann);
-			if (db_one(t->db, Q_GOLD_OF_CLASS_TO_PLANT, &row, &err, "iiii", t->id, id, (int64_t)1,
-					t->taxa[i % 4]) == OK) {
+			if (db_one(t->db, Q_GOLD_OF_CLASS_TO_PLANT, &row, &err, "iiiii", t->id, id, (int64_t)1,
+					(int64_t)0, t->taxa[i % 4]) == OK) {
 				planted = col_int(row, 0);
 				db_done(row);
 				if (who == 0)
@@ -464,8 +472,9 @@ static void practice_shows_its_own_gold_and_stores_nothing(void **state)
 	assert_int_equal(n_ann, 2);
 	assert_int_equal(n_ben, 4);
 	struct stmt *row = NULL;
-	assert_int_equal(
-		db_one(t->db, Q_GOLD_TO_PLANT, &row, &err, "iii", t->id, id_of(&ann), (int64_t)1), OK);
+	assert_int_equal(db_one(t->db, Q_GOLD_TO_PLANT, &row, &err, "iiii", t->id, id_of(&ann),
+						 (int64_t)1, (int64_t)0),
+		OK);
 	assert_true(col_int(row, 0) == s + 1 || col_int(row, 0) == s + 3);
 	db_done(row);
 }
@@ -490,6 +499,14 @@ static void others_are_told_afterwards_of_every_kind_of_subject(void **state)
 		}
 		assert_int_equal(
 			json_integer_value(json_object_get(others, "n")), 5); /* the first five, however many */
+		json_t *first = json_incref((json_t *)others); /* the same again where the reply was lost */
+		test_must_answer(t, s + i, 20, 3, 1000);
+		n_uuid--;
+		answer(&ann, s + i, 3);
+		assert_true(client_true(&ann, "replay"));
+		others = json_object_get(ann.json, "others");
+		assert_true(json_equal(first, others));
+		json_decref(first);
 		const json_t *shares = json_object_get(others, "shares");
 		assert_int_equal(json_array_size(shares), 2);
 		assert_int_equal(

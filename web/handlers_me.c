@@ -158,7 +158,7 @@ static void date_days(json_t *days)
 	}
 }
 
-static enum status handle_my_page(struct request *r, struct reply *reply, struct err *err)
+static enum status handle_me_page(struct request *r, struct reply *reply, struct err *err)
 {
 	struct release_work w = {.volunteer_id = r->volunteer.id, .now_ms = r->now_ms};
 	bool stale = false;
@@ -213,7 +213,7 @@ static enum status handle_export(struct request *r, struct reply *reply, struct 
 const struct route people_routes[] = {
 	{"POST", "/api/me/password", WHO_SESSION, BODY_JSON, handle_password},
 	{"POST", "/api/invite", WHO_ANYONE, BODY_JSON, handle_invite},
-	{"GET", "/api/me/page", WHO_SESSION, BODY_NONE, handle_my_page},
+	{"GET", "/api/me/page", WHO_SESSION, BODY_NONE, handle_me_page},
 	{"GET", "/api/me/export", WHO_SESSION, BODY_NONE, handle_export},
 	{"POST", "/api/me/delete", WHO_SESSION, BODY_JSON, handle_delete},
 	{"GET", PROJECT "/answers", WHO_SESSION, BODY_NONE, handle_answers},

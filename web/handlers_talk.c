@@ -311,11 +311,22 @@ static enum status do_practice(struct db *db, void *arg, struct err *err)
 	return practice_list(db, w->project_id, w->volunteer_id, w->now_ms, w->ids, &w->n, err);
 }
 
+/* The project's words on why a taxon is what it is; null where it has none. */
+static enum status put_why(
+	const struct request *r, int64_t taxon_id, const char *lang, json_t *item, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(r->db, Q_PRACTICE_WHY, &row, err, "is", taxon_id, lang);
+	json_object_set_new(item, "why", st == OK ? json_string(col_text(row, 0)) : json_null());
+	db_done(st == OK ? row : NULL);
+	return st == NOT_FOUND ? OK : st;
+}
+
 /* An item of the list: frames, the truth, why. */
 static enum status practice_json(
-	const struct request *r, int64_t subject_id, json_t **out, struct err *err)
+	const struct request *r, int64_t subject_id, const char *lang, json_t **out, struct err *err)
 {
-	struct task frames = {0};
+	struct task frames = {.subject_id = subject_id};
 	struct stmt *row = NULL;
 	json_t *taxa = json_array();
 	enum status st = db_one(r->db, Q_GOLD_GET, &row, err, "i", subject_id);
@@ -325,23 +336,27 @@ static enum status practice_json(
 		row = db_query(r->db, Q_LABEL_ALSO_LIST, "i", subject_id);
 		while ((st = db_step(row, err)) == OK)
 			json_array_append_new(taxa, json_integer((json_int_t)col_int(row, 0)));
-		st = st == NOT_FOUND ? task_frames(r->db, subject_id, &frames, err) : st;
+		st = st == NOT_FOUND ? task_frames(r->db, &frames, err) : st;
 	}
-	*out = json_pack("{s:o, s:o, s:n}", "frames", task_frames_json(&frames), "taxa", taxa, "why");
+	*out = json_pack("{s:o, s:o}", "frames", task_frames_json(&frames), "taxa", taxa);
 	free(frames.frames);
-	return st;
+	return st == OK ? put_why(r, json_integer_value(json_array_get(taxa, 0)), lang, *out, err) : st;
 }
 
 enum status handle_practice(struct request *r, struct reply *reply, struct err *err)
 {
 	struct practice_work w = {
 		.project_id = r->project_id, .volunteer_id = r->volunteer.id, .now_ms = r->now_ms};
+	char lang[40] = "";
 	json_t *items = json_array();
 	reply->json = json_pack("{s:o}", "items", items);
-	enum status st = writer_do(r->app->writer, do_practice, &w, err);
+	enum status st = query_get(r, "lang", lang, sizeof lang, err);
+	if (st != OK && st != NOT_FOUND)
+		return st;
+	st = writer_do(r->app->writer, do_practice, &w, err);
 	for (int i = 0; st == OK && i < w.n; i++) {
 		json_t *item = NULL;
-		st = practice_json(r, w.ids[i], &item, err);
+		st = practice_json(r, w.ids[i], lang, &item, err);
 		json_array_append_new(items, item);
 	}
 	return st;

@@ -1,17 +1,18 @@
 -- What people may ask of the server beside labelling: what they have done, flags, comments, practice, a way back in, a way out.
 
--- Answers in force by day, and what they name: kept by the triggers below, so that a personal page reads no answers (derived).
+-- Answers in force by day, and what they name: kept by the triggers below, so that a personal page reads no answers (derived;
+-- no references, which every answer would have to check).
 CREATE TABLE answer_day (
-  volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
+  volunteer_id INTEGER NOT NULL,
   day          INTEGER NOT NULL,                  -- days since 1970-01-01 UTC
-  project_id   INTEGER NOT NULL REFERENCES project(id),
+  project_id   INTEGER NOT NULL,
   n            INTEGER NOT NULL,
   PRIMARY KEY (volunteer_id, day, project_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE answer_taxon (
-  volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
-  project_id   INTEGER NOT NULL REFERENCES project(id),
-  taxon_id     INTEGER NOT NULL REFERENCES taxon(id),
+  volunteer_id INTEGER NOT NULL,
+  project_id   INTEGER NOT NULL,
+  taxon_id     INTEGER NOT NULL,
   n            INTEGER NOT NULL,
   PRIMARY KEY (volunteer_id, project_id, taxon_id)
 ) STRICT, WITHOUT ROWID;

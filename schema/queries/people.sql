@@ -145,10 +145,14 @@ ORDER BY COALESCE(p.n, 0) DESC, t.id, g.plant_u LIMIT 1;
 -- name: practice_put
 INSERT INTO practised (volunteer_id, subject_id, project_id, at_ms) VALUES (?1, ?2, ?3, ?4);
 
--- The first ?3 answers that others gave to a subject, whatever became of them: one row a species.
+-- name: practice_why
+SELECT g.markdown FROM taxon t JOIN page g ON g.project_id = t.project_id AND g.name = 'practice/' || t.code
+WHERE t.id = ?1 AND g.language IN ('', ?2) ORDER BY g.language DESC LIMIT 1;
+
+-- The first ?3 answers that others gave to a subject before answer ?4, whatever became of them: one row a species.
 -- name: others_first
 SELECT c.id, a.taxon_id FROM (SELECT id FROM classification WHERE subject_id = ?1 AND +volunteer_id <> ?2 AND expert = 0
-    AND answer = 'taxa' AND superseded_by IS NULL AND stained = 0 ORDER BY id LIMIT ?3) c
+    AND answer = 'taxa' AND superseded_by IS NULL AND stained = 0 AND id < ?4 ORDER BY id LIMIT ?3) c
 JOIN annotation a ON a.classification_id = c.id ORDER BY c.id, a.taxon_id;
 
 -- A log-in takes over what its person said anonymously in this browser (?1 anonymous, ?2 account).
