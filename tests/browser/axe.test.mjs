@@ -87,7 +87,7 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 				await check('one’s own page');
 				await checkDialogs('one’s own page', ['text=Delete my data']);
 				await page.goto(`${mock.url}#/invite/abc`);
-				await page.waitForSelector('.sheet');
+				await page.waitForSelector('.invited');
 				await check('a new password');
 				await page.goto(`${mock.url}#/p/mara`);
 				await page.waitForSelector('.confirm .yes:enabled');
