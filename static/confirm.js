@@ -13,6 +13,7 @@ export const OTHER_KEY = 'n';
 export class Confirm {
 	#name = el('strong', { class: 'name' });
 	#scientific = el('i', {});
+	#picture = el('img', { alt: '', width: 96, height: 72, hidden: true });
 	#yes;
 	#other;
 	/** @type {Taxon|null} the guess on the card; null: there is no card */
@@ -27,7 +28,7 @@ export class Confirm {
 			type: 'button', class: 'choice', 'aria-keyshortcuts': OTHER_KEY, on: { click: (event) => onAnswer(false, event.detail > 0) },
 		}, el('span', { class: 'name' }, t('confirm.other')), el('kbd', { 'aria-hidden': 'true' }, OTHER_KEY));
 		this.element = el('div', { class: 'confirm', role: 'group', 'aria-label': t('confirm.ask'), hidden: true },
-			el('p', { class: 'guess' }, el('span', {}, t('confirm.guess')), this.#name, this.#scientific),
+			el('p', { class: 'guess' }, el('span', {}, t('confirm.guess')), this.#name, this.#scientific, this.#picture),
 			el('div', { class: 'replies' }, this.#yes, this.#other));
 		this.enable(false);
 	}
@@ -38,6 +39,9 @@ export class Confirm {
 		this.element.hidden = !guess;
 		this.#name.textContent = guess ? nameOf(guess) : '';
 		this.#scientific.textContent = guess?.scientific_name ?? '';
+		this.#picture.hidden = !guess?.picture;
+		if (guess?.picture)
+			this.#picture.src = guess.picture;
 	}
 
 	/** @param {boolean} on */

@@ -1,6 +1,6 @@
 /**
- * The subjects ahead of the volunteer. items[0] is on screen; AHEAD more are kept behind it, leased and decoded, and all
- * that the server leases to one who has begun to answer: as many can be answered when the line breaks. A lease that ended
+ * The subjects ahead of the volunteer. items[0] is on screen; AHEAD more are kept behind it, leased and decoded, and for one
+ * who has begun to answer as many as the server leases: they can be answered when the line breaks. A lease that ended
  * makes its subject wait until the server says who has it now; where the server does not say, it is shown all the same,
  * for the answer is taken. The server alone says that nothing is left, and no subject comes up that was answered here.
  *
@@ -15,6 +15,8 @@ import * as api from './api.js';
 import { Item } from './item.js';
 
 const AHEAD = 3;
+/** Of what is open one person holds a tenth at most, beyond the first few. */
+const HELD_SHARE = 0.1;
 const MOST = 10;
 const ASK_AGAIN_MS = 20_000;
 const RETRY_FIRST_MS = 1_000;
@@ -34,6 +36,7 @@ export class Queue extends EventTarget {
 	#slug;
 	#expert;
 	#outbox;
+	#n_open;
 	/** @type {Set<number>} */
 	#answered = new Set();
 	#asking = false;
@@ -45,12 +48,13 @@ export class Queue extends EventTarget {
 	#timer;
 	#listening = new AbortController();
 
-	/** @param {string} slug @param {boolean} expert the expert queue @param {Outbox} outbox */
-	constructor(slug, expert, outbox) {
+	/** @param {string} slug @param {boolean} expert the expert queue @param {Outbox} outbox @param {number} n_open subjects, about */
+	constructor(slug, expert, outbox, n_open) {
 		super();
 		this.#slug = slug;
 		this.#expert = expert;
 		this.#outbox = outbox;
+		this.#n_open = n_open;
 		const { signal } = this.#listening;
 		const on = (/** @type {string} */ type, /** @type {(entry: import('./store.js').Entry) => void} */ then) =>
 			outbox.addEventListener(type, (event) => {
@@ -72,9 +76,12 @@ export class Queue extends EventTarget {
 		return this.items[0];
 	}
 
-	/** How many are wanted behind the one on screen: few for somebody who only looks, since others might label them. */
+	/**
+	 * How many are wanted behind the one on screen: few for somebody who only looks, and where little is open, since others
+	 * wait for what is held here.
+	 */
 	get #n_ahead() {
-		return this.#answered.size > 0 ? MOST - 1 : AHEAD;
+		return this.#answered.size > 0 ? Math.max(AHEAD, Math.min(MOST - 1, Math.floor(this.#n_open * HELD_SHARE))) : AHEAD;
 	}
 
 	/** Ends the queue; leases run out by themselves. */

@@ -33,6 +33,19 @@ for (const colorScheme of ['light', 'dark'])
 		}
 		await page.waitForTimeout(500);
 		await shot('label-burst');
+		await page.keyboard.press(':');
+		await page.keyboard.press('ArrowRight');
+		await page.keyboard.press('Escape');
+		if (name === 'phone')
+			await page.click('.more-tools');
+		await page.keyboard.press(';');
+		await page.waitForTimeout(500);
+		await shot('seeing');
+		await page.keyboard.press('*');
+		await page.keyboard.press('Shift+Backspace');
+		await page.waitForTimeout(500);
+		await shot('recent');
+		await page.keyboard.press('Escape');
 		mock.guesses = new Map(mock.subjects.map(({ id }) => [id, 12 + id % 5]));
 		await page.reload();
 		await page.waitForSelector('.confirm .yes:enabled');

@@ -56,7 +56,7 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 	}
 
 	it('takes ten answers off line after their leases ended, and sends them once when the tab is opened again', async () => {
-		await open({ n_subjects: 14 });
+		await open({ n_subjects: 100 });
 		await label();
 		await answer(1);
 		await sent(page, mock, 1);
