@@ -92,38 +92,90 @@ static enum status count(struct db *db, int64_t certificate_id, struct counts *c
 	return st;
 }
 
-/* Its model is not heard until it has a new calibration; the sweep takes its labels back and decides what is open again. */
-static enum status revoke(struct db *db, const struct project *p, int64_t certificate_id,
-	int64_t model_id, const char *why, int64_t now_ms, struct err *err)
+/* What audit_settle knows of a certificate. */
+struct audited {
+	int64_t id, model_id;
+	double alpha, delta;
+	bool in_force, probation, revoked;
+	bool follows; /* one that was revoked */
+};
+
+static enum status load_audited(
+	struct db *db, int64_t certificate_id, struct audited *out, struct err *err)
 {
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CERTIFICATE_GET, &row, err, "i", certificate_id);
+	if (st != OK)
+		return st;
+	const char *state = col_text(row, 6);
+	*out = (struct audited){.id = certificate_id,
+		.model_id = col_int(row, 1),
+		.alpha = col_real(row, 2),
+		.delta = col_real(row, 3),
+		.probation = strcmp(state, "probation") == 0,
+		.revoked = strcmp(state, "revoked") == 0,
+		.follows = !col_null(row, 8)};
+	out->in_force = out->probation || strcmp(state, "active") == 0;
+	db_done(row);
+	return OK;
+}
+
+/*
+ * The same certificate anew, for shadow audits alone. Once: where they too show that the model is wrong more often than alpha,
+ * only new gold, another model or another promise gives a reason to ask people again.
+ */
+static enum status follow(
+	struct db *db, const struct project *p, int64_t revoked_id, int64_t now_ms, struct err *err)
+{
+	enum status st = db_run(db, Q_CERTIFICATE_ADD_AFTER, err, "ii", revoked_id, now_ms);
+	int64_t id = db_last_id(db);
+	if (st == OK)
+		st = db_run(db, Q_CERTIFICATE_TAXA_COPY, err, "ii", revoked_id, id);
+	if (st == OK)
+		st = db_run(db, Q_CERTIFICATE_GOLD_COPY, err, "ii", revoked_id, id);
+	return st == OK ? certificate_draw_more(db, p, id, 0, err) : st;
+}
+
+/* Its model is heard there no more; the sweep takes its labels back and decides what is open again. */
+static enum status revoke(struct db *db, const struct project *p, const struct audited *a,
+	const char *why, int64_t now_ms, struct err *err)
+{
+	const int64_t certificate_id = a->id;
 	enum status st = db_run(
 		db, Q_CERTIFICATE_END, err, "isis", certificate_id, "revoked", now_ms, why);
 	if (st == OK)
-		st = db_run(db, Q_MODEL_CLEAR_CALIBRATION, err, "i", model_id);
+		st = db_run(db, Q_MODEL_CLEAR_CALIBRATION, err, "i", a->model_id);
 	if (st == OK)
 		st = db_run(db, Q_AUDIT_UNBLIND, err, "ii", certificate_id, (int64_t)0);
 	if (st == OK)
 		st = db_run(db, Q_AUDIT_VOID, err, "ii", certificate_id, (int64_t)0);
+	if (st == OK && a->in_force && !a->follows && a->model_id == p->model_id)
+		st = follow(db, p, certificate_id, now_ms, err);
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 
 /* Whether audits end a probation. A disagreement that waits for its expert counts as an error: agreements do not wait. */
-static bool holds(const struct project *p, int k, int n, int waiting, double alpha, double delta)
+static bool holds(const struct project *p, const struct audited *a, int k, int n, int waiting)
 {
-	return n >= p->policy.audits && cs_upper(k + waiting, n + waiting, delta) < 2 * alpha;
+	return n >= p->policy.audits &&
+		cs_upper(k + waiting, n + waiting, a->delta) < certificate_bound(a->alpha, a->follows);
 }
 
-static enum status end_probation(
-	struct db *db, const struct project *p, int64_t certificate_id, int64_t now_ms, struct err *err)
+/* A model that was not heard is heard again. */
+static enum status end_probation(struct db *db, const struct project *p, const struct audited *a,
+	int64_t now_ms, struct err *err)
 {
-	enum status st = db_run(db, Q_CERTIFICATE_ACTIVATE, err, "ii", certificate_id, now_ms);
+	enum status st = db_run(db, Q_CERTIFICATE_ACTIVATE, err, "ii", a->id, now_ms);
+	if (st == OK && a->follows)
+		st = db_run(db, Q_MODEL_CALIBRATE_AGAIN, err, "ii", a->model_id, a->id);
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 
 /* A deployment that came after the certificate ends its probation by its own audits. */
-static enum status settle_deployment(struct db *db, const struct project *p, int64_t certificate_id,
-	int64_t deployment_id, double alpha, double delta, int64_t now_ms, struct err *err)
+static enum status settle_deployment(struct db *db, const struct project *p,
+	const struct audited *a, int64_t deployment_id, int64_t now_ms, struct err *err)
 {
+	const int64_t certificate_id = a->id;
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_PROBATION_GET, &row, err, "ii", certificate_id, deployment_id);
 	if (st != OK)
@@ -139,7 +191,7 @@ static enum status settle_deployment(struct db *db, const struct project *p, int
 	int k = (int)col_int(row, 1);
 	int waiting = (int)col_int(row, 2);
 	db_done(row);
-	if (!holds(p, k, n, waiting, alpha, delta))
+	if (!holds(p, a, k, n, waiting))
 		return OK;
 	st = db_run(db, Q_PROBATION_END, err, "iii", certificate_id, deployment_id, now_ms);
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
@@ -149,39 +201,30 @@ enum status audit_settle(
 	struct db *db, const struct project *p, int64_t subject_id, int64_t now_ms, struct err *err)
 {
 	struct found audit = {0};
+	struct audited a = {0};
 	struct subject s;
-	struct stmt *row = NULL;
 	struct counts c = {0};
 	enum status st = find_audit(db, subject_id, "done", &audit, err);
-	const int64_t id = audit.certificate_id;
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
-	st = db_one(db, Q_CERTIFICATE_GET, &row, err, "i", id);
+	st = load_audited(db, audit.certificate_id, &a, err);
+	if (st != OK || a.revoked)
+		return st;
+	st = count(db, a.id, &c, err);
 	if (st != OK)
 		return st;
-	int64_t model_id = col_int(row, 1);
-	double alpha = col_real(row, 2);
-	double delta = col_real(row, 3);
-	bool probation = strcmp(col_text(row, 6), "probation") == 0;
-	bool revoked = strcmp(col_text(row, 6), "revoked") == 0;
-	db_done(row);
-	if (revoked)
-		return OK;
-	st = count(db, id, &c, err);
-	if (st != OK)
-		return st;
-	double lower = cs_lower(c.k, c.n, delta);
-	if (lower > alpha) {
+	double lower = cs_lower(c.k, c.n, a.delta);
+	if (lower > a.alpha) {
 		char why[160];
 		snprintf(why, sizeof why,
 			"%d errors in %d audits: above %.4f with probability %.2f, %.4f was promised", c.k, c.n,
-			lower, 1 - delta, alpha);
-		return revoke(db, p, id, model_id, why, now_ms, err);
+			lower, 1 - a.delta, a.alpha);
+		return revoke(db, p, &a, why, now_ms, err);
 	}
-	if (probation && holds(p, c.k_shadow, c.n_shadow, c.waiting, alpha, delta))
-		return end_probation(db, p, id, now_ms, err);
-	if (probation && audit.truth_id != audit.model_label_id)
-		return certificate_draw_more(db, p, id, c.k_shadow, err);
+	if (a.probation && holds(p, &a, c.k_shadow, c.n_shadow, c.waiting))
+		return end_probation(db, p, &a, now_ms, err);
+	if (a.probation && audit.truth_id != audit.model_label_id)
+		return certificate_draw_more(db, p, a.id, c.k_shadow, err);
 	st = subject_load(db, subject_id, &s, err);
-	return st == OK ? settle_deployment(db, p, id, s.deployment_id, alpha, delta, now_ms, err) : st;
+	return st == OK ? settle_deployment(db, p, &a, s.deployment_id, now_ms, err) : st;
 }

@@ -9,10 +9,15 @@
 #include <math.h>
 #include <string.h>
 
-double certificate_share(
-	const struct policy *policy, double alpha, double delta, int n_errors, double n)
+double certificate_bound(double alpha, bool follows)
 {
-	double wanted = fmax(policy->audits, cs_enough(n_errors, 2 * alpha, delta));
+	return follows ? alpha : 2 * alpha;
+}
+
+double certificate_share(
+	const struct policy *policy, double bound, double delta, int n_errors, double n)
+{
+	double wanted = fmax(policy->audits, cs_enough(n_errors, bound, delta));
 	return fmin(1, fmax(policy->audit_rate, (wanted + 3 * sqrt(wanted)) / fmax(n, 1)));
 }
 
@@ -24,14 +29,15 @@ enum status certificate_draw_more(
 	if (st != OK)
 		return st;
 	bool waits = col_int(row, 1) == p->model_id && strcmp(col_text(row, 6), "probation") == 0;
-	double alpha = col_real(row, 2), delta = col_real(row, 3), before = col_real(row, 5);
+	double bound = certificate_bound(col_real(row, 2), !col_null(row, 8));
+	double delta = col_real(row, 3), before = col_real(row, 5);
 	db_done(row);
 	if (!waits)
 		return OK;
 	st = db_one(db, Q_CERTIFICATE_N_SURE, &row, err, "i", certificate_id);
 	if (st != OK)
 		return st;
-	double rate = certificate_share(&p->policy, alpha, delta, n_errors, (double)col_int(row, 0));
+	double rate = certificate_share(&p->policy, bound, delta, n_errors, (double)col_int(row, 0));
 	db_done(row);
 	if (rate <= before)
 		return OK;
@@ -44,6 +50,7 @@ struct covered {
 	int64_t id, model_id, issued_ms, top_id;
 	double audit_rate;
 	bool active;
+	bool follows; /* a revoked one: not active, its model is not heard */
 };
 
 static enum status find_covering(
@@ -58,7 +65,8 @@ static enum status find_covering(
 		.audit_rate = col_real(row, 5),
 		.active = strcmp(col_text(row, 6), "active") == 0,
 		.issued_ms = col_int(row, 7),
-		.top_id = col_int(row, 8)};
+		.top_id = col_int(row, 8),
+		.follows = col_int(row, 9) != 0};
 	db_done(row);
 	return OK;
 }
@@ -132,7 +140,7 @@ enum status certificate_apply(struct db *db, const struct project *p, const stru
 	if (is_never_labelled(p, c.top_id))
 		return OK;
 	st = prediction_read_top(db, p, s->prediction_id, &top, err);
-	if (st != OK || !top.calibrated)
+	if (st != OK || (!top.calibrated && (c.active || !c.follows)))
 		return st;
 	st = on_probation(db, p, &c, s->deployment_id, &probation, err);
 	if (st == OK)

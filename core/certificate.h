@@ -8,7 +8,8 @@
  * is fitted on all of it and each stratum's threshold tested on what lies in it (docs/consensus.md says why that is sound). It
  * begins on probation: subjects that it would label are drawn as shadow audits and answered blind; when enough of them hold
  * it is active. Audits go on for as long as it labels; the moment that their confidence sequence shows an error above alpha
- * it alone is revoked, and the sweep takes its labels back.
+ * it alone is revoked, and the sweep takes its labels back. Another one of the same gold follows it, once: on probation, with its
+ * model not heard in the stratum, until shadow audits alone bear the promise.
  */
 #pragma once
 
@@ -24,6 +25,12 @@ enum { CERTIFICATE_MIN_GOLD = 20 }; /* gold to calibrate on: below it a model is
  */
 enum status certificate_renew(
 	struct db *db, const struct project *project, int64_t now_ms, struct err *err) MUST_CHECK;
+
+/*
+ * Below which cs_upper of its shadow audits ends a probation. Where audits have revoked the certificate that this one follows,
+ * its gold vouches for nothing any more, and they alone must bear alpha.
+ */
+double certificate_bound(double alpha, bool follows);
 
 /* A stratum with the gold that the promoted model has in it now. */
 struct stratum_now {

@@ -3,6 +3,7 @@
 
 #include "bounds.h"
 #include "calibration.h"
+#include "certificate.h"
 #include "draw.h"
 #include "strata.h"
 
@@ -20,7 +21,8 @@ struct stored {
 	struct calibration calibration;
 	char state[12];
 	bool was_active, whole, sweeping;
-	struct policy policy; /* of its day */
+	bool follows, follows_right; /* a revoked one; of the same stratum, gold and promise */
+	struct policy policy;        /* of its day */
 };
 
 static void find(json_t *findings, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -66,7 +68,9 @@ static enum status load(struct db *db, const struct project *p, int64_t id, stru
 		.n_wrong = (int)col_int(row, 13),
 		.p_error_upper = col_real(row, 14),
 		.was_active = !col_null(row, 16),
-		.sweeping = col_int(row, 18) != 0};
+		.sweeping = col_int(row, 18) != 0,
+		.follows = !col_null(row, 19),
+		.follows_right = col_int(row, 20) != 0};
 	snprintf(c->state, sizeof c->state, "%s", col_text(row, 15));
 	for (int part = 0; part < N_PARTS; part++)
 		if (strcmp(col_text(row, 2), stratum_name((enum stratum_part)part)) == 0)
@@ -256,7 +260,10 @@ static enum status check_state(
 	if ((lower > c->alpha) != revoked)
 		find(findings, "%d errors in %d audits put the error above %.4f, and it is %s", k, n, lower,
 			c->state);
-	if (c->was_active && !(cs_upper(k_shadow, n_shadow, c->delta) < 2 * c->alpha))
+	if (c->follows && !c->follows_right)
+		find(findings, "what it follows is no revoked certificate of its stratum and threshold");
+	double bound = certificate_bound(c->alpha, c->follows);
+	if (c->was_active && !(cs_upper(k_shadow, n_shadow, c->delta) < bound))
 		find(
 			findings, "%d errors in %d shadow audits do not end its probation", k_shadow, n_shadow);
 	if (c->whole && n_beyond)

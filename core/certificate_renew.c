@@ -187,6 +187,19 @@ static enum status fit(
 	return st;
 }
 
+/* Whether audits have shown that this gold is wrong about such a promise. */
+static enum status is_refuted(struct db *db, const struct work *w, const struct stratum_now *s,
+	bool *refuted, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CERTIFICATE_REFUTED, &row, err, "issidd", w->p->model_id,
+		(const char *)s->group, stratum_name(s->part), (int64_t)s->n_gold, s->alpha,
+		w->p->policy.delta);
+	*refuted = st == OK;
+	db_done(st == OK ? row : NULL);
+	return st == NOT_FOUND ? OK : st;
+}
+
 struct tested {
 	bool passes;
 	double p_top_min;
@@ -264,8 +277,8 @@ static enum status audit_rate(struct db *db, const struct work *w, const struct 
 	enum status st = db_one(db, Q_SUBJECT_N_UNTOUCHED, &row, err, "i", w->p->id);
 	if (st != OK)
 		return st;
-	*rate = certificate_share(&w->p->policy, s->alpha, w->p->policy.delta, 0,
-		(double)col_int(row, 0) * t->n_above / w->n);
+	*rate = certificate_share(&w->p->policy, certificate_bound(s->alpha, false), w->p->policy.delta,
+		0, (double)col_int(row, 0) * t->n_above / w->n);
 	db_done(row);
 	return OK;
 }
@@ -371,11 +384,13 @@ static enum status test_all(struct db *db, const struct work *w, int *fate, stru
 {
 	enum status st = OK;
 	for (int i = 0; st == OK && i < w->n_strata; i++) {
-		bool current = false;
+		bool current = false, refuted = false;
 		if (!w->strata[i].tested)
 			continue;
 		st = is_current(db, w, &w->strata[i], &current, err);
 		if (st == OK && !current)
+			st = is_refuted(db, w, &w->strata[i], &refuted, err);
+		if (st == OK && !current && !refuted)
 			st = test(w, i, &tests[i], err);
 		fate[i] = current ? STAYS : tests[i].passes ? ISSUED : 0;
 		*any = *any || fate[i] == ISSUED;

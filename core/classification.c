@@ -71,13 +71,6 @@ static enum status find_stored(
 	return OK;
 }
 
-static enum status exists(struct stmt *row, enum status st, bool *out)
-{
-	*out = st == OK;
-	db_done(st == OK ? row : NULL);
-	return st == NOT_FOUND ? OK : st;
-}
-
 /* The species that an answer names, in order. */
 static struct named named_at(const struct classification *c, int i)
 {
@@ -135,24 +128,27 @@ struct circumstances {
 	bool planted;
 	int64_t guess_id, guess_model_id; /* of the card; 0: a blind survey */
 	bool stained; /* the volunteer knew what the model thinks, and should not have */
+	bool first;   /* nobody else's has come before it */
 	bool counted;
 	bool told;
 };
 
-static enum status check_given(
-	struct db *db, const struct classification *c, struct circumstances *out, struct err *err)
+static enum status check_given(struct db *db, const struct subject *s,
+	const struct classification *c, struct circumstances *out, struct err *err)
 {
-	bool there = false;
 	struct stmt *row = NULL;
-	enum status st = db_one(db, Q_CLASSIFICATION_IN_FORCE, &row, err, "iii", c->volunteer_id,
-		c->subject_id, (int64_t)c->expert);
-	st = exists(row, st, &there);
-	if (st == OK && there)
+	enum status st = db_one(db, Q_CLASSIFICATION_BEFORE, &row, err, "iii", c->subject_id,
+		c->volunteer_id, (int64_t)c->expert);
+	if (st != OK)
+		return st;
+	const bool there = col_int(row, 0) != 0, told = col_int(row, 1) != 0;
+	const bool first = col_int(row, 2) == 0;
+	db_done(row);
+	if (there)
 		return err_set(err, CONFLICT,
 			"subject %lld has an answer of yours already: undo that one first",
 			(long long)c->subject_id);
-	if (st == OK)
-		st = db_one(db, Q_TASK_GIVEN, &row, err, "ii", c->subject_id, c->volunteer_id);
+	st = db_one(db, Q_TASK_GIVEN, &row, err, "ii", c->subject_id, c->volunteer_id);
 	if (st == NOT_FOUND)
 		return err_set(err, DENIED, "subject %lld was not given to you: ask for the next one",
 			(long long)c->subject_id);
@@ -163,21 +159,12 @@ static enum status check_given(
 			.planted = col_int(row, 0) != 0,
 			.guess_id = col_int(row, 1),
 			.guess_model_id = col_int(row, 2),
+			/* A guess on what has become an audit since, or an opinion heard after an answer that was then taken back. */
+			.stained = (s->blind && col_int(row, 1)) || told,
 		};
+	out->first = first;
 	db_done(row);
 	return OK;
-}
-
-/* A guess on what has become an audit since, or a model's opinion heard after an answer that was then taken back. */
-static enum status check_stain(struct db *db, const struct subject *s,
-	const struct classification *c, struct circumstances *how, struct err *err)
-{
-	struct stmt *row = NULL;
-	how->stained = s->blind && how->guess_id;
-	if (how->stained || c->expert)
-		return OK;
-	enum status st = db_one(db, Q_CARD_TOLD, &row, err, "ii", s->id, c->volunteer_id);
-	return exists(row, st, &how->stained);
 }
 
 static enum status add_annotation(
@@ -232,9 +219,7 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	if (st == OK)
 		st = check_answer(p, c, &a, err);
 	if (st == OK)
-		st = check_given(db, c, &how, err);
-	if (st == OK)
-		st = check_stain(db, &s, c, &how, err);
+		st = check_given(db, &s, c, &how, err);
 	if (st == OK)
 		st = reveal(db, p, c, out, err);
 	if (st != OK)
@@ -249,13 +234,13 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 			(struct planted_answer){c->volunteer_id, id, how.guess_id != 0, a.n, a.classes},
 			&out->truth, err);
 	/* One species, named without a guess in view, can be told from the model's. */
-	if (st == OK && how.counted && !c->expert)
+	if (st == OK && how.counted && how.first && !c->expert)
 		st = drift_observe(db, p, &s, c->volunteer_id,
 			a.n == 1 && !a.several && !how.guess_id ? a.classes[0] : -1, now_ms, err);
 	if (st != OK || !how.counted)
 		return st;
 	if (!c->expert)
-		return label_decide(db, p, s.id, id, now_ms, err);
+		return label_decide_loaded(db, p, &s, id, now_ms, err);
 	return a.n > 1
 		? label_by_expert_set(db, p, s.id, a.classes, a.n, c->volunteer_id, id, now_ms, err)
 		: label_by_expert(db, p, s.id, a.n ? a.classes[0] : -1, c->volunteer_id, id, now_ms, err);

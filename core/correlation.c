@@ -13,8 +13,8 @@ static const double least_truth = 1e-9;  /* one gold label that is a mistake mus
 static const double least_better = 1e-9; /* equals: the earlier in the list */
 
 static enum status loss(const double *log_pi, const double *evidence, const int *n_sources,
-	const int *truth, int n, int k, struct correlation correlation, double *q, double *out,
-	struct err *err)
+	const int *truth, const double *weight, int n, int k, struct correlation correlation, double *q,
+	double *out, struct err *err)
 {
 	double sum = 0.0;
 	for (int i = 0; i < n; i++) {
@@ -25,14 +25,14 @@ static enum status loss(const double *log_pi, const double *evidence, const int 
 			log_pi, evidence + (size_t)i * (size_t)k, n_sources[i], k, correlation, q, err);
 		if (status != OK)
 			return status;
-		sum -= log(fmax(q[truth[i]], least_truth));
+		sum -= (weight ? weight[i] : 1) * log(fmax(q[truth[i]], least_truth));
 	}
 	*out = sum;
 	return OK;
 }
 
 enum status correlation_fit(const double *log_pi, const double *evidence, const int *n_sources,
-	const int *truth, int n, int k, struct correlation *out, struct err *err)
+	const int *truth, const double *weight, int n, int k, struct correlation *out, struct err *err)
 {
 	if (n <= 0)
 		return err_set(err, NOT_FOUND, "no gold to fit the correlation on: at least 1 is needed");
@@ -44,7 +44,7 @@ enum status correlation_fit(const double *log_pi, const double *evidence, const 
 			const struct correlation tried = {.kappa = kappas[i], .gamma = gamma};
 			const double x = (log(kappas[i] + offset) - log(label_params.kd + offset)) / spread;
 			double f = 0.0;
-			status = loss(log_pi, evidence, n_sources, truth, n, k, tried, q, &f, err);
+			status = loss(log_pi, evidence, n_sources, truth, weight, n, k, tried, q, &f, err);
 			f += 0.5 * x * x;
 			if (status == OK && f < best - least_better) {
 				best = f;
@@ -57,17 +57,54 @@ enum status correlation_fit(const double *log_pi, const double *evidence, const 
 	return status;
 }
 
+enum status correlation_weights(
+	const double *p_draw, const int64_t *draw, int n, double *weight_out, struct err *err)
+{
+	double sum = 0, sum_squares = 0;
+	for (int i = 0; i < n; i++) {
+		if (!(p_draw[i] > 0 && p_draw[i] <= 1))
+			return err_set(err, BAD_INPUT,
+				"gold was drawn with probability %g: above 0 and at most 1 is possible", p_draw[i]);
+		weight_out[i] = -1;
+	}
+	for (int first = 0; first < n; first++) {
+		if (weight_out[first] >= 0) /* its draw has been seen to */
+			continue;
+		double total = 0;
+		int size = 0;
+		for (int i = first; i < n; i++)
+			if (draw[i] == draw[first]) {
+				weight_out[i] = p_draw[first] / p_draw[i];
+				total += weight_out[i];
+				size++;
+			}
+		for (int i = first; i < n; i++)
+			if (draw[i] == draw[first])
+				weight_out[i] *= size / total;
+	}
+	for (int i = 0; i < n; i++) {
+		sum += weight_out[i];
+		sum_squares += weight_out[i] * weight_out[i];
+	}
+	for (int i = 0; i < n; i++)
+		weight_out[i] *= sum / sum_squares;
+	return OK;
+}
+
 enum status correlation_loss(const double *log_pi, const double *evidence, const int *n_sources,
-	const int *truth, int n, int k, struct correlation correlation, double *out, struct err *err)
+	const int *truth, const double *weight, int n, int k, struct correlation correlation,
+	double *out, struct err *err)
 {
 	if (n <= 0)
 		return err_set(err, NOT_FOUND, "no gold to judge a correlation by: at least 1 is needed");
-	double *q = xcalloc(k > 0 ? (size_t)k : 1, sizeof *q), sum = 0.0;
+	double *q = xcalloc(k > 0 ? (size_t)k : 1, sizeof *q), sum = 0.0, total = 0.0;
 	const enum status status = loss(
-		log_pi, evidence, n_sources, truth, n, k, correlation, q, &sum, err);
+		log_pi, evidence, n_sources, truth, weight, n, k, correlation, q, &sum, err);
 	free(q);
+	for (int i = 0; i < n; i++)
+		total += weight ? weight[i] : 1;
 	if (status == OK)
-		*out = sum / n;
+		*out = sum / total;
 	return status;
 }
 

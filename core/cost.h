@@ -25,3 +25,13 @@ enum status cost_check(
  * Shapes: q [k] sums to 1; cost [k x k] or NULL: every mistake costs 1.
  */
 void cost_decide(const double *cost, const double *q, int k, int *decided, double *risk);
+
+/*
+ * The same for sets of species, each there or not by itself (eq. 27a): among the most probable set, the empty one and each single
+ * species the one of least expected cost, in this order among equals; and that cost, at most 1. Between sets of at most one
+ * species costs are those of `cost`, the empty set being class `blank` (-1: there is none, and it costs 1); nothing decided
+ * where several are costs what the dearest of them would, and so does a set decided where nothing is; all else costs 1.
+ * Shapes: p [k] P(species is there), 0 where the class is no species; cost [k x k] or NULL; in_out [k]: the label.
+ */
+void cost_decide_set(
+	const double *cost, const double *p, int blank, int k, bool *in_out, double *risk);

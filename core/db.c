@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@ struct stmt {
 	enum query query;
 	int bind_error;
 	bool changes_rules; /* it writes what decisions are read from */
+	bool changes_skills;
 };
 
 struct db {
@@ -29,7 +31,8 @@ struct db {
 	int savepoints;
 	int64_t
 		n_rule_changes; /* by this connection: statements that may have made one, and everything taken back */
-	bool preparing_change; /* the statement being prepared is one */
+	int64_t n_skill_changes; /* and statements that may have changed somebody's skill */
+	bool preparing_change, preparing_skill_change; /* the statement being prepared is one */
 	void *slot;
 	void (*slot_release)(void *);
 	struct stmt stmts[N_QUERIES + 1];
@@ -74,6 +77,11 @@ static bool is_count(const char *table, const char *column)
 	return false;
 }
 
+static bool is_skill(const char *table)
+{
+	return table && (strcmp(table, "skill") == 0 || strcmp(table, "skill_cell") == 0);
+}
+
 /* SQLite asks, while it prepares a statement, about everything that the statement or a trigger of its own will do. */
 static int on_action(
 	void *arg, int action, const char *a, const char *b, const char *schema, const char *trigger)
@@ -85,6 +93,9 @@ static int on_action(
 		db->preparing_change = true;
 	if (action == SQLITE_UPDATE && is_rule(a) && !is_count(a, b))
 		db->preparing_change = true;
+	if ((action == SQLITE_INSERT || action == SQLITE_DELETE || action == SQLITE_UPDATE) &&
+		is_skill(a))
+		db->preparing_skill_change = true;
 	return SQLITE_OK;
 }
 
@@ -273,6 +284,8 @@ enum status db_open(const char *dir, enum db_mode mode, struct db **out, struct 
 {
 	char path[MAX_PATH];
 	*out = NULL;
+	/* It is asked for memory some hundred times an answer, each counted under a lock: nobody reads that. Too late, it does nothing. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (strlen(dir) == 0 || strlen(dir) > 2000)
 		return err_set(err, BAD_INPUT, "the data directory's name is empty or over 2000 bytes");
 	snprintf(path, sizeof path, "%s/topi.db", dir);
@@ -356,14 +369,16 @@ static struct stmt *start(struct db *db, enum query query, const char *types, va
 	stmt->db = db;
 	stmt->query = query;
 	if (!stmt->handle) {
-		db->preparing_change = false;
+		db->preparing_change = db->preparing_skill_change = false;
 		code = sqlite3_prepare_v3(
 			db->handle, query_sql[query], -1, SQLITE_PREPARE_PERSISTENT, &stmt->handle, NULL);
 		stmt->changes_rules = db->preparing_change;
+		stmt->changes_skills = db->preparing_skill_change;
 	} else {
 		sqlite3_reset(stmt->handle);
 	}
 	db->n_rule_changes += stmt->changes_rules;
+	db->n_skill_changes += stmt->changes_skills;
 	for (int i = 0; code == SQLITE_OK && types[i]; i++)
 		code = bind_one(stmt->handle, i + 1, types[i], args);
 	if (code == SQLITE_OK && sqlite3_bind_parameter_count(stmt->handle) != (int)strlen(types))
@@ -458,6 +473,12 @@ bool col_null(const struct stmt *stmt, int i)
 	return sqlite3_column_type(stmt->handle, i) == SQLITE_NULL;
 }
 
+void db_shrink(struct db *db)
+{
+	sqlite3_db_release_memory(db->handle);
+	malloc_trim(0); /* pages of the cache lie between other blocks */
+}
+
 int64_t db_last_id(const struct db *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);
@@ -515,18 +536,13 @@ enum status db_undo(struct db *db, struct err *err)
 	return run_text(db, "ROLLBACK TO one; RELEASE one", err);
 }
 
-enum status db_data_version(struct db *db, int64_t *out, struct err *err)
-{
-	return pragma_int(db, "PRAGMA data_version", out, err);
-}
-
 enum status db_rules_version(struct db *db, struct rules_version *out, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(db, Q_CHECK_DATA_VERSION, &row, err, "");
 	if (st != OK)
 		return st;
-	*out = (struct rules_version){col_int(row, 0), db->n_rule_changes};
+	*out = (struct rules_version){col_int(row, 0), db->n_rule_changes, db->n_skill_changes};
 	db_done(row);
 	return OK;
 }
@@ -534,6 +550,11 @@ enum status db_rules_version(struct db *db, struct rules_version *out, struct er
 bool rules_same(struct rules_version a, struct rules_version b)
 {
 	return a.others == b.others && a.own == b.own;
+}
+
+bool skills_same(struct rules_version a, struct rules_version b)
+{
+	return rules_same(a, b) && a.skills == b.skills;
 }
 
 void **db_slot(struct db *db, void (*release)(void *))

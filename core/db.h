@@ -71,6 +71,9 @@ bool col_null(const struct stmt *stmt, int i);
 int64_t db_last_id(const struct db *db); /* of the last INSERT */
 int db_changes(const struct db *db);     /* rows that the last statement changed */
 
+/* Gives the memory of the cache back, before work that needs a lot of its own. */
+void db_shrink(struct db *db);
+
 /* BEGIN IMMEDIATE, COMMIT, ROLLBACK; transactions do not nest, savepoints inside one do. */
 enum status db_begin(struct db *db, struct err *err) MUST_CHECK;
 enum status db_commit(struct db *db, struct err *err) MUST_CHECK;
@@ -83,20 +86,18 @@ enum status db_undo(struct db *db, struct err *err) MUST_CHECK;    /* takes it b
 /* Begins a read transaction, so that several statements see one state; db_commit ends it. */
 enum status db_read_begin(struct db *db, struct err *err) MUST_CHECK;
 
-/* Changes whenever another connection has committed: what a cache checks before it trusts itself.
- */
-enum status db_data_version(struct db *db, int64_t *out, struct err *err) MUST_CHECK;
-
 /*
  * A name for what the tables of a project's rules hold as this connection sees them (project, policy, taxon, class_prior,
  * pool_cell, model, confirm, without their counts): the same name, the same rules. Another connection's commit of anything
- * changes it, as does any statement of this one that writes there, and taking anything back.
+ * changes it, as does any statement of this one that writes there, and taking anything back. `skills` names what skill and
+ * skill_cell hold beside that: a decision's skills are the same where both are.
  */
 struct rules_version {
-	int64_t others, own;
+	int64_t others, own, skills;
 };
 enum status db_rules_version(struct db *db, struct rules_version *out, struct err *err) MUST_CHECK;
 bool rules_same(struct rules_version a, struct rules_version b);
+bool skills_same(struct rules_version a, struct rules_version b);
 
 /* One place where whoever reads the rules (project.c) keeps them with the connection; db_close releases what is in it. */
 void **db_slot(struct db *db, void (*release)(void *));

@@ -75,20 +75,11 @@ enum status drift_observe(struct db *db, const struct project *p, const struct s
 {
 	struct prediction_top top = {0};
 	struct drift d = {0};
-	struct stmt *row = NULL;
 	double agree = 1;
 	char why[160] = "";
 	if (class < 0 || s->blind || !s->prediction_id)
 		return OK;
-	/* Also an answer that was taken back was the first: it may not count twice. */
-	enum status st = db_one(db, Q_CLASSIFICATION_N_OF, &row, err, "i", s->id);
-	if (st != OK)
-		return st;
-	bool first = col_int(row, 0) == 1;
-	db_done(row);
-	if (!first)
-		return OK;
-	st = prediction_read_top(db, p, s->prediction_id, &top, err);
+	enum status st = prediction_read_top(db, p, s->prediction_id, &top, err);
 	if (st != OK || !top.calibrated)
 		return st;
 	st = load(db, top.model_id, s->deployment_id, &d, err);

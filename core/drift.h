@@ -22,8 +22,8 @@ struct drift_bets {
 double drift_bet(struct drift_bets *bets, bool differs, double p_agree);
 
 /*
- * A routine answer to an open subject has been stored (class -1: "can't tell", which is passed over; so is all but the
- * first answer). `subject` is as it was before. The first alarm marks the deployment and the project's sweep.
+ * The first routine answer to an open subject has been stored (class -1: "can't tell", which is passed over). One that was taken
+ * back was the first too: a subject may not count twice. `subject` is as it was before. The first alarm marks the deployment and the project's sweep.
  */
 enum status drift_observe(struct db *db, const struct project *project,
 	const struct subject *subject, int64_t volunteer_id, int class, int64_t now_ms,

@@ -25,6 +25,7 @@ static enum status load_votes(
 	struct stmt *row = db_query(db, Q_VOTE_LIST, "i", subject_id);
 	while ((st = db_step(row, err)) == OK) {
 		int answer = project_class(p, col_int(row, 2));
+		e->n_cant_tell += col_int(row, 6) != 0;
 		if (answer < 0)
 			continue;
 		e->set_mode = e->set_mode || col_int(row, 4) != 0;
@@ -40,7 +41,7 @@ static enum status load_votes(
 			.classification_id = col_int(row, 0),
 			.volunteer_id = col_int(row, 1),
 			.answer = answer,
-			.credited = col_int(row, 3) != 0,
+			.credited = col_int(row, 3) != 0 || col_int(row, 0) <= p->refit_last_id,
 			.guess = col_null(row, 5) ? -1 : project_class(p, col_int(row, 5)),
 		};
 		add_class(&e->votes[e->n_votes - 1], answer);

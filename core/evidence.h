@@ -11,13 +11,13 @@ struct vote {
 	int answer;              /* class; of several the first */
 	int n_classes, *classes; /* all that it names */
 	int guess;               /* the class on the card that was shown; -1: a blind survey */
-	bool credited;
+	bool credited;           /* one by one, or by the refit in force */
 	double *log_theta; /* [k] nats; set mode: log-odds that the species is there (set_evidence) */
 };
 
 struct evidence {
 	int k;
-	int n_votes;
+	int n_votes, n_cant_tell;
 	struct vote *votes;
 	bool has_model;
 	bool set_mode; /* an answer in force names several species, or says that there are several */
@@ -29,8 +29,7 @@ struct evidence {
 	int n_also;    /* set mode: the label's other species, */
 	int *also;     /* [k] the surest first */
 	double p;      /* P(the label is right), the whole set of it */
-	double
-		risk; /* expected cost of the label (cost.h), 1 - p where the policy has no costs; set mode: 1 - p */
+	double risk;   /* expected cost of the label (cost.h), 1 - p where the policy has no costs */
 };
 
 /*

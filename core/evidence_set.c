@@ -1,6 +1,7 @@
 /* A subject of several species: every answer speaks about every class, and each class is decided by itself (set_mode.h). */
 #include "confusion.h"
 #include "consensus.h"
+#include "cost.h"
 #include "evidence.h"
 #include "set_skill.h"
 
@@ -53,24 +54,39 @@ static enum status load_columns(
 	return st;
 }
 
-/* The label: every species with more than even odds, the surest first; none is "nothing here". */
+/* The class "nothing here", -1: the project has none. */
+static int blank_of(const struct project *p)
+{
+	int blank = -1;
+	for (int z = 0; z < p->k; z++)
+		if (p->taxa[z].kind == TAXON_BLANK && !p->taxa[z].retired)
+			blank = z;
+	return blank;
+}
+
+/* The label and its risk: every species with more than even odds where costs say nothing else, the surest first. */
 static void take_members(const struct project *p, struct evidence *e)
 {
+	bool *in = xcalloc((size_t)p->k, sizeof *in);
+	const int blank = blank_of(p);
 	e->also = xcalloc((size_t)p->k, sizeof *e->also);
+	cost_decide_set(p->cost, e->q, blank, p->k, in, &e->risk);
 	int n = 0;
+	e->p = 1;
 	for (int z = 0; z < p->k; z++) {
-		if (e->q[z] <= 0.5)
+		e->p *= in[z] ? e->q[z] : 1 - e->q[z];
+		if (!in[z])
 			continue;
 		int at = n++;
 		for (; at > 0 && e->q[e->also[at - 1]] < e->q[z]; at--)
 			e->also[at] = e->also[at - 1];
 		e->also[at] = z;
 	}
-	for (int z = 0; z < p->k && n == 0; z++)
-		if (p->taxa[z].kind == TAXON_BLANK && !p->taxa[z].retired)
-			e->top = z;
-	if (n == 0)
+	free(in);
+	if (n == 0) {
+		e->top = blank >= 0 ? blank : e->top;
 		return;
+	}
 	e->top = e->also[0];
 	e->n_also = n - 1;
 	for (int i = 0; i < e->n_also; i++)
@@ -88,10 +104,8 @@ enum status evidence_set_load(
 	if (st == OK)
 		st = set_decide(
 			e->prior, e->sum, e->n_votes, p->k, p->correlation.kappa, e->q, &e->risk, err);
-	if (st == OK) {
-		e->p = 1 - e->risk;
+	if (st == OK)
 		take_members(p, e);
-	}
 	return st;
 }
 
@@ -117,19 +131,24 @@ enum status evidence_set_reach(struct db *db, const struct evidence *e, const st
 {
 	struct set_rates *rates = xcalloc((size_t)e->k, sizeof *rates);
 	enum status st = set_rates_load(db, p, rates, err);
+	double *bits = xcalloc((size_t)e->k, sizeof *bits);
+	bool *in = xcalloc((size_t)e->k, sizeof *in);
 	*risk_out = 1;
 	for (int m = 1; st == OK && m <= n_more; m++) {
 		double d = 1 + (e->n_votes + m - 1) * p->correlation.kappa;
-		double right = 1;
+		double risk = 1;
 		for (int z = 0; z < e->k; z++) {
 			double logit = log(e->prior[z]) - log1p(-e->prior[z]);
 			double up = logit + (e->sum[z] + m * set_evidence(rates[z], true)) / d;
 			double down = logit + (e->sum[z] + m * set_evidence(rates[z], false)) / d;
 			if (e->prior[z] > 0)
-				right /= 1 + exp(-fmax(fabs(up), fabs(down)));
+				bits[z] = 1 / (1 + exp(-(fabs(up) > fabs(down) ? up : down)));
 		}
-		*risk_out = fmin(*risk_out, 1 - right);
+		cost_decide_set(p->cost, bits, blank_of(p), e->k, in, &risk);
+		*risk_out = fmin(*risk_out, risk);
 	}
 	free(rates);
+	free(bits);
+	free(in);
 	return st;
 }

@@ -165,23 +165,31 @@ enum status gold_draw_by_class(struct db *db, int64_t project_id, const char *pu
 	return st;
 }
 
-enum status gold_label(struct db *db, const struct project *p, int64_t subject_id,
-	const char *taxon_code, const char *purpose, int64_t now_ms, struct err *err)
+/* Shapes: classes [n]. */
+static enum status find_classes(
+	const struct project *p, const char *const *codes, int n, int *classes, struct err *err)
 {
-	struct subject s;
+	for (int i = 0; i < n; i++) {
+		classes[i] = -1;
+		for (int z = 0; z < p->k; z++)
+			if (strcmp(p->taxa[z].code, codes[i]) == 0 && !p->taxa[z].retired)
+				classes[i] = z;
+		if (classes[i] < 0)
+			return err_set(err, BAD_INPUT, "the project has no taxon '%.60s'", codes[i]);
+		for (int j = 0; j < i; j++)
+			if (classes[j] == classes[i])
+				return err_set(err, BAD_INPUT, "%.60s is named twice", codes[i]);
+		if (n > 1 && p->taxa[classes[i]].kind == TAXON_BLANK)
+			return err_set(err, BAD_INPUT, "\"nothing here\" goes with no other species");
+	}
+	return OK;
+}
+
+static enum status label(struct db *db, const struct project *p, int64_t subject_id,
+	const int *classes, int n, const char *purpose, int64_t now_ms, struct err *err)
+{
 	struct stmt *row = NULL;
-	int class = -1;
-	enum status st = subject_load(db, subject_id, &s, err);
-	if (st == OK && s.project_id != p->id)
-		st = err_set(err, NOT_FOUND, "the project has no subject %lld", (long long)subject_id);
-	for (int z = 0; z < p->k; z++)
-		if (strcmp(p->taxa[z].code, taxon_code) == 0 && !p->taxa[z].retired)
-			class = z;
-	if (st == OK && class < 0)
-		st = err_set(err, BAD_INPUT, "the project has no taxon '%.60s'", taxon_code);
-	if (st != OK)
-		return st;
-	st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
+	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
 	if (st == OK)
 		db_done(row);
 	if (st == NOT_FOUND && (!is_purpose(purpose) || strcmp(purpose, "certify") == 0))
@@ -190,5 +198,27 @@ enum status gold_label(struct db *db, const struct project *p, int64_t subject_i
 			(long long)subject_id);
 	if (st == NOT_FOUND)
 		st = add(db, subject_id, p->id, purpose, NULL, now_ms, err);
-	return st == OK ? label_by_expert(db, p, subject_id, class, 0, 0, now_ms, err) : st;
+	return st == OK ? label_by_expert_set(db, p, subject_id, classes, n, 0, 0, now_ms, err) : st;
+}
+
+enum status gold_label_set(struct db *db, const struct project *p, int64_t subject_id,
+	const char *const *taxon_codes, int n, const char *purpose, int64_t now_ms, struct err *err)
+{
+	struct subject s;
+	int *classes = xcalloc((size_t)n + 1, sizeof *classes);
+	enum status st = subject_load(db, subject_id, &s, err);
+	if (st == OK && s.project_id != p->id)
+		st = err_set(err, NOT_FOUND, "the project has no subject %lld", (long long)subject_id);
+	if (st == OK)
+		st = find_classes(p, taxon_codes, n, classes, err);
+	if (st == OK)
+		st = label(db, p, subject_id, classes, n, purpose, now_ms, err);
+	free(classes);
+	return st;
+}
+
+enum status gold_label(struct db *db, const struct project *p, int64_t subject_id,
+	const char *taxon_code, const char *purpose, int64_t now_ms, struct err *err)
+{
+	return gold_label_set(db, p, subject_id, &taxon_code, 1, purpose, now_ms, err);
 }

@@ -25,9 +25,16 @@ enum status gold_draw_by_class(struct db *db, int64_t project_id, const char *pu
 	bool holdout, int64_t seed, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*
- * An expert's truth for a subject, from a file: fills in a drawn row, or makes a chosen one (`purpose`, no draw
- * probability, so not certify). The subject is retired by the expert.
- * Errors: NOT_FOUND the project has no such subject; BAD_INPUT no such taxon, or certify gold that was not drawn.
+ * An expert's truth for a subject, from a file, of one species or several: fills in a drawn row, or makes a chosen one
+ * (`purpose`, no draw probability, so not certify). The subject is retired by the expert.
+ * Shapes: taxon_codes [n], n >= 1.
+ * Errors: NOT_FOUND the project has no such subject; BAD_INPUT no such taxon, one that is named twice or "nothing here" beside
+ *         others, or certify gold that was not drawn.
  */
+enum status gold_label_set(struct db *db, const struct project *project, int64_t subject_id,
+	const char *const *taxon_codes, int n, const char *purpose, int64_t now_ms,
+	struct err *err) MUST_CHECK;
+
+/* The same, of one. */
 enum status gold_label(struct db *db, const struct project *project, int64_t subject_id,
 	const char *taxon_code, const char *purpose, int64_t now_ms, struct err *err) MUST_CHECK;

@@ -310,36 +310,23 @@ static enum status decide_open(struct db *db, const struct project *p, const str
 		: st;
 }
 
-static enum status count_cant_tell(struct db *db, int64_t subject_id, int *out, struct err *err)
-{
-	struct stmt *row = NULL;
-	enum status st = db_one(db, Q_VOTE_CANT_TELL, &row, err, "i", subject_id);
-	if (st == OK) {
-		*out = (int)col_int(row, 0);
-		db_done(row);
-	}
-	return st;
-}
-
 static double priority_of(const struct subject *s)
 {
 	/* An audit comes before all others until it is done: a certificate waits for it, or stands on it. */
 	return s->risk / (1 + s->n_answers + s->n_cant_tell) + (s->blind ? 1 : 0);
 }
 
-enum status label_decide(struct db *db, const struct project *p, int64_t subject_id,
-	int64_t classification_id, int64_t now_ms, struct err *err)
+enum status label_decide_loaded(struct db *db, const struct project *p,
+	const struct subject *subject, int64_t classification_id, int64_t now_ms, struct err *err)
 {
-	struct subject s;
+	struct subject s = *subject;
 	struct evidence e = {0};
 	bool drawn = false;
-	enum status st = subject_load(db, subject_id, &s, err);
-	if (st != OK || s.state != SUBJECT_OPEN)
-		return st;
-	st = evidence_load(db, p, subject_id, s.blind ? 0 : s.prediction_id, &e, err);
-	if (st == OK)
-		st = count_cant_tell(db, subject_id, &s.n_cant_tell, err);
+	if (s.state != SUBJECT_OPEN)
+		return OK;
+	enum status st = evidence_load(db, p, s.id, s.blind ? 0 : s.prediction_id, &e, err);
 	s.n_answers = e.n_votes;
+	s.n_cant_tell = e.n_cant_tell;
 	s.risk = e.risk;
 	if (st == OK)
 		st = db_run(db, Q_SUBJECT_SET_EVIDENCE, err, "iiidd", s.id, (int64_t)s.n_answers,
@@ -349,7 +336,15 @@ enum status label_decide(struct db *db, const struct project *p, int64_t subject
 					 : decide_open(db, p, &s, &e, classification_id, now_ms, &drawn, err);
 	evidence_release(&e);
 	/* Once drawn, the model is not heard: its risk and its place in the queue are those of a subject nobody has seen. */
-	return st == OK && drawn ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
+	return st == OK && drawn ? label_decide(db, p, s.id, 0, now_ms, err) : st;
+}
+
+enum status label_decide(struct db *db, const struct project *p, int64_t subject_id,
+	int64_t classification_id, int64_t now_ms, struct err *err)
+{
+	struct subject s;
+	enum status st = subject_load(db, subject_id, &s, err);
+	return st == OK ? label_decide_loaded(db, p, &s, classification_id, now_ms, err) : st;
 }
 
 /* The truth of the last certification gold that was waited for may bring a certificate. */
@@ -484,10 +479,9 @@ enum status label_refit(struct db *db, const struct project *p, int64_t subject_
 	}
 	if (st == OK)
 		st = evidence_load(db, p, subject_id, was_audit(&s) ? 0 : s.prediction_id, &e, err);
-	if (st == OK)
-		st = count_cant_tell(db, subject_id, &s.n_cant_tell, err);
 	bool by_people = strcmp(s.decided_by, "people") == 0;
 	s.n_answers = e.n_votes;
+	s.n_cant_tell = e.n_cant_tell;
 	if (by_people)
 		s.risk = e.risk;
 	if (st == OK)

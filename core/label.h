@@ -33,6 +33,11 @@ enum status subject_load(
 enum status label_decide(struct db *db, const struct project *project, int64_t subject_id,
 	int64_t classification_id, int64_t now_ms, struct err *err) MUST_CHECK;
 
+/* The same, for who has just loaded the subject. */
+enum status label_decide_loaded(struct db *db, const struct project *project,
+	const struct subject *subject, int64_t classification_id, int64_t now_ms,
+	struct err *err) MUST_CHECK;
+
 /*
  * An expert's verdict: the class of a taxon, or -1 for "cannot be told", which retires the subject without a label.
  * Closes the subject's audit and fills in its gold row where it has them.

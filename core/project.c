@@ -254,6 +254,7 @@ static enum status load(struct db *db, int64_t id, struct project *out, struct e
 			.kappa = col_real(row, 9), .gamma = col_real(row, 10)};
 	out->own_prior = col_null(row, 12) ? label_params.s : col_real(row, 12);
 	out->model_px = (int)col_int(row, 11);
+	out->refit_last_id = col_int(row, 13);
 	db_done(row);
 	st = policy_get(db, id, &out->policy, err);
 	if (st == OK && out->policy.kappa != POLICY_AUTO)
@@ -286,6 +287,7 @@ static void leave(struct project_shared *s)
 	free(p->survey);
 	free(p->cost);
 	free(s->pool);
+	free(s->columns);
 	if (s->heads)
 		s->heads_release(s->heads);
 	free(s);

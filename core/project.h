@@ -33,6 +33,7 @@ struct project {
 	int64_t model_id; /* the promoted model; 0: none */
 	struct policy policy;
 	int64_t refit_id;               /* whose skills are in force; 0: of no refit yet */
+	int64_t refit_last_id;          /* that one has learnt from the answers up to here */
 	struct correlation correlation; /* the policy's kappa, or the last refit's */
 	double own_prior; /* own_counts.prior: the last refit's, label_params.s before it */
 	int k; /* taxa, retired ones included, in the order of their ids: the label model's classes */

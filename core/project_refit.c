@@ -44,6 +44,9 @@ static enum status fit(struct project_refit *r, const struct refit_hands *hands,
 		.n_threads = hands->n_threads};
 	struct refit_record *record = &r->record;
 	enum status st = refit_new(&input, &r->refit, err);
+	free(r->cells); /* the start has been made of them */
+	r->cells = NULL;
+	r->n_cells = 0;
 	record->moved = 1;
 	if (st == OK)
 		st = refit_judge(r->refit, &record->moved, err);
@@ -78,6 +81,14 @@ static enum status find_unfinished(
 	return OK;
 }
 
+/* Whether a step is to run: the ones before it are done. */
+static bool begins(enum status st, const struct refit_hands *hands, const char *step)
+{
+	if (st == OK && hands->begins)
+		hands->begins(hands->arg, step);
+	return st == OK;
+}
+
 static enum status refit_locked(struct db *db, int64_t project_id, const struct refit_hands *hands,
 	bool *resumed, struct err *err)
 {
@@ -86,19 +97,20 @@ static enum status refit_locked(struct db *db, int64_t project_id, const struct 
 	enum status st = find_unfinished(db, project_id, &old, err);
 	*resumed = st == OK && old.id && old.in_force;
 	if (st == OK && !*resumed) {
-		st = project_refit_clean(project_id, old.id, hands, err);
-		if (st == OK)
+		if (begins(st, hands, "clearing away"))
+			st = project_refit_clean(project_id, old.id, hands, err);
+		if (begins(st, hands, "reading"))
 			st = project_refit_read(db, project_id, hands, &r, err);
-		if (st == OK)
+		if (begins(st, hands, "fitting"))
 			st = fit(&r, hands, err);
-		if (st == OK)
+		if (begins(st, hands, "writing"))
 			st = project_refit_store(&r, hands, &old.id, err);
 		old.last_id = r.last_id;
 		project_refit_release(&r);
 	}
-	if (st == OK)
+	if (begins(st, hands, "deciding again"))
 		st = project_refit_apply(project_id, old.id, old.last_id, hands, err);
-	return st == OK ? project_refit_clean(project_id, 0, hands, err) : st;
+	return begins(st, hands, "clearing away") ? project_refit_clean(project_id, 0, hands, err) : st;
 }
 
 enum status project_refit(struct db *db, int64_t project_id, const struct refit_hands *hands,

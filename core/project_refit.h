@@ -22,6 +22,7 @@ struct refit_hands {
 	enum status (*write)(void *arg, writer_work *work, void *work_arg, struct err *err);
 	bool (*stops)(void *arg);
 	int64_t (*now_ms)(void *arg);
+	void (*begins)(void *arg, const char *step); /* is told of each step, or NULL */
 	void *arg;
 	int n_threads;
 	bool cold; /* from the votes alone, not from the skills in force */

@@ -42,8 +42,10 @@ static enum status take_gold(struct db *db, struct project_refit *r,
 	struct prediction_short s;
 	size_t n_answers = 0, n_bytes = 0;
 	bool heard = false;
-	*g = (struct refit_gold){
-		.subject_id = col_int(row, 0), .truth = project_class(&r->project, col_int(row, 1))};
+	*g = (struct refit_gold){.subject_id = col_int(row, 0),
+		.truth = project_class(&r->project, col_int(row, 1)),
+		.p_draw = col_real(row, 4),
+		.drawn_ms = col_int(row, 5)};
 	planted_of(r, g->subject_id, &n_answers);
 	if (n_answers == 0 || g->truth < 0)
 		return OK;
@@ -132,6 +134,8 @@ struct halves {
 	int n[2];
 	double *evidence, *log_pi;
 	int *n_sources, *truth;
+	double *p_draw, *weight; /* each half's weights are its own */
+	int64_t *drawn_ms;
 };
 
 static enum status fit_half(struct project_refit *r, const struct halves *h, struct err *err)
@@ -140,14 +144,19 @@ static enum status fit_half(struct project_refit *r, const struct halves *h, str
 	struct refit_record *record = &r->record;
 	const int k = r->project.k, first = h->n[0];
 	const double *evidence = h->evidence + (size_t)first * (size_t)k;
-	enum status st = correlation_fit(
-		h->log_pi, h->evidence, h->n_sources, h->truth, first, k, &record->correlation, err);
+	enum status st = correlation_weights(h->p_draw, h->drawn_ms, first, h->weight, err);
 	if (st == OK)
-		st = correlation_loss(h->log_pi, evidence, h->n_sources + first, h->truth + first, h->n[1],
-			k, record->correlation, &record->loss, err);
+		st = correlation_weights(
+			h->p_draw + first, h->drawn_ms + first, h->n[1], h->weight + first, err);
 	if (st == OK)
-		st = correlation_loss(h->log_pi, evidence, h->n_sources + first, h->truth + first, h->n[1],
-			k, by_default, &record->loss_default, err);
+		st = correlation_fit(h->log_pi, h->evidence, h->n_sources, h->truth, h->weight, first, k,
+			&record->correlation, err);
+	if (st == OK)
+		st = correlation_loss(h->log_pi, evidence, h->n_sources + first, h->truth + first,
+			h->weight + first, h->n[1], k, record->correlation, &record->loss, err);
+	if (st == OK)
+		st = correlation_loss(h->log_pi, evidence, h->n_sources + first, h->truth + first,
+			h->weight + first, h->n[1], k, by_default, &record->loss_default, err);
 	record->has_losses = st == OK;
 	record->has_kappa = st == OK && record->loss <= record->loss_default;
 	if (record->has_kappa && r->project.policy.kappa == POLICY_AUTO)
@@ -183,8 +192,11 @@ enum status project_refit_fit_kappa(struct project_refit *r, struct err *err)
 		.log_pi = log_pi,
 		.evidence = answers_alloc(n * k + 1, sizeof *h.evidence),
 		.n_sources = answers_alloc(n + 1, sizeof *h.n_sources),
-		.truth = answers_alloc(n + 1, sizeof *h.truth)};
-	enum status st = h.evidence && h.n_sources && h.truth
+		.truth = answers_alloc(n + 1, sizeof *h.truth),
+		.p_draw = answers_alloc(n + 1, sizeof *h.p_draw),
+		.weight = answers_alloc(n + 1, sizeof *h.weight),
+		.drawn_ms = answers_alloc(n + 1, sizeof *h.drawn_ms)};
+	enum status st = h.evidence && h.n_sources && h.truth && h.p_draw && h.weight && h.drawn_ms
 		? OK
 		: err_set(err, FAULT, "the certification gold does not fit in memory");
 	r->correlation = (struct correlation){.kappa = r->project.policy.kappa == POLICY_AUTO
@@ -199,6 +211,8 @@ enum status project_refit_fit_kappa(struct project_refit *r, struct err *err)
 		add_evidence(r, &r->certify[i], h.evidence + at * k);
 		h.n_sources[at] = r->certify[i].n_sources;
 		h.truth[at] = r->certify[i].truth;
+		h.p_draw[at] = r->certify[i].p_draw;
+		h.drawn_ms[at] = r->certify[i].drawn_ms;
 	}
 	if (st == OK && h.n[1] >= REFIT_LEAST_GOLD)
 		st = fit_half(r, &h, err);
@@ -207,5 +221,8 @@ enum status project_refit_fit_kappa(struct project_refit *r, struct err *err)
 	free(h.evidence);
 	free(h.n_sources);
 	free(h.truth);
+	free(h.p_draw);
+	free(h.weight);
+	free(h.drawn_ms);
 	return st;
 }

@@ -22,9 +22,9 @@ int64_t id_number(const struct id_set *set, int64_t id);
 /* What a subject was before the refit. */
 struct refit_subject {
 	float risk;
-	int16_t label; /* class, or -1 */
-	uint8_t state; /* enum subject_state */
-	bool by_people, blind, has_model;
+	int16_t label;     /* class, or -1 */
+	uint8_t state : 2; /* enum subject_state */
+	bool by_people : 1, blind : 1;
 };
 
 /* An answer to certification gold that was planted. */
@@ -35,7 +35,8 @@ struct refit_planted {
 
 /* A stored prediction of certification gold is evidence; n_sources counts it and the planted answers. */
 struct refit_gold {
-	int64_t subject_id;
+	int64_t subject_id, drawn_ms; /* what was drawn at one moment is one draw */
+	double p_draw;
 	int truth, n_sources;
 	double *evidence; /* [k] nats */
 };

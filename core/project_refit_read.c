@@ -280,7 +280,6 @@ static enum status take_prediction(struct db *db, struct project_refit *r,
 	}
 	((double *)r->prior.rest)[subject] = s.rest;
 	((uint8_t *)r->prior.model)[subject] = (uint8_t)s.model;
-	r->was[subject].has_model = true;
 	return OK;
 }
 
@@ -481,6 +480,7 @@ enum status project_refit_read(struct db *db, int64_t project_id, const struct r
 	st = read_all(db, project_id, hands, r, err);
 	if (db_commit(db, &end) != OK)
 		db_rollback(db);
+	db_shrink(db);
 	return st;
 }
 

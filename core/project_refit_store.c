@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_A_PIECE = 1000, SUBJECTS_A_PIECE = 2 };
+enum {
+	ROWS_A_PIECE = 1000,
+	/* Subjects of a piece: as many as take about so long, waiting and committing included. */
+	LEAST_SUBJECTS = 2,
+	MOST_SUBJECTS = 32,
+	PIECE_MS = 8
+};
 
 static enum status write_piece(
 	const struct refit_hands *hands, writer_work *work, void *arg, struct err *err)
@@ -196,6 +202,7 @@ enum status project_refit_store(const struct project_refit *r, const struct refi
 	if (r->n_late)
 		qsort(r->late, r->n_late, sizeof *r->late, by_id);
 	enum status st = find_changed(&s, err);
+	refit_end_judging(r->refit);
 	if (st == OK)
 		st = write_piece(hands, begin_work, &s, err);
 	for (size_t i = 0; st == OK && i < sizeof works / sizeof *works; i++)
@@ -210,6 +217,7 @@ enum status project_refit_store(const struct project_refit *r, const struct refi
 
 struct applying {
 	int64_t project_id, refit_id, last_id, now_ms;
+	int n_subjects;
 	bool done;
 };
 
@@ -217,12 +225,11 @@ static enum status apply_work(struct db *db, void *arg, struct err *err)
 {
 	struct applying *a = arg;
 	struct project p = {0};
-	int64_t ids[SUBJECTS_A_PIECE], n[LABEL_RETIRED + 1] = {0};
+	int64_t ids[MOST_SUBJECTS], n[LABEL_RETIRED + 1] = {0};
 	int n_ids = 0;
 	enum status st = project_load(db, a->project_id, &p, err);
 	if (st == OK) {
-		struct stmt *row = db_query(
-			db, Q_REFIT_WAITING, "ii", a->refit_id, (int64_t)SUBJECTS_A_PIECE);
+		struct stmt *row = db_query(db, Q_REFIT_WAITING, "ii", a->refit_id, (int64_t)a->n_subjects);
 		while ((st = db_step(row, err)) == OK)
 			ids[n_ids++] = col_int(row, 0);
 		st = st == NOT_FOUND ? OK : st;
@@ -247,11 +254,19 @@ static enum status apply_work(struct db *db, void *arg, struct err *err)
 enum status project_refit_apply(int64_t project_id, int64_t refit_id, int64_t last_id,
 	const struct refit_hands *hands, struct err *err)
 {
-	struct applying a = {project_id, refit_id, last_id, 0, false};
+	struct applying a = {.project_id = project_id,
+		.refit_id = refit_id,
+		.last_id = last_id,
+		.n_subjects = LEAST_SUBJECTS};
 	enum status st = OK;
 	while (st == OK && !a.done) {
 		a.now_ms = hands->now_ms(hands->arg);
 		st = write_piece(hands, apply_work, &a, err);
+		const int64_t took = hands->now_ms(hands->arg) - a.now_ms;
+		if (took < PIECE_MS && a.n_subjects < MOST_SUBJECTS)
+			a.n_subjects *= 2;
+		else if (took > 2 * PIECE_MS && a.n_subjects > LEAST_SUBJECTS)
+			a.n_subjects /= 2;
 	}
 	return st;
 }

@@ -14,6 +14,8 @@ struct project_shared {
 	/* Each is of rules of its own: whoever holds a project goes on while a remix or a calibration changes them. */
 	double *pool; /* [k x k] P(answer | truth) as of the last remix; NULL: not read yet */
 	struct rules_version pool_version;
+	struct columns *columns; /* skill.c's, in one piece; NULL: none yet */
+	struct rules_version columns_version;
 	void *heads; /* prediction.c's, or NULL */
 	struct rules_version heads_version;
 	void (*heads_release)(void *heads);

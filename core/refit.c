@@ -15,9 +15,10 @@ void refit_free(struct refit *r)
 		return;
 	for (int i = 0; i < 2; i++) {
 		for (size_t b = 0; r->lessons[i] && b < r->n_blocks; b++) {
-			free(r->lessons[i][b].end);
-			free(r->lessons[i][b].mass);
-			free(r->lessons[i][b].shares);
+			free(r->lessons[i][b].class_end);
+			free(r->lessons[i][b].t_end);
+			free(r->lessons[i][b].class);
+			free(r->lessons[i][b].t);
 		}
 		free(r->lessons[i]);
 	}
@@ -29,6 +30,7 @@ void refit_free(struct refit *r)
 	free(r->log_pi);
 	free(r->lambda);
 	free(r->precision);
+	free(r->mass);
 	free(r->columns);
 	free(r->sums);
 	free(r->moved);
@@ -113,19 +115,20 @@ static bool allocate(struct refit *r)
 	r->log_pi = answers_alloc(k, sizeof *r->log_pi);
 	r->lambda = answers_alloc(answers->n_volunteers, sizeof *r->lambda);
 	r->precision = answers_alloc(answers->n_volunteers, sizeof *r->precision);
+	r->mass = answers_alloc(n, sizeof *r->mass);
 	r->columns = answers_alloc(answers->n_columns * k, sizeof *r->columns);
 	r->sums = answers_alloc(by_learning > by_judging ? by_learning : by_judging, sizeof *r->sums);
 	r->moved = answers_alloc(r->n_blocks, sizeof *r->moved);
 	if (!(r->m && r->counts && r->log_votes && r->log_share && r->pi && r->log_pi && r->lambda &&
-			r->precision && r->columns && r->sums && r->moved))
+			r->precision && r->mass && r->columns && r->sums && r->moved))
 		return false;
 	for (int i = 0; i < 2; i++) {
 		r->lessons[i] = answers_alloc(r->n_blocks, sizeof *r->lessons[i]);
 		for (size_t b = 0; r->lessons[i] && b < r->n_blocks; b++) {
 			struct refit_lesson *lesson = &r->lessons[i][b];
-			lesson->end = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->end);
-			lesson->mass = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->mass);
-			if (!lesson->end || !lesson->mass)
+			lesson->class_end = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->class_end);
+			lesson->t_end = answers_alloc(REFIT_SUBJECTS_A_BLOCK, sizeof *lesson->t_end);
+			if (!lesson->class_end || !lesson->t_end)
 				return false;
 		}
 		if (!r->lessons[i])
@@ -274,6 +277,12 @@ enum status refit_run(
 		out->n_passes++;
 	}
 	return status;
+}
+
+void refit_end_judging(struct refit *r)
+{
+	free(r->columns);
+	r->columns = NULL;
 }
 
 const double *refit_m(const struct refit *r)

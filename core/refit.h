@@ -7,7 +7,7 @@
  *
  * Shapes: m [k x k], row = truth; lambda [n_volunteers]; q_out, evidence_out, cells_out [k].
  * Memory: 8 k bytes a column (answers.h) and about 30 bytes a subject, besides the answers. A subject with one answer
- *         teaches its whole posterior: up to 20 k bytes each.
+ *         teaches its whole posterior: up to 16 k bytes each.
  */
 #pragma once
 
@@ -110,6 +110,9 @@ enum status refit_run(struct refit *refit, int max_passes, double tolerance,
 /* The two steps by themselves. moved_out as in struct refit_report; 1 at the first judgement. */
 enum status refit_judge(struct refit *refit, double *moved_out, struct err *err) MUST_CHECK;
 enum status refit_learn(struct refit *refit, struct err *err) MUST_CHECK;
+
+/* Gives back the memory that judging and deciding need, most of a refit's: from here on it only tells what it has learned. */
+void refit_end_judging(struct refit *refit);
 
 /* After a judgement. Owns: what they point to is the refit's, until the next step. */
 const double *refit_m(const struct refit *refit);

@@ -103,60 +103,76 @@ static void temper(const struct refit *r, size_t subject, double n_cards, bool h
 		q[z] *= share;
 }
 
-static bool make_room(struct refit_lesson *lesson, size_t n_more)
-{
-	if (lesson->n + n_more <= lesson->room)
-		return true;
-	const size_t room = lesson->room + lesson->room / 2 + n_more;
-	struct refit_share *shares = realloc(lesson->shares, room * sizeof *shares);
-	if (!shares)
-		return false;
-	lesson->shares = shares;
-	lesson->room = room;
-	return true;
-}
+/* A block's lesson while it is written: room for all that it may become. */
+struct draft {
+	uint16_t *class;
+	double *t;
+	size_t n_classes, n_t;
+};
 
-/* consensus_sharpen without the zeros. Returns false when memory is out. */
-static bool write_lesson(
-	struct refit_lesson *lesson, size_t at, const double *q, size_t k, bool cut)
+/* consensus_sharpen without the zeros. Returns the share that was kept. */
+static double write_lesson(struct draft *draft, const double *q, size_t k, bool cut)
 {
 	double least = 0.0, sum = 0.0;
-	if (!make_room(lesson, k))
-		return false;
+	size_t n = 0;
 	if (cut) {
 		for (size_t z = 0; z < k; z++)
 			least = q[z] > least ? q[z] : least;
 		least = fmin(least, label_params.trunc);
 	}
-	const size_t first = lesson->n;
+	uint16_t *class = draft->class + draft->n_classes;
+	double *t = draft->t + draft->n_t;
 	for (size_t z = 0; z < k; z++) {
 		if (!(q[z] >= least && q[z] > 0.0))
 			continue;
-		lesson->shares[lesson->n++] = (struct refit_share){q[z], (uint32_t)z};
+		class[n] = (uint16_t)z;
+		t[n++] = q[z];
 		sum += q[z];
 	}
-	for (size_t i = first; i < lesson->n; i++)
-		lesson->shares[i].t /= sum;
-	lesson->mass[at] = sum;
-	lesson->end[at] = (uint32_t)lesson->n;
+	for (size_t i = 0; i < n; i++)
+		t[i] /= sum;
+	draft->n_classes += n < k ? n : 0;
+	draft->n_t += n > 1 ? n : 0;
+	return sum;
+}
+
+/* Room for n entries, and not for many more. */
+static bool fit_room(void **array, size_t n, size_t size, size_t *room)
+{
+	if (*array && n <= *room && *room <= n + n / 8 + 1)
+		return true;
+	void *fitting = realloc(*array, (n + 1) * size);
+	if (!fitting)
+		return false;
+	*array = fitting;
+	*room = n + 1;
+	return true;
+}
+
+static bool keep_lesson(struct refit_lesson *lesson, const struct draft *draft)
+{
+	if (!fit_room((void **)&lesson->class, draft->n_classes, sizeof *lesson->class,
+			&lesson->class_room) ||
+		!fit_room((void **)&lesson->t, draft->n_t, sizeof *lesson->t, &lesson->t_room))
+		return false;
+	memcpy(lesson->class, draft->class, draft->n_classes * sizeof *lesson->class);
+	memcpy(lesson->t, draft->t, draft->n_t * sizeof *lesson->t);
 	return true;
 }
 
 static double moved_since(const struct refit *r, size_t subject, const double *q)
 {
-	uint32_t n;
-	const struct refit_share *old = refit_shares(r, r->current, subject, &n);
-	const double mass = r->lessons[r->current][subject / REFIT_SUBJECTS_A_BLOCK]
-							.mass[subject % REFIT_SUBJECTS_A_BLOCK];
+	const struct refit_taught old = refit_taught(r, r->current, subject);
+	const double mass = r->mass[subject];
 	double moved = 0.0;
-	for (uint32_t i = 0; i < n; i++)
-		moved = fmax(moved, fabs(q[old[i].class] - old[i].t * mass));
+	for (size_t i = 0; i < old.n; i++)
+		moved = fmax(
+			moved, fabs(q[old.class ? old.class[i] : i] - (old.t ? old.t[i] : 1.0) * mass));
 	return moved;
 }
 
-static bool judge_block(void *arg, size_t block)
+static void judge_subjects(struct refit *r, size_t block, struct draft *draft)
 {
-	struct refit *r = arg;
 	const struct answers *answers = r->in.answers;
 	const size_t k = (size_t)answers->k, first = block * REFIT_SUBJECTS_A_BLOCK;
 	const size_t end = first + REFIT_SUBJECTS_A_BLOCK < answers->n_subjects
@@ -166,7 +182,6 @@ static bool judge_block(void *arg, size_t block)
 	double q[ANSWERS_MAX_CLASSES], *sums = r->sums + block * k;
 	const bool has_former = r->learned >= 0;
 	memset(sums, 0, k * sizeof *sums);
-	lesson->n = 0;
 	r->moved[block] = has_former ? 0.0 : 1.0;
 	for (size_t i = first; i < end; i++) {
 		memset(q, 0, k * sizeof *q);
@@ -181,12 +196,24 @@ static bool judge_block(void *arg, size_t block)
 			sums[z] += q[z];
 		if (has_former)
 			r->moved[block] = fmax(r->moved[block], moved_since(r, i, q));
-		if (!write_lesson(lesson, i - first, q, k, answers_of_subject(answers, i) > 1)) {
-			r->is_full = true;
-			return false;
-		}
+		r->mass[i] = write_lesson(draft, q, k, answers_of_subject(answers, i) > 1);
+		lesson->class_end[i - first] = (uint32_t)draft->n_classes;
+		lesson->t_end[i - first] = (uint32_t)draft->n_t;
 	}
-	return true;
+}
+
+static bool judge_block(void *arg, size_t block)
+{
+	struct refit *r = arg;
+	const size_t room = REFIT_SUBJECTS_A_BLOCK * (size_t)r->in.answers->k;
+	struct draft draft = {malloc(room * sizeof *draft.class), malloc(room * sizeof *draft.t), 0, 0};
+	if (draft.class && draft.t)
+		judge_subjects(r, block, &draft);
+	if (!draft.class || !draft.t || !keep_lesson(&r->lessons[!r->current][block], &draft))
+		r->is_full = true;
+	free(draft.class);
+	free(draft.t);
+	return !r->is_full;
 }
 
 enum status refit_judge(struct refit *r, double *moved_out, struct err *err)

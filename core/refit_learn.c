@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct refit_share *refit_shares(
-	const struct refit *r, int lessons, size_t subject, uint32_t *n_out)
+struct refit_taught refit_taught(const struct refit *r, int lessons, size_t subject)
 {
 	const struct refit_lesson *lesson = &r->lessons[lessons][subject / REFIT_SUBJECTS_A_BLOCK];
 	const size_t at = subject % REFIT_SUBJECTS_A_BLOCK;
-	const uint32_t first = at ? lesson->end[at - 1] : 0;
-	*n_out = lesson->end[at] - first;
-	return lesson->shares + first;
+	const uint32_t class_first = at ? lesson->class_end[at - 1] : 0;
+	const uint32_t t_first = at ? lesson->t_end[at - 1] : 0;
+	const size_t n_classes = lesson->class_end[at] - class_first, n_t = lesson->t_end[at] - t_first;
+	return (struct refit_taught){n_classes ? lesson->class + class_first : NULL,
+		n_t ? lesson->t + t_first : NULL, n_classes ? n_classes : n_t};
 }
 
 static void sum_cells(const struct refit *r, int lessons, size_t column, double *cells)
@@ -26,10 +27,9 @@ static void sum_cells(const struct refit *r, int lessons, size_t column, double 
 	const struct answers *answers = r->in.answers;
 	memset(cells, 0, (size_t)answers->k * sizeof *cells);
 	for (uint32_t i = answers->column_start[column]; i < answers->column_start[column + 1]; i++) {
-		uint32_t n;
-		const struct refit_share *shares = refit_shares(r, lessons, answers->column_subject[i], &n);
-		for (uint32_t s = 0; s < n; s++)
-			cells[shares[s].class] += shares[s].t;
+		const struct refit_taught taught = refit_taught(r, lessons, answers->column_subject[i]);
+		for (size_t s = 0; s < taught.n; s++)
+			cells[taught.class ? taught.class[s] : s] += taught.t ? taught.t[s] : 1.0;
 	}
 }
 

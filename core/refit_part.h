@@ -7,15 +7,15 @@
 
 enum { REFIT_SUBJECTS_A_BLOCK = 8192, REFIT_MAX_LEARN_BLOCKS = 64 };
 
-/* What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. */
+/*
+ * What a block of subjects teaches: sharpened posteriors without their zeros, subject after subject. One class alone has all
+ * and is written without its share; where all k have one the classes are not written.
+ */
 struct refit_lesson {
-	uint32_t *end; /* [subjects of the block] where a subject's entries end */
-	double *mass;  /* [subjects of the block] share of the posterior that was kept */
-	struct refit_share {
-		double t;
-		uint32_t class;
-	} * shares;
-	size_t n, room;
+	uint32_t *class_end, *t_end; /* [subjects of the block] where a subject's entries end */
+	uint16_t *class;             /* [class_room] */
+	double *t;                   /* [t_room] */
+	size_t class_room, t_room;
 };
 
 struct refit {
@@ -25,6 +25,7 @@ struct refit {
 	struct refit_lesson *lessons[2]; /* [n_blocks] */
 	int current;                     /* which lessons the last judgement wrote */
 	int learned;        /* which lessons the skills in force were learned from, -1: none */
+	double *mass;       /* [n_subjects] share of the posterior that the last judgement kept */
 	bool is_judged;     /* nothing was learned since the last judgement */
 	double *m, *counts; /* [k x k] */
 	double *log_votes, *log_share; /* [k], [n_models x k] */
@@ -38,9 +39,13 @@ struct refit {
 	atomic_bool is_full; /* memory ran out in a thread */
 };
 
-/* The entries of a subject in a lesson of its block. */
-const struct refit_share *refit_shares(
-	const struct refit *r, int lessons, size_t subject, uint32_t *n_out);
+/* A subject's entry: class[i], or i where that is NULL, has the share t[i], or 1 where that is NULL. */
+struct refit_taught {
+	const uint16_t *class;
+	const double *t;
+	size_t n;
+};
+struct refit_taught refit_taught(const struct refit *r, int lessons, size_t subject);
 
 /* Row sums, error rates and then log P(answer | truth) of one volunteer's columns, which hold cells. more_rows [k] or NULL is
  * added to the row sums. steps Newton steps on lambda. */

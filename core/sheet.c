@@ -109,16 +109,21 @@ void sheet_text(struct sheet *s, const char *text)
 	bool quoted = text[strcspn(text, ",\"\r\n")] != '\0';
 	if (quoted)
 		put(s, "\"", 1);
-	for (const char *p = text; *p;) {
-		size_t n = utf8_length((const unsigned char *)p);
+	const char *from = text, *p = text; /* what lies between is as it should be */
+	while (*p) {
+		const size_t n = (unsigned char)*p < 0x80 ? 1 : utf8_length((const unsigned char *)p);
+		if (n > 0 && *p != '"') {
+			p += n;
+			continue;
+		}
+		put(s, from, (size_t)(p - from));
 		if (n == 0)
 			put(s, "\xef\xbf\xbd", 3);
-		else if (*p == '"')
-			put(s, "\"\"", 2);
 		else
-			put(s, p, n);
-		p += n ? n : 1;
+			put(s, "\"\"", 2);
+		from = ++p;
 	}
+	put(s, from, (size_t)(p - from));
 	if (quoted)
 		put(s, "\"", 1);
 }

@@ -22,7 +22,7 @@ export class Aids {
 	#answered = null;
 	#isOffered = false;
 	#flag = this.#button('flag', t('flag.open'), FLAG_KEY, () => this.#openFlag());
-	#talk = this.#button('talk', t('talk.open'), TALK_KEY, () => this.#openTalk());
+	#talk = this.#button('talk', t('talk.open'), TALK_KEY, () => this.talk(this.#answered));
 	#learn = this.#button('learn', t('guide.learn'), LEARN_KEY, () => this.#openLearn());
 	element = el('div', { class: 'aids' }, this.#learn, this.#flag, this.#talk);
 	/** Where the practice is offered on the first visit. */
@@ -100,9 +100,10 @@ export class Aids {
 			(await import('./flag.js')).openFlag(this.#project, subject);
 	}
 
-	async #openTalk() {
-		if (this.#answered !== null)
-			(await import('./talk.js')).openTalk(this.#project, this.#answered, this.#mayModerate);
+	/** What is said of a subject that one has answered. @param {number|null} subject */
+	async talk(subject) {
+		if (subject !== null)
+			(await import('./talk.js')).openTalk(this.#project, subject, this.#mayModerate);
 	}
 
 	async #openPractice() {

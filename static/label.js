@@ -8,7 +8,7 @@ import { Aids } from './aids.js';
 import * as api from './api.js';
 import { Cards } from './cards.js';
 import { compareButton } from './compare.js';
-import { Confirm, OTHER_KEY, YES_KEY, nameOf } from './confirm.js';
+import { Confirm, OTHER_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
 import { emptyText, thanks } from './empty.js';
 import { tell } from './feedback.js';
@@ -286,7 +286,7 @@ export class LabelScreen {
 		openRecent(this.project.slug, this.outbox, this.#given, (answer) => this.#inWords(answer), (answer) => {
 			this.#before = answer;
 			this.#takeBack(answer.uuid, answer.subject, this.#inWords(answer));
-		});
+		}, (subject) => this.#aids.talk(subject));
 	}
 
 	/** @param {api.Given} answer */
@@ -434,7 +434,7 @@ export class LabelScreen {
 					[t('keys.space'), t('label.keys_nothing')],
 					[this.taxa.cantTellKey, t('label.keys_cant_tell')],
 					['+', t('label.keys_several')],
-					[`${YES_KEY.toLowerCase()} ${OTHER_KEY}`, t('label.keys_card')],
+					[`${t('confirm.key')} ${OTHER_KEY}`, t('label.keys_card')],
 					[t('label.key_backspace'), t('label.keys_undo')],
 					[`${t('recent.shift')} ${t('label.key_backspace')}`, t('recent.key')],
 					...this.taxa.shortcuts(), ...this.#aids.shortcuts(),

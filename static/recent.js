@@ -7,14 +7,15 @@
 import * as api from './api.js';
 import { el } from './dom.js';
 import { MOST } from './given.js';
+import { icon } from './icon.js';
 import { date, t } from './lang.js';
 
 /**
  * @param {string} slug @param {import('./outbox.js').Outbox} outbox @param {import('./given.js').Given} given of this tab
  * @param {(answer: Given) => string} inWords
- * @param {(answer: Given) => void} change
+ * @param {(answer: Given) => void} change @param {(subject: number) => void} talk
  */
-export async function openRecent(slug, outbox, given, inWords, change) {
+export async function openRecent(slug, outbox, given, inWords, change, talk) {
 	if (document.querySelector('dialog[open]'))
 		return;
 	const list = el('ul', { class: 'answers-given' }, el('li', { class: 'hint' }, t('recent.loading')));
@@ -27,6 +28,15 @@ export async function openRecent(slug, outbox, given, inWords, change) {
 	const row = (/** @type {Given} */ answer) => el('li', {},
 		answer.thumb ? el('img', { src: answer.thumb, alt: '', width: 96, height: 72 }) : null,
 		el('span', { class: 'what' }, el('strong', {}, inWords(answer)), el('small', {}, when(new Date(answer.at)))),
+		el('button', {
+			type: 'button', class: 'quiet', 'aria-label': t('talk.about', { answer: inWords(answer) }), title: t('talk.about', { answer: inWords(answer) }),
+			on: {
+				click: () => {
+					dialog.close();
+					talk(answer.subject);
+				},
+			},
+		}, icon('talk')),
 		answer.may_undo ? el('button', {
 			type: 'button', 'aria-label': t('recent.change_this', { answer: inWords(answer) }),
 			on: {

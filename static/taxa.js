@@ -250,8 +250,8 @@ export class Taxa {
 		const fitting = this.#cells.filter(({ taxon }) => !this.#looks?.isOn || this.#looks.fits(taxon)).map(({ taxon }) => taxon);
 		const found = find(fitting, this.#filter.value);
 		const isSearching = this.#filter.value.trim() !== '';
-		const order = !isSearching ? this.#cells :
-			[...this.#cells].sort((a, b) => (found.indexOf(a.taxon) + 1 || Infinity) - (found.indexOf(b.taxon) + 1 || Infinity) || 0);
+		const rank = (/** @type {Taxon} */ taxon) => found.includes(taxon) ? found.indexOf(taxon) : found.length;
+		const order = isSearching ? [...this.#cells].sort((a, b) => rank(a.taxon) - rank(b.taxon)) : this.#cells;
 		for (const { taxon, button } of this.#cells)
 			button.hidden = !found.includes(taxon);
 		this.#grid.append(...order.map(({ button }) => button));

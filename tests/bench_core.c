@@ -166,9 +166,24 @@ struct size {
 	bool all_media;   /* 3.2 photographs of 1.2 subjects; else one of each open subject */
 };
 
+/* Answers to the subjects of a condition; their names are spread over the index, as random ones are. */
+static void fill_answers(sqlite3 *db, int answers_each, const char *which)
+{
+	raw(db,
+		ROWS "INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, "
+			 "counted, expert, blind, credited, "
+			 "policy_id, created_ms, duration_ms) SELECT CAST(printf('%%08x%%08x', (s.id * 100 + "
+			 "n.i) * 2654435761 & 4294967295, s.id * 100 + n.i) AS BLOB), 1, s.id, "
+			 "1 + (s.id * 7919 + n.i * 3083) %% %d, 'taxa', 1, 0, 0, s.state = 'retired', 1, s.id, "
+			 "3000 FROM subject s, n WHERE (n.i = 0 OR s.state <> 'open') AND s.id %% 10 %s 0 "
+			 "ORDER BY s.id",
+		(long long)answers_each, CROWD, which);
+}
+
 /*
  * A volunteer has answered every 28,000th subject or so, mostly right; the skills have the cells that answers leave. Events are a
- * minute apart in each of 225 deployments.
+ * minute apart in each of 225 deployments. A tenth of the answers and the places in the queue come when the indexes are there: a
+ * new index has no room in any page, and the next thousands of answers would pay for splitting them.
  */
 static void fill_rows(sqlite3 *db, struct size size)
 {
@@ -189,28 +204,24 @@ static void fill_rows(sqlite3 *db, struct size size)
 		"risk, priority, state, "
 		"label_id, p_label, decided_by, reason, decided_ms, policy_id) SELECT 1, 1 + i %% 225, i * "
 		"60000, i * 60000 + 1000, 0, "
-		"iif(i %% %lld, %d, 1), 0.3, (i * 7919 %% 1000003) / 2000006.0, iif(i %% %lld, 'retired', "
-		"'open'), iif(i %% "
+		"iif(i %% %lld, %d, 1), 0.3, iif(i %% %lld, (i * 7919 %% 1000003) / 2000006.0, 0.5), iif(i "
+		"%% %lld, 'retired', 'open'), iif(i %% "
 		"%lld, 1 + i %% %d, NULL), "
 		"iif(i %% %lld, 0.99, NULL), iif(i %% %lld, 'people', NULL), iif(i %% %lld, 'risk', NULL), "
 		"iif(i %% %lld, 5, NULL), iif(i %% %lld, 1, NULL) FROM n",
-		n, every, size.answers_each, every, every, K, every, every, every, every, every);
-	raw(db,
-		ROWS "INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, "
-			 "counted, expert, blind, credited, "
-			 "policy_id, created_ms, duration_ms) SELECT CAST(printf('b%%015d', s.id * 100 + n.i) "
-			 "AS BLOB), 1, s.id, "
-			 "1 + (s.id * 7919 + n.i * 3083) %% %d, 'taxa', 1, 0, 0, s.state = 'retired', 1, s.id, "
-			 "3000 FROM subject s, n WHERE n.i = 0 OR s.state <> 'open' "
-			 "ORDER BY s.id",
-		(long long)size.answers_each, CROWD);
+		n, every, size.answers_each, every, every, every, K, every, every, every, every, every);
+	fill_answers(db, size.answers_each, "<>");
 	raw(db, "%s", again);
 	sqlite3_free(again);
+	fill_answers(db, size.answers_each, "=");
+	raw(db,
+		"UPDATE subject SET priority = ((id - 1) * 7919 %% 1000003) / 2000006.0 WHERE state = "
+		"'open'");
 	raw(db,
 		"INSERT INTO classification (uuid, project_id, subject_id, volunteer_id, answer, counted, "
 		"expert, blind, credited, "
-		"policy_id, created_ms, duration_ms) SELECT CAST(printf('c%%015d', id) AS BLOB), 1, id, "
-		"%d, 'taxa', 1, 0, 0, 0, 1, id, "
+		"policy_id, created_ms, duration_ms) SELECT CAST(printf('%%08x%%08x', id * "
+		"2246822519 & 4294967295, 3758096384 + id) AS BLOB), 1, id, %d, 'taxa', 1, 0, 0, 0, 1, id, "
 		"3000 FROM subject WHERE state = 'open' ORDER BY priority DESC LIMIT %lld",
 		CROWD + 1, own);
 	raw(db,
@@ -285,9 +296,10 @@ static int64_t next(struct db *db, int64_t volunteer, int64_t now_ms, struct cos
 
 static void number_uuid(int kind, int n, uint8_t out[16])
 {
-	memset(out, 0, 16);
-	memcpy(out, &kind, sizeof kind);
-	memcpy(out + 8, &n, sizeof n);
+	char text[17];
+	snprintf(text, sizeof text, "%08x%08x", (unsigned)n * 2654435761u + (unsigned)kind,
+		0xf0000000u + (unsigned)kind * 0x1000000u + (unsigned)n);
+	memcpy(out, text, 16);
 }
 
 static void answer(

@@ -400,7 +400,7 @@ static void check_kappa(const struct cases *cases)
 	struct err err;
 	assert_int_equal(correlation_fit(array(cases, "kappa", "in", "logpi", (size_t)k),
 						 array(cases, "kappa", "in", "evidence", (size_t)n * (size_t)k), n_sources,
-						 z, n, k, &fit, &err),
+						 z, NULL, n, k, &fit, &err),
 		OK);
 	const double got[2] = {fit.kappa, fit.gamma};
 	assert_close("kappa, gamma", got, array(cases, "kappa", "out", "kappa_gamma", 2), 2);

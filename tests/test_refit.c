@@ -432,6 +432,34 @@ static void gold_tells_how_far_people_go_wrong_together(void **state)
 	}
 }
 
+/* What people get wrong at once is a quarter of the gold; where it was drawn forty times as often it is less of the project. */
+static void gold_counts_by_how_likely_it_was_drawn(void **state)
+{
+	(void)state;
+	static const char *const draws[] = {
+		"SELECT 0",
+		"UPDATE gold SET drawn_ms = subject_id % 2, p_draw = CASE subject_id % 2 WHEN 1 THEN 0.1 "
+		"ELSE "
+		"0.5 END", /* two even draws */
+		"UPDATE gold SET p_draw = CASE subject_id % 4 WHEN 0 THEN 0.8 ELSE 0.02 END",
+	};
+	struct refit_record records[3];
+	for (size_t i = 0; i < 3; i++) {
+		test_project_open(&t, 4, 1, 120, NULL);
+		plant(90);
+		test_sql(&t, "%s", draws[i]);
+		for (int s = 100; s < 120; s++)
+			for (int v = 0; v < 3; v++)
+				test_must_answer(&t, t.first_subject + s, v, 1 + s % 3, 10);
+		refit_must(&t, false, &records[i]);
+		test_project_close(&t);
+	}
+	assert_true(records[0].loss == records[1].loss);
+	assert_true(records[0].correlation.kappa == records[1].correlation.kappa);
+	assert_true(records[2].correlation.kappa < records[0].correlation.kappa);
+	assert_true(records[2].loss < records[0].loss / 2);
+}
+
 static void nightly_at_the_policys_hour(void **state)
 {
 	(void)state;
@@ -513,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_label_is_taken_back_above_twice_tau),
 		cmocka_unit_test(an_answer_that_came_too_late_counts_now),
 		cmocka_unit_test(gold_tells_how_far_people_go_wrong_together),
+		cmocka_unit_test(gold_counts_by_how_likely_it_was_drawn),
 		cmocka_unit_test(nightly_at_the_policys_hour),
 		cmocka_unit_test(the_server_does_it_by_itself),
 	};

@@ -167,6 +167,82 @@ static void the_cheapest_label_wins(void **state)
 	assert_near(risk, 1, 0);
 }
 
+/*
+ * p = .3 and .1: nothing .63, 1 alone .27, 2 alone .07, both .03. All 1: nothing, .37. An animal called blank at 5: nothing costs
+ * 5 * .37, 1 costs .63 + .07 + .03, 2 costs .63 + .27 + .03. At 2 and 20 nothing costs 20 * .1 + 2 * .9 * .3. 2 taken for 1 at
+ * 10: 1 costs .63 + 10 * .07 + .03. Nothing taken for 1 at .1: 1 costs .063 + .07 + .03.
+ * p = .9 and .8: .02, .18, .08, .72. Nothing taken for 2 at 10: both cost .02 * 10 + .18 + .08, 1 costs .02 + .08 + .72; at 100
+ * 2 + .26, .82. A sure species beside .2: {1} costs .2, whatever an animal called blank would; .2 alone: as cost_decide.
+ */
+static void sets_have_costs_too(void **state)
+{
+	(void)state;
+	static const struct {
+		double p1, p2;
+		double l1b, l2b, lb1, lb2, l21;
+		bool in1, in2;
+		double risk;
+	} rows[] = {
+		{.3, .1, 1, 1, 1, 1, 1, false, false, .37},
+		{.3, .1, 5, 5, 1, 1, 1, true, false, .73},
+		{.3, .1, 2, 20, 1, 1, 1, true, false, .73},
+		{.3, .1, 2, 20, 5, 5, 1, false, false, 1},
+		{.3, .1, 1, 1, 1, 1, 10, false, false, .37},
+		{.3, .1, 2.5, 2.5, 1, 1, 10, false, false, .925},
+		{.3, .1, 1, 1, .1, 1, 1, true, false, .163},
+		{.9, .8, 1, 1, 1, 1, 1, true, true, .28},
+		{.9, .8, 5, 5, 1, 10, 1, true, true, .46},
+		{.9, .8, 5, 5, 1, 100, 1, true, false, .82},
+		{1, .2, 5, 5, .1, .1, 1, true, false, .2},
+		{.2, 0, 5, 5, 1, 1, 1, true, false, .8},
+		{.2, 0, 3, 3, 1, 1, 1, false, false, .6},
+		{1, 1, 5, 5, 1, 1, 1, true, true, 0},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const double p[3] = {0, rows[i].p1, rows[i].p2};
+		const double cost[9] = {
+			0, rows[i].lb1, rows[i].lb2, rows[i].l1b, 0, 1, rows[i].l2b, rows[i].l21, 0};
+		bool in[3] = {true, false, false};
+		double risk = -1;
+		cost_decide_set(cost, p, 0, 3, in, &risk);
+		if (in[0] || in[1] != rows[i].in1 || in[2] != rows[i].in2)
+			fail_msg("row %zu: %d %d %d", i, in[0], in[1], in[2]);
+		assert_near(risk, rows[i].risk, 1e-9);
+		if (p[2] > 0)
+			continue;
+		/* Only one species is possible: the same as among classes. */
+		const double q[3] = {1 - p[1], p[1], 0};
+		int decided = -1;
+		double want = -1;
+		cost_decide(cost, q, 3, &decided, &want);
+		assert_int_equal(decided == 1, in[1]);
+		assert_near(risk, want, 1e-9);
+	}
+}
+
+/* Costs of 1 are no costs; and without a class for it, neither is nothing. */
+static void equal_costs_are_none_in_sets(void **state)
+{
+	(void)state;
+	const double ones[9] = {0, 1, 1, 1, 0, 1, 1, 1, 0}, fives[9] = {0, 5, 5, 5, 0, 1, 5, 1, 0};
+	for (int i = 0; i <= 20; i++)
+		for (int j = 0; j <= 20; j++) {
+			const double p[3] = {0, i / 20.0, j / 20.0};
+			bool in[3], with[3], without[3];
+			double risk, risk_with, risk_without;
+			cost_decide_set(NULL, p, 0, 3, in, &risk);
+			assert_near(risk, 1 - fmax(p[1], 1 - p[1]) * fmax(p[2], 1 - p[2]), 1e-12);
+			cost_decide_set(ones, p, 0, 3, with, &risk_with);
+			cost_decide_set(fives, p, -1, 3, without, &risk_without);
+			assert_near(risk_with, risk, 1e-11);
+			assert_near(risk_without, risk, 1e-11);
+			if (i != 10 && j != 10) { /* at even odds either is as good */
+				assert_memory_equal(with, in, sizeof in);
+				assert_memory_equal(without, in, sizeof in);
+			}
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +253,8 @@ int main(void)
 		cmocka_unit_test(what_makes_no_sense_is_named),
 		cmocka_unit_test(whatever_is_finite_stays_finite),
 		cmocka_unit_test(the_cheapest_label_wins),
+		cmocka_unit_test(sets_have_costs_too),
+		cmocka_unit_test(equal_costs_are_none_in_sets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,72 @@ static void an_expert_names_several(void **state)
 	test_project_close(&t);
 }
 
+static int add_gold(const char *rows)
+{
+	char path[100];
+	snprintf(path, sizeof path, "%s/gold.csv", t.dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	fprintf(out, "label,subject\n%s", rows);
+	fclose(out);
+	return command(TOPI " gold add %s test %s 2>&1", t.dir, path);
+}
+
+/* Rows of one subject are the species in it, wherever they stand; a model that names either of them alone is wrong. */
+static void a_gold_file_names_several(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rows, *says;
+	} wrong[] = {
+		{"animal1,2\nanimal3,1\nanimal1,2\n", "gold.csv:2: animal1 is named twice"},
+		{"animal1,2\nblank,2\n", "gold.csv:2: \"nothing here\" goes with no other species"},
+		{"animal1,1\nanimal1,2\nlyon,2\n", "gold.csv:3: the project has no taxon 'lyon'"},
+		{"animal1,1\nanimal2,0\n", "gold.csv:3: subject is '0'"},
+	};
+	struct err err = {0};
+	struct stmt *row = NULL;
+	test_project_open(&t, 4, 1, 3, NULL);
+	assert_int_equal(t.first_subject, 1);
+	test_model(&t, 4);
+	for (int i = 0; i < 3; i++)
+		test_predict(&t, 1 + i, 1 + i, .9, 5);
+	assert_int_equal(command(TOPI " gold draw %s test --n 3 --purpose certify", t.dir), 0);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(add_gold(wrong[i].rows), 1);
+		if (!strstr(command_out, wrong[i].says))
+			fail_msg("%s", command_out);
+		assert_int_equal(test_sql(&t, "SELECT count(*) FROM gold WHERE taxon_id IS NOT NULL"), 0);
+	}
+	assert_int_equal(add_gold("animal2,1\nblank,3\nanimal1,1\nanimal2,2\nanimal3,2\n"), 0);
+	assert_non_null(strstr(command_out, "3 subjects have"));
+	assert_int_equal(test_sql(&t, "SELECT label_id FROM subject WHERE id = 1"), t.taxa[2]);
+	assert_int_equal(
+		test_sql(&t, "SELECT taxon_id FROM label_also WHERE subject_id = 1"), t.taxa[1]);
+	assert_int_equal(
+		test_sql(&t, "SELECT taxon_id FROM label_also WHERE subject_id = 2"), t.taxa[3]);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM label_also"), 2);
+	/* What a certificate is tested on: the model said 1 of {2, 1}, 2 of {2, 3}, 3 of nothing. */
+	static const int truth[3] = {2, 3, 0};
+	row = db_query(t.db, Q_PREDICTION_GOLD, "ii", t.id, t.model_id);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(db_step(row, &err), OK);
+		assert_int_equal(col_int(row, 1), t.taxa[truth[i]]);
+		assert_true(col_int(row, 1) != col_int(row, 3));
+	}
+	db_done(row);
+	assert_int_equal(command(TOPI " gold list %s test", t.dir), 0);
+	assert_non_null(strstr(command_out, "animal2 + animal1"));
+	assert_int_equal(command(TOPI " gold list %s test --json", t.dir), 0);
+	assert_non_null(strstr(command_out, "\"label\":\"animal2\",\"also\":[\"animal3\"]"));
+	assert_non_null(strstr(command_out, "\"label\":\"blank\",\"also\":[]"));
+	/* One species after all. */
+	assert_int_equal(add_gold("animal1,1\n"), 0);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM label_also"), 1);
+	assert_int_equal(command(TOPI " replay %s test", t.dir), 0);
+	test_project_close(&t);
+}
+
 /* What single-label subjects have taught counts too: C[1, 1] 40, C[1, 2] 10, C[0, 2] 5 give hit 40, miss 10 for 1 ... */
 static void the_pool_of_single_answers_counts(void **state)
 {
@@ -237,6 +303,25 @@ static void costs_are_in_the_decision(void **state)
 		test_project_close(&t);
 	}
 	assert_true(n_asked[1] > n_asked[0]);
+}
+
+/*
+ * {1, 2}, then three times nothing: each animal's logit is log(1/3 / (2/3)) + (log 80 + 3 log(.2 / .99)) / 1.9, p = 0.286556774836. Nothing
+ * is the likeliest set; where an animal called blank costs 5, one animal is cheaper: (1-p)^2 + p (1-p) + p^2.
+ */
+static void costs_are_in_the_decision_of_sets(void **state)
+{
+	(void)state;
+	for (int dear = 0; dear < 2; dear++) {
+		test_project_open(
+			&t, 3, 1, 1, dear ? "{\"costs\": [[\"kind:animal\", \"blank\", 5]]}" : NULL);
+		int64_t s = t.first_subject;
+		test_must_answer_set(&t, s, 0, (int[]){1, 2}, 2);
+		for (int v = 1; v <= 3; v++)
+			test_must_answer(&t, s, v, 0, 10 + v);
+		assert_near(risk_of(s), dear ? 0.795558010369 : 0.490998764467, 1e-9);
+		test_project_close(&t);
+	}
 }
 
 static void protect(int class)
@@ -421,8 +506,10 @@ int main(void)
 		cmocka_unit_test(a_flag_alone_and_nothing_here),
 		cmocka_unit_test(undone_it_is_single_again),
 		cmocka_unit_test(an_expert_names_several),
+		cmocka_unit_test(a_gold_file_names_several),
 		cmocka_unit_test(the_pool_of_single_answers_counts),
 		cmocka_unit_test(costs_are_in_the_decision),
+		cmocka_unit_test(costs_are_in_the_decision_of_sets),
 		cmocka_unit_test(protected_taxa_need_people_or_an_expert),
 		cmocka_unit_test(protected_in_a_set),
 		cmocka_unit_test(a_model_never_labels_a_protected_taxon),

@@ -157,9 +157,113 @@ static void broken_sums_are_told(void **state)
 	test_project_close(&t);
 }
 
+static void read_columns(struct db *db, double out[REFIT_CROWD][REFIT_K][REFIT_K])
+{
+	struct project p;
+	assert_int_equal(project_load(db, t.id, &p, &err), OK);
+	for (int v = 0; v < REFIT_CROWD; v++)
+		for (int a = 0; a < REFIT_K; a++)
+			assert_int_equal(skill_column(db, &p, t.volunteers[v], a, out[v][a], &err), OK);
+	project_release(&p);
+}
+
+/* Our connection, which may have kept what it read, says what one says that has read nothing before. */
+static void check_fresh(const char *when)
+{
+	static double kept[REFIT_CROWD][REFIT_K][REFIT_K], read[REFIT_CROWD][REFIT_K][REFIT_K];
+	struct db *fresh = NULL;
+	assert_int_equal(db_open(t.dir, DB_READ, &fresh, &err), OK);
+	read_columns(t.db, kept);
+	read_columns(fresh, read);
+	db_close(fresh);
+	for (int v = 0; v < REFIT_CROWD; v++)
+		for (int a = 0; a < REFIT_K; a++)
+			for (int z = 0; z < REFIT_K; z++)
+				if (kept[v][a][z] != read[v][a][z])
+					fail_msg("%s: volunteer %d, answer %d, truth %d: %.12g is kept, %.12g is so",
+						when, v, a, z, kept[v][a][z], read[v][a][z]);
+}
+
+static void teach_one(int v, int answer)
+{
+	struct project p;
+	double truth[REFIT_K] = {[0] = 1};
+	assert_int_equal(project_load(t.db, t.id, &p, &err), OK);
+	if (skill_teach(t.db, &p, t.volunteers[v], answer, truth, &err) != OK)
+		fail_msg("%s", err.text);
+	project_release(&p);
+}
+
+/* Columns are kept in memory: whatever changes a skill, or takes a change back, is seen. Each case begins with all columns kept. */
+static void what_is_kept_is_so(void **state)
+{
+	(void)state;
+	enum {
+		TEACH,
+		TEACH_AND_READ,
+		ROLLED_BACK,
+		UNDONE,
+		BY_STATEMENT,
+		BY_ANOTHER,
+		REMIXED,
+		REFITTED,
+		CLAIMED,
+		N_CASES
+	};
+	static const char *const cases[] = {"taught", "taught, and read before the commit",
+		"taught and rolled back", "taught and undone", "another statement of ours",
+		"another connection", "a remix", "a refit", "a claim"};
+	static double within[REFIT_CROWD][REFIT_K][REFIT_K];
+	struct refit_record record;
+	refit_world(&t, "{\"plant_first\": 0, \"plant_rate\": 0, \"tau\": 0.3}");
+	teach(REFIT_ANSWERED + 1, 2);
+	for (int i = 0; i < N_CASES; i++) {
+		const double before = test_real(&t,
+			"SELECT total(lambda) + total(weight) FROM skill "
+			"LEFT JOIN skill_cell USING (volunteer_id)");
+		check_fresh(cases[i]);
+		if (i == REFITTED)
+			refit_must(&t, true, &record);
+		if (i == BY_ANOTHER)
+			test_sql(&t, "UPDATE skill SET lambda = lambda + 0.5");
+		if (i != REFITTED && i != BY_ANOTHER) {
+			assert_int_equal(db_begin(t.db, &err), OK);
+			assert_int_equal(db_savepoint(t.db, &err), OK);
+			if (i <= UNDONE)
+				teach_one(1, 2);
+			if (i == TEACH_AND_READ || i == ROLLED_BACK || i == UNDONE)
+				read_columns(t.db, within);
+			if (i == BY_STATEMENT)
+				assert_int_equal(db_run(t.db, Q_SKILL_CELL_ADD, &err, "iiiid", t.id,
+									 t.volunteers[0], (int64_t)1, (int64_t)2, 7.0),
+					OK);
+			if (i == REMIXED) {
+				teach_one(2, 1);
+				assert_int_equal(skill_remix(t.db, t.id, &err), OK);
+			}
+			if (i == CLAIMED &&
+				volunteer_login(t.db, t.volunteers[0], t.volunteers[1], NULL, "new", 20, &err) !=
+					OK)
+				fail_msg("%s", err.text);
+			assert_int_equal(i == UNDONE ? db_undo(t.db, &err) : db_release(t.db, &err), OK);
+			if (i == ROLLED_BACK)
+				db_rollback(t.db);
+			else
+				assert_int_equal(db_commit(t.db, &err), OK);
+		}
+		check_fresh(cases[i]);
+		const double after = test_real(&t,
+			"SELECT total(lambda) + total(weight) FROM skill "
+			"LEFT JOIN skill_cell USING (volunteer_id)");
+		if ((before == after) != (i == ROLLED_BACK || i == UNDONE))
+			fail_msg("%s: skills add up to %.12g, and to %.12g before", cases[i], after, before);
+	}
+	test_project_close(&t);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sums_are_what_cells_add_up_to), cmocka_unit_test(broken_sums_are_told)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_what_cells_add_up_to),
+		cmocka_unit_test(broken_sums_are_told), cmocka_unit_test(what_is_kept_is_so)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

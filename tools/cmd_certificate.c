@@ -34,10 +34,11 @@ static json_t *one(struct db *db, struct stmt *row, enum status *st, struct err 
 		(int)col_int(row, 7), "n_above", (int)col_int(row, 8), "n_wrong", (int)col_int(row, 9),
 		"p_error_upper", col_real(row, 10), "audit_rate", col_real(row, 11), "n_labelled",
 		(json_int_t)col_int(row, 16), "why", col_text(row, 15));
-	json_t *more = json_pack("{ss sf sI sI sf so so so}", "group", col_text(row, 17), "delta_share",
-		col_real(row, 18), "n_strata", (json_int_t)col_int(row, 19), "policy",
+	json_t *more = json_pack("{ss sf sI sI sf so so so so}", "group", col_text(row, 17),
+		"delta_share", col_real(row, 18), "n_strata", (json_int_t)col_int(row, 19), "policy",
 		(json_int_t)col_int(row, 20), "p_top_min", col_real(row, 21), "issued", time_json(row, 12),
-		"active", time_json(row, 13), "ended", time_json(row, 14));
+		"active", time_json(row, 13), "ended", time_json(row, 14), "after",
+		col_null(row, 22) ? json_null() : json_integer(col_int(row, 22)));
 	json_object_update_new(c, more);
 	struct stmt *audits = NULL;
 	*st = db_one(db, Q_AUDIT_COUNT, &audits, err, "i", id);
@@ -83,6 +84,11 @@ static void print(const json_t *c)
 	printf("  gold:    threshold %.4f, above it %lld of %lld, %lld wrong (bound %.4f)\n",
 		real_of(c, "threshold"), int_of(c, "n_above"), int_of(c, "n_gold"), int_of(c, "n_wrong"),
 		real_of(c, "p_error_upper"));
+	if (int_of(c, "after"))
+		printf("  follows: certificate %lld, revoked; the model is %s\n", int_of(c, "after"),
+			json_is_null(json_object_get(c, "active"))
+				? "not heard until shadow audits alone bear the promise"
+				: "heard again since shadow audits alone bore the promise");
 	printf("  audits:  %lld done, %lld errors (%.4f to %.4f); %lld labels stand on it\n",
 		int_of(c, "n_audits"), int_of(c, "n_errors"), real_of(c, "audit_lower"),
 		real_of(c, "audit_upper"), int_of(c, "n_labelled"));

@@ -159,7 +159,7 @@ static enum status fit_correlation(struct verdict *v, struct err *err)
 		log_pi[z] = log(refit_pi(v->refit)[z]);
 	if (status == OK && n_gold >= LEAST_GOLD_TO_FIT) {
 		status = correlation_fit(
-			log_pi, evidence, n_sources, truth, n_gold, (int)k, &v->correlation, err);
+			log_pi, evidence, n_sources, truth, NULL, n_gold, (int)k, &v->correlation, err);
 		v->is_fitted = true;
 	}
 	free(evidence);

@@ -86,57 +86,131 @@ static int column(const struct csv_reader *csv, const char *name)
 	return -1;
 }
 
-/* One row stored, or err says with file and line why not. */
-static enum status add_row(struct db *db, const struct project *p, const struct csv_reader *csv,
-	const struct args *a, int subject, int label, struct err *err)
+/* What a row says; the label is its own. */
+struct said {
+	int64_t subject_id;
+	long long line;
+	char *label;
+};
+
+/* A subject's rows together, each where it first came. */
+struct truth {
+	int first, n;
+	long long line;
+};
+
+static int by_subject(const void *a, const void *b)
 {
-	int64_t id = 0;
-	struct err why = {0};
-	enum status st = OK;
-	if (csv_n_fields(csv) <= (subject > label ? subject : label))
-		st = err_set(&why, BAD_INPUT, "the row has %d fields", csv_n_fields(csv));
-	if (st == OK)
-		st = parse_int("subject", csv_field(csv, subject), 1, INT64_MAX, &id, &why);
-	if (st == OK)
-		st = gold_label(db, p, id, csv_field(csv, label), a->purpose, now_ms(), &why);
-	if (st != OK)
-		err_set(err, st, "%.90s:%lld: %.90s", a->file, (long long)csv_line(csv), why.text);
-	return st;
+	const struct said *x = a, *y = b;
+	return x->subject_id != y->subject_id ? (x->subject_id > y->subject_id ? 1 : -1)
+										  : (x->line > y->line) - (x->line < y->line);
 }
 
-/* All rows or none. Several that are wrong are a line each, and err sums up; of a single one err is the line. */
-static enum status add_rows(struct db *db, const struct project *p, FILE *in, const struct args *a,
-	int *n_added, struct err *err)
+static int by_line(const void *a, const void *b)
+{
+	const struct truth *x = a, *y = b;
+	return (x->line > y->line) - (x->line < y->line);
+}
+
+/* Mistakes of a file: each a line on stderr, but a single one. */
+struct mistakes {
+	int n;
+	struct err last;
+};
+
+static void mistake(
+	struct mistakes *m, const char *file, long long line, enum status st, const char *why)
+{
+	if (m->n++ > 0)
+		cmd_fail(&m->last);
+	err_set(&m->last, st, "%.90s:%lld: %.90s", file, line, why);
+}
+
+/* All rows of the file. *rows: the caller frees it and every label. */
+static enum status read_rows(
+	FILE *in, const struct args *a, struct said **rows, int *n, struct mistakes *m, struct err *err)
 {
 	struct csv_reader *csv = csv_reader_new(in, a->file);
-	struct err bad = {0};
-	int n_bad = 0;
+	int room = 0;
 	enum status st = csv_next(csv, err);
 	int subject = st == OK ? column(csv, "subject") : -1;
 	int label = st == OK ? column(csv, "label") : -1;
 	if (st == NOT_FOUND || (st == OK && (subject < 0 || label < 0)))
 		st = err_set(err, BAD_INPUT, "%.100s:1: the header must name the columns subject and label",
 			a->file);
-	while (st == OK && (st = csv_next(csv, err)) == OK && n_bad < MAX_ERRORS) {
-		struct err row = {0};
-		if (add_row(db, p, csv, a, subject, label, &row) == OK) {
-			(*n_added)++;
+	while (st == OK && (st = csv_next(csv, err)) == OK && m->n < MAX_ERRORS) {
+		struct err why = {0};
+		struct said row = {.line = (long long)csv_line(csv)};
+		enum status found = csv_n_fields(csv) > (subject > label ? subject : label)
+			? parse_int("subject", csv_field(csv, subject), 1, INT64_MAX, &row.subject_id, &why)
+			: err_set(&why, BAD_INPUT, "the row has %d fields", csv_n_fields(csv));
+		if (found != OK) {
+			mistake(m, a->file, row.line, found, why.text);
 			continue;
 		}
-		if (n_bad++ > 0)
-			cmd_fail(&bad);
-		bad = row;
+		if (*n == room) {
+			room = room ? room * 2 : 256;
+			*rows = xrealloc(*rows, (size_t)room * sizeof **rows);
+		}
+		const char *text = csv_field(csv, label);
+		row.label = xcalloc(strlen(text) + 1, 1);
+		memcpy(row.label, text, strlen(text));
+		(*rows)[(*n)++] = row;
 	}
 	csv_reader_free(csv);
-	if (st == NOT_FOUND)
-		st = OK;
-	if (st != OK || n_bad == 0)
+	return st == NOT_FOUND ? OK : st;
+}
+
+/* Several rows of a subject are the species in it, as exports write them. */
+static void add_truths(struct db *db, const struct project *p, struct said *rows, int n,
+	const struct args *a, struct mistakes *m, int *n_added)
+{
+	struct truth *truths = xcalloc((size_t)n + 1, sizeof *truths);
+	const char **labels = xcalloc((size_t)n + 1, sizeof *labels);
+	int n_truths = 0;
+	if (n > 0)
+		qsort(rows, (size_t)n, sizeof *rows, by_subject);
+	for (int i = 0; i < n; i++) {
+		labels[i] = rows[i].label;
+		if (i == 0 || rows[i].subject_id != rows[i - 1].subject_id)
+			truths[n_truths++] = (struct truth){i, 0, rows[i].line};
+		truths[n_truths - 1].n++;
+	}
+	qsort(truths, (size_t)n_truths, sizeof *truths, by_line);
+	for (int i = 0; i < n_truths && m->n < MAX_ERRORS; i++) {
+		const struct truth *t = &truths[i];
+		struct err why = {0};
+		enum status st = gold_label_set(
+			db, p, rows[t->first].subject_id, labels + t->first, t->n, a->purpose, now_ms(), &why);
+		if (st != OK)
+			mistake(m, a->file, t->line, st, why.text);
+		else
+			(*n_added)++;
+	}
+	free(labels);
+	free(truths);
+}
+
+/* All rows or none. Several that are wrong are a line each, and err sums up; of a single one err is the line. */
+static enum status add_rows(struct db *db, const struct project *p, FILE *in, const struct args *a,
+	int *n_added, struct err *err)
+{
+	struct said *rows = NULL;
+	struct mistakes m = {0};
+	int n = 0;
+	enum status st = read_rows(in, a, &rows, &n, &m, err);
+	if (st == OK)
+		add_truths(db, p, rows, n, a, &m, n_added);
+	for (int i = 0; i < n; i++)
+		free(rows[i].label);
+	free(rows);
+	if (st != OK || m.n == 0)
 		return st;
-	if (n_bad == 1)
-		return err_set(err, bad.status, "%s", bad.text);
-	cmd_fail(&bad);
+	if (m.n == 1)
+		return err_set(err, m.last.status, "%s", m.last.text);
+	cmd_fail(&m.last);
 	return err_set(
-		err, BAD_INPUT, "%.100s: %d rows or more are wrong: nothing was stored", a->file, n_bad);
+		err, BAD_INPUT, "%.100s: %d rows or more are wrong: nothing was stored", a->file, m.n);
 }
 
 static int gold_add_command(const struct args *a)
@@ -178,15 +252,23 @@ static int gold_list_command(const struct args *a)
 	struct stmt *row = st == OK ? db_query(db, Q_GOLD_LIST, "i", id) : NULL;
 	while (st == OK && (st = db_step(row, &err)) == OK) {
 		const char *label = col_text(row, 3)[0] ? col_text(row, 3) : NULL;
+		json_t *also = json_loads(col_text(row, 7), 0, NULL), *code;
+		size_t i;
 		if (a->json)
 			json_array_append_new(all,
-				json_pack("{sI ss so ss* ss ss}", "subject", (json_int_t)col_int(row, 0), "purpose",
-					col_text(row, 1), "p_draw",
+				json_pack("{sI ss so ss* sO ss ss}", "subject", (json_int_t)col_int(row, 0),
+					"purpose", col_text(row, 1), "p_draw",
 					col_null(row, 2) ? json_null() : json_real(col_real(row, 2)), "label", label,
-					"deployment", col_text(row, 4), "file", col_text(row, 6)));
-		else
+					"also", also, "deployment", col_text(row, 4), "file", col_text(row, 6)));
+		else {
+			char text[200];
+			int at = snprintf(text, sizeof text, "%.60s", label ? label : "(waits for an expert)");
+			json_array_foreach(also, i, code) if (at < (int)sizeof text - 64) at += snprintf(
+				text + at, sizeof text - (size_t)at, " + %.60s", json_string_value(code));
 			printf("%8lld  %-12s  %-24s  %s %s\n", (long long)col_int(row, 0), col_text(row, 1),
-				label ? label : "(waits for an expert)", col_text(row, 4), col_text(row, 6));
+				text, col_text(row, 4), col_text(row, 6));
+		}
+		json_decref(also);
 	}
 	if (st == NOT_FOUND && id) {
 		st = OK;

@@ -28,9 +28,16 @@ static int64_t monotonic_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* What the refit's hands work on: the database, and the step that runs. */
+struct hand {
+	struct db *db;
+	const char *step;
+	int64_t begun_ns;
+};
+
 static enum status write_piece(void *arg, writer_work *work, void *work_arg, struct err *err)
 {
-	struct db *db = arg;
+	struct db *db = ((struct hand *)arg)->db;
 	enum status st = db_begin(db, err);
 	const int64_t begun = monotonic_ns();
 	if (st == OK)
@@ -57,13 +64,26 @@ static int64_t clock_of(void *arg)
 	return now_ms();
 }
 
-static struct refit_hands hands_of(struct db *db, bool cold)
+/* One line a step, when it is done. */
+static void begins(void *arg, const char *step)
+{
+	struct hand *hand = arg;
+	const int64_t now_ns = monotonic_ns();
+	if (hand->step)
+		fprintf(
+			stderr, "refit: %s took %.1f s\n", hand->step, (double)(now_ns - hand->begun_ns) / 1e9);
+	hand->step = step;
+	hand->begun_ns = now_ns;
+}
+
+static struct refit_hands hands_of(struct hand *hand, bool cold)
 {
 	const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 	return (struct refit_hands){.write = write_piece,
 		.stops = never_stops,
 		.now_ms = clock_of,
-		.arg = db,
+		.begins = begins,
+		.arg = hand,
 		.n_threads = n_cores > 0 ? (int)n_cores : 1,
 		.cold = cold};
 }
@@ -232,10 +252,12 @@ static enum status refit(struct db *db, int64_t id, const struct arguments *a, s
 {
 	struct refit_record record = {0};
 	bool resumed = false;
-	const struct refit_hands hands = hands_of(db, a->cold);
+	struct hand hand = {.db = db};
+	const struct refit_hands hands = hands_of(&hand, a->cold);
 	enum status st = project_refit(db, id, &hands, &resumed, &record, err);
 	if (st != OK)
 		return st;
+	begins(&hand, NULL);
 	if (a->json) {
 		json_t *o = record_json(&record);
 		json_object_set_new(o, "resumed", json_boolean(resumed));
@@ -300,8 +322,11 @@ static enum status preview(struct db *db, int64_t id, const struct arguments *a,
 	struct refit_preview result = {0};
 	enum status st = db_copy_make(db, &copy, err);
 	if (st == OK) {
-		const struct refit_hands hands = hands_of(copy.db, a->cold);
+		struct hand hand = {.db = copy.db};
+		const struct refit_hands hands = hands_of(&hand, a->cold);
 		st = project_refit_preview(copy.db, id, &hands, &result, err);
+		if (st == OK)
+			begins(&hand, NULL);
 	}
 	if (st == OK)
 		st = project_load(copy.db, id, &p, err);

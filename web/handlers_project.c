@@ -101,13 +101,14 @@ static enum status put_certificate(struct request *r, json_t *out, struct err *e
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
 	json_object_set_new(out, "certificate",
-		json_pack("{s:I, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:f, s:f, s:s?, s:I, s:I}", "id",
+		json_pack("{s:I, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:f, s:f, s:s?, s:I, s:I, s:o}", "id",
 			(json_int_t)col_int(row, 0), "state", col_text(row, 1), "threshold", col_real(row, 2),
 			"alpha", col_real(row, 3), "delta", col_real(row, 4), "n_gold",
 			(json_int_t)col_int(row, 5), "n_above", (json_int_t)col_int(row, 6), "n_wrong",
 			(json_int_t)col_int(row, 7), "p_error_upper", col_real(row, 8), "audit_rate",
 			col_real(row, 9), "why", col_null(row, 10) ? NULL : col_text(row, 10), "n_audits",
-			(json_int_t)col_int(row, 11), "n_errors", (json_int_t)col_int(row, 12)));
+			(json_int_t)col_int(row, 11), "n_errors", (json_int_t)col_int(row, 12), "after",
+			col_null(row, 13) ? json_null() : json_integer(col_int(row, 13))));
 	db_done(row);
 	return OK;
 }

@@ -22,11 +22,6 @@ ON CONFLICT (project_id) DO UPDATE SET n_right = excluded.n_right, n_yes_right =
 -- name: card_prediction
 SELECT id FROM prediction WHERE subject_id = ?1 AND model_id = ?2;
 
--- Whether this volunteer has heard of this subject what the model thinks, after an answer since taken back. (By subject: it has
--- few answers, a volunteer may have thousands.)
--- name: card_told
-SELECT 1 FROM classification WHERE subject_id = ?1 AND +volunteer_id = ?2 AND told = 1 LIMIT 1;
-
 -- How long answers to live subjects took where a model was heard, the newest first: on cards, and blind.
 -- name: card_times
 SELECT c.duration_ms, c.several = 0 AND EXISTS (

@@ -4,9 +4,11 @@
 SELECT id, model_id FROM certificate
 WHERE project_id = ?1 AND group_name = ?2 AND stratum = ?3 AND state IN ('probation', 'active');
 
--- The certificate under which the opinion in use of a subject would label it, and what that opinion is.
+-- The certificate under which the opinion in use of a subject would label it, and what that opinion is. The last column: it
+-- follows a revoked one.
 -- name: certificate_for
-SELECT c.id, c.model_id, c.alpha, c.delta, c.p_top_min, c.audit_rate, c.state, c.issued_ms, p.top_id
+SELECT c.id, c.model_id, c.alpha, c.delta, c.p_top_min, c.audit_rate, c.state, c.issued_ms, p.top_id,
+  c.after_id IS NOT NULL
 FROM subject s JOIN deployment d ON d.id = s.deployment_id JOIN prediction p ON p.id = s.prediction_id
 JOIN certificate c ON c.project_id = s.project_id AND c.group_name = d.group_name AND c.state IN ('probation', 'active')
   AND c.model_id = p.model_id AND p.p_top >= c.p_top_min
@@ -14,11 +16,18 @@ JOIN certificate_taxon t ON t.certificate_id = c.id AND t.taxon_id = p.top_id
 WHERE s.id = ?1;
 
 -- name: certificate_get
-SELECT id, model_id, alpha, delta, p_top_min, audit_rate, state, issued_ms FROM certificate WHERE id = ?1;
+SELECT id, model_id, alpha, delta, p_top_min, audit_rate, state, issued_ms, after_id FROM certificate WHERE id = ?1;
 
 -- name: certificate_last_of_stratum
 SELECT id, state, n_gold, alpha, delta, delta_share FROM certificate
 WHERE model_id = ?1 AND group_name = ?2 AND stratum = ?3 ORDER BY id DESC LIMIT 1;
+
+-- Audits have shown that what this gold says of this promise, or of a laxer one, is not so; and no later ones have borne it.
+-- name: certificate_refuted
+SELECT 1 FROM certificate c
+WHERE c.model_id = ?1 AND c.group_name = ?2 AND c.stratum = ?3 AND c.n_gold = ?4 AND c.alpha >= ?5 AND c.delta = ?6
+  AND c.state = 'revoked'
+  AND NOT EXISTS (SELECT 1 FROM certificate f WHERE f.after_id = c.id AND f.active_ms IS NOT NULL AND f.state <> 'revoked') LIMIT 1;
 
 -- A model's certificates in force.
 -- name: certificate_of_model
@@ -29,6 +38,21 @@ WHERE model_id = ?1 AND state IN ('probation', 'active') ORDER BY id;
 INSERT INTO certificate (project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta_share, n_strata,
   p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 'probation', ?19);
+
+-- One that follows ?1, which was revoked: the same in all but its audits.
+-- name: certificate_add_after
+INSERT INTO certificate (project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta_share, n_strata,
+  p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms, after_id)
+SELECT project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta_share, n_strata,
+  p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, 0, 'probation', ?2, id
+FROM certificate WHERE id = ?1;
+
+-- name: certificate_taxa_copy
+INSERT INTO certificate_taxon (certificate_id, taxon_id) SELECT ?2, taxon_id FROM certificate_taxon WHERE certificate_id = ?1;
+
+-- name: certificate_gold_copy
+INSERT INTO certificate_gold (certificate_id, subject_id, prediction_id, truth_id)
+SELECT ?2, subject_id, prediction_id, truth_id FROM certificate_gold WHERE certificate_id = ?1;
 
 -- name: certificate_taxon_add
 INSERT INTO certificate_taxon (certificate_id, taxon_id) VALUES (?1, ?2);
@@ -46,7 +70,7 @@ UPDATE certificate SET state = ?2, ended_ms = ?3, why = ?4 WHERE id = ?1;
 SELECT c.id, m.name, c.stratum, c.state, c.alpha, c.delta, c.threshold, c.n_gold, c.n_above, c.n_wrong,
   c.p_error_upper, c.audit_rate, c.issued_ms, c.active_ms, c.ended_ms, c.why,
   (SELECT count(*) FROM subject s WHERE s.certificate_id = c.id AND s.decided_by = 'model'),
-  c.group_name, c.delta_share, c.n_strata, q.version, c.p_top_min
+  c.group_name, c.delta_share, c.n_strata, q.version, c.p_top_min, c.after_id
 FROM certificate c JOIN model m ON m.id = c.model_id JOIN policy q ON q.id = c.policy_id
 WHERE c.project_id = ?1 ORDER BY c.id;
 
@@ -64,14 +88,15 @@ SELECT 1 FROM gold g JOIN subject s ON s.id = g.subject_id
 WHERE s.deployment_id = ?2 AND g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL
   AND g.drawn_ms <= ?3 LIMIT 1;
 
--- Subjects that a certificate would label: those that nobody has looked at, and those that were drawn.
+-- Subjects that a certificate would label: those that nobody has looked at, and those that were drawn; while labels are taken
+-- back that the one before it made, those too.
 -- name: certificate_n_sure
 SELECT count(*) FROM certificate c JOIN prediction p ON p.model_id = c.model_id AND p.p_top >= c.p_top_min
 JOIN certificate_taxon ct ON ct.certificate_id = c.id AND ct.taxon_id = p.top_id
 JOIN taxon t ON t.id = p.top_id AND t.protected = 0 AND t.retired_ms IS NULL
 JOIN subject s ON s.id = p.subject_id JOIN deployment d ON d.id = s.deployment_id AND d.group_name = c.group_name
 WHERE c.id = ?1
-  AND ((s.state = 'open' AND s.n_answers = 0 AND s.n_cant_tell = 0)
+  AND (((s.state = 'open' OR (s.decided_by = 'model' AND s.certificate_id = c.after_id)) AND s.n_answers = 0 AND s.n_cant_tell = 0)
        OR EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = ?1));
 
 -- name: certificate_set_rate
@@ -138,7 +163,9 @@ SELECT 1 FROM gold WHERE subject_id = ?2 AND purpose = 'certify' AND NOT EXISTS 
 
 -- name: gold_list
 SELECT g.subject_id, g.purpose, g.p_draw, COALESCE(t.code, ''), d.name, COALESCE(s.event_name, ''),
-  COALESCE((SELECT m.file_name FROM media m WHERE m.subject_id = s.id ORDER BY m.taken_ms, m.file_name LIMIT 1), '')
+  COALESCE((SELECT m.file_name FROM media m WHERE m.subject_id = s.id ORDER BY m.taken_ms, m.file_name LIMIT 1), ''),
+  (SELECT json_group_array(x.code) FROM (SELECT x.code FROM label_also a JOIN taxon x ON x.id = a.taxon_id
+     WHERE a.subject_id = g.subject_id AND g.taxon_id IS NOT NULL ORDER BY x.position, x.id) x)
 FROM gold g JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.deployment_id
 LEFT JOIN taxon t ON t.id = g.taxon_id WHERE g.project_id = ?1 ORDER BY g.subject_id;
 
@@ -204,7 +231,9 @@ UPDATE subject SET state = 'expert', reason = COALESCE(?2, reason) WHERE id = ?1
 -- name: certificate_stored
 SELECT c.project_id, c.model_id, c.stratum, c.alpha, c.delta, c.delta_share, c.n_strata, c.p_top_min, c.threshold, c.w0, c.w1,
   c.n_gold, c.n_above, c.n_wrong, c.p_error_upper, c.state, c.active_ms, q.rules,
-  (SELECT p.sweep_id IS NOT NULL FROM project p WHERE p.id = c.project_id)
+  (SELECT p.sweep_id IS NOT NULL FROM project p WHERE p.id = c.project_id), c.after_id,
+  (SELECT f.state = 'revoked' AND f.after_id IS NULL AND f.model_id = c.model_id AND f.group_name = c.group_name
+     AND f.stratum = c.stratum AND f.alpha = c.alpha AND f.p_top_min = c.p_top_min FROM certificate f WHERE f.id = c.after_id)
 FROM certificate c JOIN policy q ON q.id = c.policy_id WHERE c.id = ?1;
 
 -- The gold that a certificate stands on, and what it says today; whether the model says a class of the certificate's, and was

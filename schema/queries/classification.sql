@@ -18,9 +18,12 @@ UPDATE classification SET several = 1 WHERE id = ?1;
 -- name: classification_supersede
 UPDATE classification SET superseded_by = ?2 WHERE id = ?1 AND superseded_by IS NULL;
 
--- name: classification_in_force
-SELECT 1 FROM classification
-WHERE volunteer_id = ?1 AND subject_id = ?2 AND expert = ?3 AND superseded_by IS NULL AND answer <> 'undone';
+-- What there is to a subject already: an answer in force of the volunteer, one of theirs with which they heard what the model
+-- thinks, and how many routine ones. (By subject: it has few answers, a volunteer may have thousands.)
+-- name: classification_before
+SELECT COALESCE(max(volunteer_id = ?2 AND expert = ?3 AND superseded_by IS NULL AND answer <> 'undone'), 0),
+  COALESCE(max(volunteer_id = ?2 AND told = 1), 0), COALESCE(sum(expert = 0 AND answer <> 'undone'), 0)
+FROM classification WHERE subject_id = ?1;
 
 -- name: classification_n_since
 SELECT count(*) FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 AND id > ?3 AND answer <> 'undone'
@@ -44,7 +47,7 @@ ORDER BY t.issued_ms, t.id LIMIT ?5;
 -- The queue from a place on: high priority first.
 -- name: task_queue
 SELECT id, priority FROM subject
-WHERE project_id = ?1 AND state = ?2 AND priority <= ?3 AND (priority < ?3 OR id > ?4)
+WHERE project_id = ?1 AND state = ?2 AND state <> 'retired' AND priority <= ?3 AND (priority < ?3 OR id > ?4)
 ORDER BY priority DESC, id;
 
 -- A row where the volunteer has neither answered nor holds the subject, and fewer than ?5 others look at it.

@@ -12,12 +12,13 @@ ON CONFLICT (model_id, deployment_id) DO UPDATE SET n = excluded.n, n_differ = e
 -- name: drift_alarm
 UPDATE drift SET alarm_ms = ?3, why = ?4 WHERE model_id = ?1 AND deployment_id = ?2;
 
--- Auto-labels in a deployment with an alarm of their model that rate ?2 draws and that no audit was drawn of.
+-- Auto-labels in a deployment with an alarm of their model that rate ?2 draws and that no audit was drawn of. (The joins are
+-- cross joins so that alarms, of which there are seldom any, are looked for before a project's subjects are.)
 -- name: drift_undrawn
-SELECT s.id FROM deployment d JOIN drift r ON r.deployment_id = d.id AND r.alarm_ms IS NOT NULL
-JOIN subject s ON s.deployment_id = d.id AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u < ?2
-JOIN certificate c ON c.id = s.certificate_id AND c.model_id = r.model_id AND c.state <> 'revoked'
-WHERE d.project_id = ?1
+SELECT s.id FROM model m CROSS JOIN drift r CROSS JOIN subject s CROSS JOIN certificate c
+WHERE m.project_id = ?1 AND r.model_id = m.id AND r.alarm_ms IS NOT NULL
+  AND s.deployment_id = r.deployment_id AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u < ?2
+  AND c.id = s.certificate_id AND c.model_id = r.model_id AND c.state <> 'revoked'
   AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = c.id)
 LIMIT ?3;
 
@@ -33,6 +34,3 @@ UPDATE subject SET state = 'open', blind = 1 WHERE id = ?1;
 -- name: pool_cell
 SELECT p FROM pool_cell
 WHERE project_id = ?1 AND refit_id = (SELECT refit_id FROM project WHERE id = ?1) AND truth_id = ?2 AND answer_id = ?2;
-
--- name: classification_n_of
-SELECT count(*) FROM classification WHERE subject_id = ?1 AND expert = 0 AND answer <> 'undone';

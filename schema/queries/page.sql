@@ -36,11 +36,12 @@ FROM gold WHERE project_id = ?1;
 -- name: status_model
 SELECT m.id, m.name, m.w0 IS NOT NULL, m.n_calibration FROM project p JOIN model m ON m.id = p.model_id WHERE p.id = ?1;
 
--- The certificate in force (of the common classes, where there are several), else the last one.
+-- The certificate in force (of the common classes, where there are several), else the last one; which revoked one it follows.
 -- name: status_certificate
 SELECT c.id, c.state, c.threshold, c.alpha, c.delta, c.n_gold, c.n_above, c.n_wrong, c.p_error_upper, c.audit_rate, c.why,
   (SELECT count(*) FROM audit a WHERE a.certificate_id = c.id AND a.state = 'done'),
-  (SELECT count(*) FROM audit a WHERE a.certificate_id = c.id AND a.state = 'done' AND a.truth_id IS NOT a.model_label_id)
+  (SELECT count(*) FROM audit a WHERE a.certificate_id = c.id AND a.state = 'done' AND a.truth_id IS NOT a.model_label_id),
+  c.after_id
 FROM certificate c WHERE c.project_id = ?1
 ORDER BY c.state IN ('probation', 'active') DESC, c.state IN ('probation', 'active') AND c.stratum = 'common' DESC,
   c.id DESC LIMIT 1;

@@ -20,12 +20,8 @@ DELETE FROM prediction WHERE subject_id = ?1
 -- name: prediction_problem_forget
 DELETE FROM prediction_problem WHERE subject_id = ?1;
 
--- The last column: the model's last certificate for such an opinion there was revoked.
 -- name: prediction_get
-SELECT p.model_id, p.top, COALESCE((SELECT c.state = 'revoked' FROM certificate c
-    JOIN certificate_taxon t ON t.certificate_id = c.id AND t.taxon_id = p.top_id
-    WHERE c.model_id = p.model_id AND c.group_name = d.group_name ORDER BY c.id DESC LIMIT 1), 0)
-FROM prediction p JOIN subject s ON s.id = p.subject_id JOIN deployment d ON d.id = s.deployment_id WHERE p.id = ?1;
+SELECT p.model_id, p.top, EXISTS (SELECT 1 FROM prediction_unheard u WHERE u.id = p.id) FROM prediction p WHERE p.id = ?1;
 
 -- Certification gold that a model has an opinion of and was not trained on. Where the truth is several species a label of one
 -- is wrong: the truth is then one that the model did not name.
@@ -47,7 +43,12 @@ SELECT count(*) FROM subject WHERE project_id = ?1 AND state = 'open' AND n_answ
 -- name: model_set_calibration
 UPDATE model SET w0 = ?2, w1 = ?3, rest = ?4, n_calibration = ?5 WHERE id = ?1;
 
--- A model that has a newer certificate in force goes on being heard.
+-- A model that has another certificate in force goes on being heard, where that does not follow a revoked one.
 -- name: model_clear_calibration
 UPDATE model SET w0 = NULL, w1 = NULL WHERE id = ?1
-  AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.model_id = ?1 AND c.state IN ('probation', 'active'));
+  AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.model_id = ?1
+    AND (c.state = 'active' OR (c.state = 'probation' AND c.after_id IS NULL)));
+
+-- The calibration of a certificate that follows a revoked one, where its model has lost its own.
+-- name: model_calibrate_again
+UPDATE model SET (w0, w1) = (SELECT c.w0, c.w1 FROM certificate c WHERE c.id = ?2) WHERE id = ?1 AND w0 IS NULL;

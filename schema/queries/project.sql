@@ -9,7 +9,7 @@ SELECT id FROM project WHERE slug = ?1;
 
 -- name: project_get
 SELECT p.slug, p.title, p.description, p.gap_s, p.camtrap, p.model_id, p.n_taught, p.survey, p.refit_id, r.kappa, r.gamma,
-  p.model_px, r.own_prior
+  p.model_px, r.own_prior, r.last_id
 FROM project p LEFT JOIN refit r ON r.id = p.refit_id WHERE p.id = ?1;
 
 -- name: project_list

@@ -11,8 +11,8 @@ SELECT c.id, c.subject_id, c.volunteer_id, a.taxon_id, c.planted, c.counted, g.p
 FROM classification c LEFT JOIN annotation a ON a.classification_id = c.id
 LEFT JOIN gold g ON c.planted = 1 AND g.subject_id = c.subject_id
 WHERE c.project_id = ?1 AND c.answer <> 'undone' AND c.expert = 0 AND c.stained = 0
-  AND NOT EXISTS (SELECT 1 FROM classification b WHERE b.subject_id = c.subject_id AND b.several = 1)
-  AND NOT EXISTS (SELECT 1 FROM label_also l WHERE l.subject_id = c.subject_id)
+  AND c.subject_id NOT IN (SELECT b.subject_id FROM classification b WHERE b.several = 1
+    UNION SELECT l.subject_id FROM label_also l)
   AND CASE c.planted WHEN 0 THEN c.superseded_by IS NULL ELSE NOT EXISTS (
     SELECT 1 FROM classification e
     WHERE e.subject_id = c.subject_id AND e.volunteer_id = c.volunteer_id AND e.planted = 1 AND e.id < c.id) END
@@ -25,6 +25,7 @@ SELECT s.state, s.blind, s.decided_by, s.reason, s.label_id, s.risk,
 FROM subject s LEFT JOIN gold g ON g.subject_id = s.id
 LEFT JOIN prediction p ON p.id = s.prediction_id AND s.blind = 0 AND COALESCE(s.reason, '') <> 'audit'
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = p.model_id AND m.subject_id = s.id)
+  AND NOT EXISTS (SELECT 1 FROM prediction_unheard u WHERE u.id = p.id)
 WHERE s.id = ?1;
 
 -- name: refit_skills
@@ -38,9 +39,10 @@ ORDER BY volunteer_id, answer_id, truth_id;
 
 -- Certification gold and what the promoted model ?2 says of it.
 -- name: refit_gold
-SELECT g.subject_id, g.taxon_id, p.model_id, p.top FROM gold g
+SELECT g.subject_id, g.taxon_id, p.model_id, p.top, g.p_draw, g.drawn_ms FROM gold g
 LEFT JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2
   AND NOT EXISTS (SELECT 1 FROM model_subject m WHERE m.model_id = p.model_id AND m.subject_id = g.subject_id)
+  AND NOT EXISTS (SELECT 1 FROM prediction_unheard u WHERE u.id = p.id)
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL ORDER BY g.plant_u, g.subject_id;
 
 -- name: refit_unfinished

@@ -33,5 +33,5 @@ SELECT s.id, d.name, COALESCE(s.event_name, ''), s.start_ms,
   s.n_answers, s.n_cant_tell, s.risk, COALESCE(t.code, ''),
   (SELECT max(e.at_ms) FROM label_event e WHERE e.subject_id = s.id AND e.what = 'to_expert'), d.utc_offset_s
 FROM subject s JOIN deployment d ON d.id = s.deployment_id LEFT JOIN taxon t ON t.id = s.label_id
-WHERE s.project_id = ?1 AND s.state = 'expert'
+WHERE s.project_id = ?1 AND s.state = 'expert' AND s.state <> 'retired'
 ORDER BY s.priority DESC, s.id;

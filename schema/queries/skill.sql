@@ -2,7 +2,7 @@
 -- project says which is in force.
 
 -- name: skill_get
-SELECT lambda, prec, n_credited FROM skill
+SELECT lambda, prec, n_credited, row_sums FROM skill
 WHERE project_id = ?1 AND refit_id = (SELECT refit_id FROM project WHERE id = ?1) AND volunteer_id = ?2;
 
 -- The skill with the cells of answer ?4: a row each, or one with a truth that is NULL.

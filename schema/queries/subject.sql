@@ -16,18 +16,20 @@ WHERE id = ?1;
 -- name: subject_set_blind
 UPDATE subject SET blind = ?2 WHERE id = ?1;
 
--- The opinion of model ?2 becomes the evidence of an open subject: where the model is calibrated and was not trained on
--- it, and no other model's certificate is in force for the stratum of the opinion that it has. A label keeps the evidence it had.
+-- The opinion of model ?2 becomes the evidence of an open subject: where the model is calibrated (or audits are to show whether
+-- it may be heard again) and was not trained on it, and no other model's certificate is in force for the stratum of the opinion
+-- that it has. A label keeps the evidence it had.
 -- name: subject_adopt
 UPDATE subject SET prediction_id = (SELECT p.id FROM prediction p WHERE p.subject_id = ?1 AND p.model_id = ?2)
 WHERE id = ?1 AND state = 'open' AND label_id IS NULL
   AND EXISTS (SELECT 1 FROM prediction p JOIN model m ON m.id = p.model_id
-              WHERE p.subject_id = ?1 AND p.model_id = ?2 AND m.w0 IS NOT NULL)
+              WHERE p.subject_id = ?1 AND p.model_id = ?2 AND (m.w0 IS NOT NULL OR EXISTS (SELECT 1 FROM certificate c WHERE c.model_id = ?2 AND c.state = 'probation')))
   AND NOT EXISTS (SELECT 1 FROM model_subject t WHERE t.model_id = ?2 AND t.subject_id = ?1)
   AND NOT EXISTS (SELECT 1 FROM prediction p JOIN certificate c ON c.model_id = p.model_id
                   JOIN certificate_taxon t ON t.certificate_id = c.id AND t.taxon_id = p.top_id
                   JOIN deployment d ON d.id = subject.deployment_id AND d.group_name = c.group_name
-                  WHERE p.id = subject.prediction_id AND p.model_id <> ?2 AND c.state IN ('probation', 'active'));
+                  WHERE p.id = subject.prediction_id AND p.model_id <> ?2
+                    AND (c.state = 'active' OR (c.state = 'probation' AND c.after_id IS NULL)));
 
 -- The evidence that prediction_forget is about to delete is no more in use.
 -- name: subject_unhear
@@ -52,19 +54,12 @@ INSERT INTO label_event (subject_id, at_ms, what, label_id, p_label, risk, decid
   classification_id, prediction_id, certificate_id, policy_id, also, refit_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15);
 
--- One row a species that a vote names. Credited: one by one, or by the refit in force, which has learnt from all answers
--- until then.
+-- One row a species that a vote names, and one without a species a "can't tell".
 -- name: vote_list
-SELECT c.id, c.volunteer_id, a.taxon_id,
-  c.credited = 1 OR c.id <= (SELECT COALESCE(max(r.last_id), 0) FROM project p JOIN refit r ON r.id = p.refit_id
-                             WHERE p.id = c.project_id), c.several, c.guess_id
-FROM classification c JOIN annotation a ON a.classification_id = c.id
-WHERE c.subject_id = ?1 AND c.answer = 'taxa' AND c.expert = 0 AND c.counted = 1 AND c.superseded_by IS NULL
+SELECT c.id, c.volunteer_id, a.taxon_id, c.credited, c.several, c.guess_id, c.answer = 'cant_tell'
+FROM classification c LEFT JOIN annotation a ON a.classification_id = c.id
+WHERE c.subject_id = ?1 AND c.answer <> 'undone' AND c.expert = 0 AND c.counted = 1 AND c.superseded_by IS NULL
 ORDER BY c.id, a.taxon_id;
-
--- name: vote_cant_tell
-SELECT count(*) FROM classification
-WHERE subject_id = ?1 AND answer = 'cant_tell' AND expert = 0 AND counted = 1 AND superseded_by IS NULL;
 
 -- Answers that came after their subject's retirement count from the refit on that has learnt from them (up to ?2).
 -- name: vote_count_late

@@ -322,6 +322,7 @@ export const words = {
 	'survey.young': 'Young?',
 	'survey.young_there': 'young are there',
 
+	'talk.about': 'Talk about {answer}',
 	'talk.comments': 'Comments',
 	'talk.failed': 'This did not work: {problem}.',
 	'talk.flags': 'Flags',
@@ -335,7 +336,7 @@ export const words = {
 	'talk.send': 'Send',
 	'talk.somebody': 'Somebody',
 	'talk.subject': 'Picture {id}',
-	'talk.title': 'What people say of your last picture',
+	'talk.title': 'What people say of this picture',
 	'talk.unhide': 'Show again',
 	'talk.you': 'You',
 	'talk.yours': 'What do you think? Everybody who answered can read it.',

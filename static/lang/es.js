@@ -320,6 +320,7 @@ export const words = {
 	'survey.young': '¿Hay crías?',
 	'survey.young_there': 'hay crías',
 
+	'talk.about': 'Hablar de {answer}',
 	'talk.comments': 'Comentarios',
 	'talk.failed': 'No funcionó: {problem}.',
 	'talk.flags': 'Avisos',
@@ -333,7 +334,7 @@ export const words = {
 	'talk.send': 'Enviar',
 	'talk.somebody': 'Alguien',
 	'talk.subject': 'Imagen {id}',
-	'talk.title': 'Qué se dice de tu última imagen',
+	'talk.title': 'Qué se dice de esta imagen',
 	'talk.unhide': 'Mostrar de nuevo',
 	'talk.you': 'Tú',
 	'talk.yours': '¿Qué opinas? Lo pueden leer todos los que respondieron.',

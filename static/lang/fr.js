@@ -321,6 +321,7 @@ export const words = {
 	'survey.young': 'Des petits ?',
 	'survey.young_there': 'il y a des petits',
 
+	'talk.about': 'Parler de {answer}',
 	'talk.comments': 'Commentaires',
 	'talk.failed': 'Cela n’a pas marché : {problem}.',
 	'talk.flags': 'Signalements',
@@ -334,7 +335,7 @@ export const words = {
 	'talk.send': 'Envoyer',
 	'talk.somebody': 'Quelqu’un',
 	'talk.subject': 'Image {id}',
-	'talk.title': 'Ce qu’on dit de votre dernière image',
+	'talk.title': 'Ce qu’on dit de cette image',
 	'talk.unhide': 'Montrer à nouveau',
 	'talk.you': 'Vous',
 	'talk.yours': 'Qu’en pensez-vous ? Tous ceux qui ont répondu peuvent le lire.',

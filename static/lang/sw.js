@@ -319,6 +319,7 @@ export const words = {
 	'survey.young': 'Kuna watoto?',
 	'survey.young_there': 'watoto wapo',
 
+	'talk.about': 'Zungumzia {answer}',
 	'talk.comments': 'Maoni',
 	'talk.failed': 'Hili halikufaulu: {problem}.',
 	'talk.flags': 'Alama',
@@ -332,7 +333,7 @@ export const words = {
 	'talk.send': 'Tuma',
 	'talk.somebody': 'Mtu fulani',
 	'talk.subject': 'Picha {id}',
-	'talk.title': 'Watu wanasema nini kuhusu picha yako ya mwisho',
+	'talk.title': 'Watu wanasema nini kuhusu picha hii',
 	'talk.unhide': 'Onyesha tena',
 	'talk.you': 'Wewe',
 	'talk.yours': 'Una maoni gani? Wote waliojibu wanaweza kuyasoma.',

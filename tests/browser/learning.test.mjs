@@ -212,6 +212,9 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await page.waitForSelector('.comment .said >> text=Is that <b>a foal</b> behind it?');
 		assert.equal(await page.locator('.said b').count(), 0);
 		assert.equal(await page.locator('.comment >> text=Hide').count(), 0);
+		await press('Escape', 'Shift+Backspace');
+		await page.click('.answers-given [aria-label="Talk about Plains zebra"]');
+		await page.waitForSelector('.comment .said >> text=a foal');
 		await press('Escape', '@');
 		assert.equal(await page.locator('dialog >> text=Comments and flags').count(), 0);
 		await press('Escape');

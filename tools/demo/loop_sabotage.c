@@ -190,19 +190,20 @@ struct revoked {
 	long long certificate;
 };
 
-/* The status names the certificate in force, else the last one. */
+/* The status names the certificate in force, else the last one: over when audits have revoked the one that follows it too. */
 static bool is_over(const void *arg, const json_t *status)
 {
 	const struct revoked *wanted = arg;
 	json_t *c = json_object_get(status, "certificate");
 	const char *state = json_string_value(json_object_get(c, "state"));
-	bool same = json_integer_value(json_object_get(c, "id")) == wanted->certificate;
+	bool same = json_integer_value(json_object_get(c, "id")) == wanted->certificate ||
+		json_integer_value(json_object_get(c, "after")) == wanted->certificate;
 	return (same && state && !strcmp(state, "revoked")) ||
 		(json_integer_value(json_object_get(status, "open")) == 0 &&
 			json_integer_value(json_object_get(status, "expert")) == 0);
 }
 
-/* Labels of subjects that are not gold and stand on a certificate. */
+/* Labels of subjects that are not gold and stand on a certificate or a later one. */
 static enum status count_labels(
 	struct loop *l, const char *copy, long long certificate, int *n, struct err *err)
 {
@@ -210,7 +211,7 @@ static enum status count_labels(
 	enum status st = loop_table(l, copy, &table, err);
 	*n = 0;
 	for (int i = 0; st == OK && i < table.n; i++)
-		*n += table.rows[i].certificate == certificate &&
+		*n += table.rows[i].certificate >= certificate &&
 			!strcmp(table.rows[i].decided_by, "model");
 	table_release(&table);
 	return st;
