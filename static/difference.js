@@ -131,9 +131,11 @@ export class Difference {
 		const context = /** @type {CanvasRenderingContext2D} */ (el('canvas', { width, height }).getContext('2d', { willReadFrequently: true }));
 		const pictures = [];
 		for (let i = 0; i < item.task.frames.length; i++) {
-			const small = await createImageBitmap(await item.picture(i), { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' });
-			context.drawImage(small, 0, 0);
-			small.close();
+			const image = await item.picture(i);
+			const small = await createImageBitmap(image, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' })
+				.catch(() => null); // a browser that cannot: in one piece then
+			context.drawImage(small ?? image, 0, 0, width, height);
+			small?.close();
 			await sleep(0);
 			pictures.push(lumaOf(new Uint8Array(context.getImageData(0, 0, width, height).data.buffer)));
 			await sleep(0);

@@ -27,16 +27,7 @@ export async function openRecent(slug, outbox, given, inWords, change, talk) {
 	const answers = await lastAnswers(slug, outbox, given);
 	const row = (/** @type {Given} */ answer) => el('li', {},
 		answer.thumb ? el('img', { src: answer.thumb, alt: '', width: 96, height: 72 }) : null,
-		el('span', { class: 'what' }, el('strong', {}, inWords(answer)), el('small', {}, date(new Date(answer.at)))),
-		el('button', {
-			type: 'button', class: 'quiet', 'aria-label': t('talk.about', { answer: inWords(answer) }), title: t('talk.about', { answer: inWords(answer) }),
-			on: {
-				click: () => {
-					dialog.close();
-					talk(answer.subject);
-				},
-			},
-		}, icon('talk')),
+		el('span', { class: 'what' }, el('strong', {}, inWords(answer)), el('small', {}, when(new Date(answer.at)))),
 		answer.may_undo ? el('button', {
 			type: 'button', 'aria-label': t('recent.change_this', { answer: inWords(answer) }),
 			on: {
@@ -45,9 +36,21 @@ export async function openRecent(slug, outbox, given, inWords, change, talk) {
 					change(answer);
 				},
 			},
-		}, t('recent.change')) : el('small', {}, t('recent.closed')));
+		}, t('recent.change')) : el('small', {}, t('recent.closed')),
+		el('button', {
+			type: 'button', class: 'quiet', 'aria-label': t('talk.about', { answer: inWords(answer) }), title: t('talk.about', { answer: inWords(answer) }),
+			on: {
+				click: () => {
+					dialog.close();
+					talk(answer.subject);
+				},
+			},
+		}, icon('talk')));
 	list.replaceChildren(...answers.length ? answers.map(row) : [el('li', { class: 'hint' }, t('recent.none'))]);
 }
+
+/** The time, and where it was not today the day. @param {Date} at */
+const when = (at) => date(at, at.toDateString() === new Date().toDateString() ? { timeStyle: 'short' } : undefined);
 
 /** @param {string} slug @param {import('./outbox.js').Outbox} outbox @param {import('./given.js').Given} given @returns {Promise<Given[]>} newest first */
 async function lastAnswers(slug, outbox, given) {

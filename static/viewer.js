@@ -262,6 +262,7 @@ export class Viewer {
 		if (element.hidden || !item)
 			return;
 		const isDrawn = await this.#difference.draw(item, i).catch(() => false);
+		this.#drawTools();
 		if (isDrawn && this.#index !== i)
 			this.#drawDifference();
 		else if (isDrawn)

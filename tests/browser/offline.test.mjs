@@ -195,7 +195,7 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 		await page.waitForSelector('dialog.recent li:nth-child(7) img');
 		assert.equal(await page.textContent('dialog.recent li:first-child > small'), 'decided');
 		assert.equal(await page.locator('dialog.recent li >> text=Change').count(), 6);
-		await page.click('dialog.recent li:nth-child(7) button');
+		await page.click('dialog.recent li:nth-child(7) >> text=Change');
 		await onScreen(page, undefined, subjects[0]);
 		assert.match(await page.textContent('.ask'), /You said “Plains zebra”/);
 		assert.deepEqual(await page.$$eval('.option[aria-pressed=true]', (nodes) => nodes.map((node) => node.dataset.option)),
