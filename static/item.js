@@ -10,6 +10,7 @@ import { t } from './lang.js';
 
 const TRIES = 3;
 const TRY_AGAIN_MS = 700;
+const THUMBS_LATER_MS = 150;
 
 export class Item {
 	/** @type {Map<number, HTMLImageElement>} */
@@ -37,8 +38,8 @@ export class Item {
 			thumb.addEventListener('error', () => {
 				thumb.hidden = true;
 			});
-			this.picture(0).catch(() => null).then(() => {
-				thumb.src = frame.thumb; // after the picture that is waited for
+			this.picture(0).catch(() => null).then(() => sleep(THUMBS_LATER_MS)).then(() => {
+				thumb.src = frame.thumb; // after the picture that is waited for is on screen
 			});
 			return thumb;
 		});
