@@ -38,6 +38,43 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* Who is nobody, and a page of another site, get nowhere. */
+static void every_route_asks_who(void **state)
+{
+	static const struct {
+		const char *method, *path;
+	} rows[] = {
+		{"GET", "/api/me/page"},
+		{"GET", "/api/me/export"},
+		{"POST", "/api/me/password"},
+		{"POST", "/api/me/delete"},
+		{"GET", TEST "/answers"},
+		{"POST", TEST "/release"},
+		{"GET", TEST "/practice"},
+		{"GET", TEST "/flags?subject=1"},
+		{"POST", TEST "/flags"},
+		{"GET", TEST "/comments?subject=1"},
+		{"POST", TEST "/comments"},
+		{"POST", TEST "/comments/1"},
+		{"GET", TEST "/moderation"},
+		{"POST", TEST "/moderation"},
+	};
+	(void)state;
+	client_log_in(&b, "ada");
+	b.no_x_topi = true;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const bool post = rows[i].method[0] == 'P';
+		if (client_send(&a, rows[i].method, rows[i].path, post ? "{}" : NULL) != 401)
+			fail_msg("%s %s: %s", rows[i].method, rows[i].path, a.body);
+		if (post && client_send(&b, rows[i].method, rows[i].path, "{}") != 403)
+			fail_msg("%s %s: %s", rows[i].method, rows[i].path, b.body);
+	}
+	assert_int_equal(client_post(&b, "/api/invite", "{}"), 403);
+	assert_int_equal(client_post(&a, "/api/invite", "{}"), 400);
+	assert_int_equal(
+		client_post(&a, "/api/invite", "{\"token\": \"x\", \"password\": \"12345678\"}"), 404);
+}
+
 static int n_uuid;
 
 /* Takes the next subject and answers it; its id. */
@@ -374,6 +411,7 @@ static void answers_faster_than_anybody_are_429(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_route_asks_who, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_last_answers_are_ones_own_and_say_what_may_be_undone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -524,6 +524,16 @@ static void others_are_told_afterwards_of_every_kind_of_subject(void **state)
 	answer(&ben, s, 1);
 	assert_int_equal(test_sql(t, "SELECT stained FROM classification ORDER BY id DESC LIMIT 1"), 1);
 	assert_true(client_true(&ben, "counted"));
+	/* What came after the first reply is not in its repetition. */
+	for (int v = 0; v < 3; v++)
+		test_must_answer(t, s + 5, v, 1, 1000);
+	answer(&ann, s + 5, 1);
+	test_must_answer(t, s + 5, 3, 2, 1000);
+	n_uuid--;
+	answer(&ann, s + 5, 1);
+	assert_true(client_true(&ann, "replay"));
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(ann.json, "others"), "n")), 3);
 }
 
 static void a_log_in_takes_flags_comments_and_practice_along(void **state)
