@@ -9,6 +9,7 @@
 	const ask = (/** @type {string} */ path, /** @type {object} */ body) => fetch(path, {
 		method: body ? 'POST' : 'GET', headers: { 'X-Topi': '1', 'Content-Type': 'application/json' },
 		body: body && JSON.stringify(body), credentials: 'same-origin', cache: 'no-store', redirect: 'error',
+		signal: AbortSignal.timeout(30_000),
 	});
 	const me = ask('/api/me');
 	/** @type {Map<string, Promise<Response>>} */

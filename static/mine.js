@@ -44,7 +44,7 @@ export function openDelete(account) {
 export function showInvite(main, token, account) {
 	setShortcuts(() => []);
 	const next = passwordField('new', t('mine.new'), 'new-password');
-	main.replaceChildren(el('section', { class: 'sheet' },
+	main.replaceChildren(el('section', { class: 'invited' },
 		el('h1', { tabIndex: -1 }, t('mine.invite')), el('p', {}, t('mine.invite_about')),
 		askingForm(t('account.login'), [next.field], async () => {
 			await account.accept(token, next.input.value);

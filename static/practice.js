@@ -91,6 +91,7 @@ class Practice {
 		this.#step.textContent = t('practice.step', { i: this.#i + 1, n: this.#exercises.length });
 		this.#lesson.textContent = t(`practice.${this.#lessons[this.#i]}`);
 		say(this.#lesson.textContent);
+		this.#viewer.element.style.setProperty('--aspect', String(frames[0].width / frames[0].height));
 		this.#viewer.show(item);
 		this.#viewer.focus();
 		item.preload();

@@ -28,15 +28,6 @@ export async function openRecent(slug, outbox, given, inWords, change, talk) {
 	const row = (/** @type {Given} */ answer) => el('li', {},
 		answer.thumb ? el('img', { src: answer.thumb, alt: '', width: 96, height: 72 }) : null,
 		el('span', { class: 'what' }, el('strong', {}, inWords(answer)), el('small', {}, when(new Date(answer.at)))),
-		el('button', {
-			type: 'button', class: 'quiet', 'aria-label': t('talk.about', { answer: inWords(answer) }), title: t('talk.about', { answer: inWords(answer) }),
-			on: {
-				click: () => {
-					dialog.close();
-					talk(answer.subject);
-				},
-			},
-		}, icon('talk')),
 		answer.may_undo ? el('button', {
 			type: 'button', 'aria-label': t('recent.change_this', { answer: inWords(answer) }),
 			on: {
@@ -45,7 +36,16 @@ export async function openRecent(slug, outbox, given, inWords, change, talk) {
 					change(answer);
 				},
 			},
-		}, t('recent.change')) : el('small', {}, t('recent.closed')));
+		}, t('recent.change')) : el('small', {}, t('recent.closed')),
+		el('button', {
+			type: 'button', class: 'quiet', 'aria-label': t('talk.about', { answer: inWords(answer) }), title: t('talk.about', { answer: inWords(answer) }),
+			on: {
+				click: () => {
+					dialog.close();
+					talk(answer.subject);
+				},
+			},
+		}, icon('talk')));
 	list.replaceChildren(...answers.length ? answers.map(row) : [el('li', { class: 'hint' }, t('recent.none'))]);
 }
 

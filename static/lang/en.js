@@ -196,10 +196,10 @@ export const words = {
 	'me.species': 'Species you have seen',
 	'me.title': 'Your page',
 
-	'mine.answers': 'And your answers?',
+	'mine.answers': 'And your answers and comments?',
 	'mine.changed': 'The password is changed.',
 	'mine.delete': 'Delete my data',
-	'mine.delete_about': 'Your name, password, marks and comments are deleted for good. This cannot be taken back.',
+	'mine.delete_about': 'Your name, password, log-ins and favourites are deleted for good. This cannot be taken back.',
 	'mine.deleted': 'Your data is deleted.',
 	'mine.invite': 'A new password',
 	'mine.invite_about': 'Choose the password that you will log in with from now on.',
@@ -209,7 +209,7 @@ export const words = {
 	'mine.old': 'Old password',
 	'mine.password': 'Change the password',
 	'mine.take': 'Take them back too',
-	'mine.take_about': 'They no longer count, and others look at the pictures again.',
+	'mine.take_about': 'Comments go; answers no longer count, and others look at the pictures again.',
 	'mine.used': 'this link was used already, or is older than a day',
 	'mine.wrong': 'the password is wrong',
 

@@ -193,10 +193,10 @@ export const words = {
 	'me.species': 'Spishi ulizoziona',
 	'me.title': 'Ukurasa wako',
 
-	'mine.answers': 'Na majibu yako je?',
+	'mine.answers': 'Na majibu na maoni yako je?',
 	'mine.changed': 'Nenosiri limebadilishwa.',
 	'mine.delete': 'Futa data yangu',
-	'mine.delete_about': 'Jina lako, nenosiri, alama na maoni yako yatafutwa kabisa. Hili haliwezi kutenduliwa.',
+	'mine.delete_about': 'Jina lako, nenosiri, vipindi vya kuingia na picha unazozipenda vitafutwa kabisa. Hili haliwezi kutenduliwa.',
 	'mine.deleted': 'Data yako imefutwa.',
 	'mine.invite': 'Nenosiri jipya',
 	'mine.invite_about': 'Chagua nenosiri utakalotumia kuingia kuanzia sasa.',
@@ -206,7 +206,7 @@ export const words = {
 	'mine.old': 'Nenosiri la zamani',
 	'mine.password': 'Badilisha nenosiri',
 	'mine.take': 'Yaondoe pia',
-	'mine.take_about': 'Hayatahesabiwa tena, na watu wengine watazitazama picha upya.',
+	'mine.take_about': 'Maoni yatafutwa; majibu hayatahesabiwa tena, na watu wengine watazitazama picha upya.',
 	'mine.used': 'kiungo hiki kimeshatumika, au kina zaidi ya siku moja',
 	'mine.wrong': 'nenosiri si sahihi',
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Mock } from './mock.mjs';
+import { serengeti } from './serengeti.mjs';
 import { launch, onScreen } from './support.mjs';
 
 const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8').catch(() => null);
@@ -87,7 +88,7 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 				await check('one’s own page');
 				await checkDialogs('one’s own page', ['text=Delete my data']);
 				await page.goto(`${mock.url}#/invite/abc`);
-				await page.waitForSelector('.sheet');
+				await page.waitForSelector('.invited');
 				await check('a new password');
 				await page.goto(`${mock.url}#/p/mara`);
 				await page.waitForSelector('.confirm .yes:enabled');
@@ -101,6 +102,31 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 				await page.waitForSelector('text=No such project');
 				await check('no such project');
 			});
+
+	for (const [name, width, height, colorScheme] of [['wide', 1280, 800, 'light'], ['phone', 360, 740, 'dark']])
+		it(`has nothing to complain of where one learns and sees better: ${name}, ${colorScheme}`, async () => {
+			await mock.stop();
+			mock = new Mock({ project: serengeti() });
+			await mock.start();
+			await open({ colorScheme, viewport: { width, height }, reducedMotion: 'reduce' });
+			await page.goto(`${mock.url}#/p/mara`);
+			const first = await onScreen(page);
+			await check('54 kinds');
+			for (const key of [',', ';', ':']) {
+				await page.keyboard.press(key);
+				await page.waitForTimeout(300);
+				await check(`the picture after ${key}`);
+				await page.keyboard.press(key);
+			}
+			await page.keyboard.press('Escape');
+			await page.click('.by-look');
+			await page.waitForTimeout(200);
+			await check('looks');
+			await page.keyboard.press('Escape');
+			await page.locator('.taxa .choice').first().click();
+			await onScreen(page, first);
+			await checkDialogs('the aids', ['.recent', '.flag-aid', '.learn-aid']);
+		});
 
 	it('keeps whatever has the focus in view on a small phone', async () => {
 		await open({ viewport: { width: 320, height: 568 } });

@@ -179,6 +179,19 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await sent(page, mock, 1);
 	});
 
+	it('keeps the picture in sight beside the explanation on a phone', async () => {
+		await open((server) => {
+			server.practice = [{ subject: 102, taxa: [idOf('topi')], why: 'Its thighs are dark.' }];
+		}, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		await page.tap('.practice-offer .primary');
+		await page.waitForSelector('dialog.practice .choice:enabled');
+		await page.tap('dialog.practice .choice:has-text("Impala")');
+		await page.waitForSelector('.explained:not([hidden])');
+		const { height } = await page.locator('dialog.practice .stage').boundingBox();
+		assert.ok(height > 200, `${height} px of picture`);
+		assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+	});
+
 	it('flags what must not be shown, and takes it back', async () => {
 		const first = Number(await open());
 		await press('!');

@@ -11,7 +11,7 @@ const MOST_REQUESTS = 10;
 const N_TIMES = 5;
 const skip = await missing();
 
-/** Opens a screen with an empty cache on the slow line. @returns what it fetched until `selector` could be clicked, and when */
+/** Opens a screen with an empty cache on the slow line. @returns what had come when `selector` could be clicked, and when */
 async function visit(browser, url, selector) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
 	const page = await context.newPage();
@@ -19,21 +19,26 @@ async function visit(browser, url, selector) {
 	await line.send('Network.enable');
 	await line.send('Network.emulateNetworkConditions', LINE);
 	const requests = new Map();
-	line.on('Network.responseReceived', ({ requestId, response, type }) =>
-		requests.set(requestId, { path: new URL(response.url).pathname, type, encoding: response.headers['Content-Encoding'] ?? '', n_bytes: 0 }));
-	line.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+	line.on('Network.requestWillBeSent', ({ requestId, request, wallTime, timestamp }) =>
+		requests.set(requestId, { path: new URL(request.url).pathname, ahead_s: wallTime - timestamp, end_ms: Infinity, encoding: '', n_bytes: 0 }));
+	line.on('Network.responseReceived', ({ requestId, response }) => {
 		if (requests.has(requestId))
-			requests.get(requestId).n_bytes = encodedDataLength;
+			requests.get(requestId).encoding = response.headers['Content-Encoding'] ?? '';
+	});
+	line.on('Network.loadingFinished', ({ requestId, encodedDataLength, timestamp }) => {
+		const one = requests.get(requestId);
+		if (one)
+			Object.assign(one, { n_bytes: encodedDataLength, end_ms: 1000 * (timestamp + one.ahead_s) });
 	});
 	await page.addInitScript((wanted) => {
-		const look = () => document.querySelector(wanted)?.checkVisibility() ? (globalThis.topi_ms = performance.now()) : requestAnimationFrame(look);
+		const look = () => document.querySelector(wanted)?.checkVisibility() ? (globalThis.topi_at = { time_ms: performance.now(), origin_ms: performance.timeOrigin }) : requestAnimationFrame(look);
 		requestAnimationFrame(look);
 	}, selector);
 	await page.goto(url);
-	const time_ms = await (await page.waitForFunction(() => globalThis.topi_ms, null, { timeout: 60_000 })).jsonValue();
-	const before = [...requests.values()].map((one) => ({ ...one }));
+	const { time_ms, origin_ms } = await (await page.waitForFunction(() => globalThis.topi_at, null, { timeout: 60_000 })).jsonValue();
+	const until = [...requests.values()].filter((one) => one.end_ms < origin_ms + time_ms).map((one) => ({ ...one }));
 	await context.close();
-	return { time_ms, requests: before };
+	return { time_ms, requests: until };
 }
 
 const sum = (requests) => requests.reduce((n, one) => n + one.n_bytes, 0);
@@ -85,7 +90,6 @@ describe('the page on a line of 1.6 Mbit/s and 150 ms', { timeout: 240_000, skip
 		await line.send('Network.enable');
 		line.on('Network.responseReceived', ({ response }) =>
 			!response.fromDiskCache && !response.fromPrefetchCache && again.push(new URL(response.url).pathname));
-		line.on('Network.requestServedFromCache', () => null);
 		await page.goto('about:blank');
 		await page.goto(real.url);
 		await page.waitForSelector('.card');
