@@ -1,4 +1,4 @@
-/* labels: real; timeout: 400 */
+/* labels: real slow; timeout: 400 */
 /* Real weights on real pictures: the logits of the published ResNet-18 as another framework
  * computed them, and a folder of broken JPEG files. Skips where ../shared is absent. */
 #include "engine.h"

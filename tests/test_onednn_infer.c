@@ -1,4 +1,4 @@
-/* labels: unit; timeout: 300 */
+/* labels: unit slow; timeout: 300 */
 /* Inference on CPUs, in both precisions and as on lesser processors, agrees with the reference. The library asks once
  * what a processor can do, so each kind runs in a process of its own. */
 #include "backend.h"
