@@ -66,17 +66,18 @@ enum status blank_feed_wants(
 }
 
 enum status blank_feed_pick(struct db *db, const struct blank_feed *feed, int together,
-	int64_t now_ms, int64_t *subject_id, struct err *err)
+	int64_t apart_from, int64_t now_ms, int64_t *subject_id, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct project p = {0};
 	*subject_id = 0;
-	enum status st = db_one(db, Q_TASK_CANDIDATE_OF_CLASS, &row, err, "iiiii", feed->project_id,
-		feed->volunteer_id, now_ms, (int64_t)together, feed->blank_id);
+	enum status st = db_one(db, Q_TASK_CANDIDATE_OF_CLASS, &row, err, "iiiiii", feed->project_id,
+		feed->volunteer_id, now_ms, (int64_t)together, feed->blank_id, apart_from);
 	st = take_id(row, st, subject_id);
 	if (st != OK || *subject_id)
 		return st;
-	st = db_one(db, Q_TASK_EXTRA_AUDIT, &row, err, "ii", feed->project_id, feed->blank_id);
+	st = db_one(
+		db, Q_TASK_EXTRA_AUDIT, &row, err, "iii", feed->project_id, feed->blank_id, apart_from);
 	st = take_id(row, st, subject_id);
 	if (st != OK || !*subject_id)
 		return st;

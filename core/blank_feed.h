@@ -33,8 +33,8 @@ enum status blank_feed_wants(struct db *db, const struct blank_feed *feed, int s
 	struct err *err) MUST_CHECK;
 
 /*
- * Which: at most `together` people may look at it. *subject_id is 0 where there is none. An auto-labelled one is made an
- * audit here.
+ * Which: at most `together` people may look at it, and it is not of deployment `apart_from` (0: any will do). *subject_id
+ * is 0 where there is none. An auto-labelled one is made an audit here.
  */
 enum status blank_feed_pick(struct db *db, const struct blank_feed *feed, int together,
-	int64_t now_ms, int64_t *subject_id, struct err *err) MUST_CHECK;
+	int64_t apart_from, int64_t now_ms, int64_t *subject_id, struct err *err) MUST_CHECK;

@@ -47,9 +47,11 @@ static enum status supersede_later(
 static enum status claim(
 	struct db *db, int64_t account, int64_t from, int64_t now_ms, struct err *err)
 {
-	static const enum query moves[] = {Q_CLAIM_ANSWERS, Q_CLAIM_DROP_TASKS, Q_CLAIM_TASKS};
-	static const enum query drops[] = {
-		Q_CLAIM_DROP_SKILL, Q_CLAIM_DROP_SKILL_CELLS, Q_SESSION_DROP_ALL};
+	static const enum query moves[] = {Q_CLAIM_ANSWERS, Q_TALLY_CLAIM_DAYS, Q_TALLY_CLAIM_TAXA,
+		Q_CLAIM_FLAGS, Q_CLAIM_COMMENTS, Q_CLAIM_PRACTISED, Q_CLAIM_DROP_TASKS, Q_CLAIM_TASKS};
+	static const enum query drops[] = {Q_TALLY_DROP_DAYS, Q_TALLY_DROP_TAXA, Q_CLAIM_DROP_FLAGS,
+		Q_CLAIM_DROP_PRACTISED, Q_PERSONAL_DROP, Q_CLAIM_DROP_SKILL, Q_CLAIM_DROP_SKILL_CELLS,
+		Q_SESSION_DROP_ALL};
 	enum status st = supersede_later(db, account, from, now_ms, err);
 	for (size_t i = 0; st == OK && i < sizeof moves / sizeof *moves; i++)
 		st = db_run(db, moves[i], err, "ii", from, account);

@@ -3,6 +3,7 @@
 
 #include "card.h"
 #include "drift.h"
+#include "flag.h"
 #include "label.h"
 #include "survey.h"
 
@@ -42,7 +43,7 @@ void uuid_format(const uint8_t u[16], char out[37])
 
 struct stored {
 	int64_t id, volunteer_id, subject_id, created_ms;
-	bool counted, superseded, undone, expert, planted, stained;
+	bool counted, superseded, undone, expert, planted, stained, told;
 	int64_t guess_id, guess_model_id;
 };
 
@@ -66,6 +67,7 @@ static enum status find_stored(
 		.guess_id = col_int(row, 9),
 		.guess_model_id = col_int(row, 10),
 		.stained = col_int(row, 11) != 0,
+		.told = col_int(row, 12) != 0,
 	};
 	db_done(row);
 	return OK;
@@ -202,8 +204,14 @@ static enum status insert(struct db *db, const struct project *p, const struct s
 static enum status reveal(struct db *db, const struct project *p, const struct classification *c,
 	struct classification_result *out, struct err *err)
 {
+	enum status st = OK;
 	out->reveals = p->policy.reveal && !c->expert;
-	return out->reveals ? card_opinion(db, p, c->subject_id, &out->opinion_id, err) : OK;
+	out->reveals_others = p->policy.reveal_others && !c->expert;
+	if (out->reveals)
+		st = card_opinion(db, p, c->subject_id, &out->opinion_id, err);
+	return st == OK && out->reveals_others
+		? others_load(db, c->subject_id, c->volunteer_id, INT64_MAX, &out->others, err)
+		: st;
 }
 
 static enum status add(struct db *db, const struct project *p, const struct classification *c,
@@ -224,7 +232,7 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 		st = reveal(db, p, c, out, err);
 	if (st != OK)
 		return st;
-	how.told = out->opinion_id != 0;
+	how.told = out->opinion_id != 0 || out->others.n > 0;
 	how.counted = c->expert ? s.state == SUBJECT_EXPERT
 							: s.state == SUBJECT_OPEN && !how.planted && !how.stained;
 	out->counted = how.counted || how.planted || how.stained;
@@ -241,9 +249,30 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 		return st;
 	if (!c->expert)
 		return label_decide_loaded(db, p, &s, id, now_ms, err);
-	return a.n > 1
+	st = a.n > 1
 		? label_by_expert_set(db, p, s.id, a.classes, a.n, c->volunteer_id, id, now_ms, err)
 		: label_by_expert(db, p, s.id, a.n ? a.classes[0] : -1, c->volunteer_id, id, now_ms, err);
+	/* They have seen whether there is a person: where there is, the label hides it from now on. */
+	return st == OK ? flag_close(db, s.id, FLAG_PERSON, now_ms, err) : st;
+}
+
+/* The first reply may have been lost: what it told is told again, and nothing that it did not tell. */
+static enum status replay(struct db *db, const struct project *p, const struct stored *stored,
+	struct classification_result *out, struct err *err)
+{
+	*out = (struct classification_result){
+		.counted = stored->counted || stored->planted || stored->stained,
+		.replay = true,
+		.reveals = p->policy.reveal && !stored->expert,
+		.reveals_others = p->policy.reveal_others && !stored->expert,
+	};
+	enum status st = stored->planted ? plant_told(db, p, stored->subject_id, &out->truth, err) : OK;
+	if (st == OK && out->reveals_others && stored->told)
+		st = others_load(
+			db, stored->subject_id, stored->volunteer_id, stored->id, &out->others, err);
+	return st == OK && out->reveals && stored->told
+		? card_opinion(db, p, stored->subject_id, &out->opinion_id, err)
+		: st;
 }
 
 enum status classification_add(struct db *db, const struct classification *c, int64_t now_ms,
@@ -253,18 +282,15 @@ enum status classification_add(struct db *db, const struct classification *c, in
 	struct project p = {0};
 	*out = (struct classification_result){0};
 	enum status st = find_stored(db, c->uuid, &stored, err);
-	if (st == OK) {
-		if (stored.volunteer_id != c->volunteer_id || stored.subject_id != c->subject_id ||
-			stored.undone)
-			return err_set(err, DENIED, "this UUID names another answer: make a new one");
-		*out = (struct classification_result){
-			.counted = stored.counted || stored.planted || stored.stained, .replay = true};
-		return OK;
-	}
-	if (st == NOT_FOUND)
+	const bool again = st == OK;
+	if (again &&
+		(stored.volunteer_id != c->volunteer_id || stored.subject_id != c->subject_id ||
+			stored.undone))
+		return err_set(err, DENIED, "this UUID names another answer: make a new one");
+	if (again || st == NOT_FOUND)
 		st = project_load(db, c->project_id, &p, err);
 	if (st == OK)
-		st = add(db, &p, c, now_ms, out, err);
+		st = again ? replay(db, &p, &stored, out, err) : add(db, &p, c, now_ms, out, err);
 	project_release(&p);
 	return st;
 }
@@ -290,6 +316,22 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 			old->expert ? "an expert's verdict"
 						: "an answer to a subject that an expert or the model decided");
 	return OK;
+}
+
+enum status classification_may_undo(
+	struct db *db, const uint8_t of[16], int64_t now_ms, bool *out, struct err *err)
+{
+	struct stored old;
+	struct subject s;
+	enum status st = find_stored(db, of, &old, err);
+	if (st == OK)
+		st = subject_load(db, old.subject_id, &s, err);
+	*out = false;
+	if (st != OK)
+		return st;
+	st = old.undone || old.superseded ? CONFLICT : check_undo(db, &s, &old, now_ms, err);
+	*out = st == OK;
+	return st == CONFLICT ? OK : st;
 }
 
 static enum status undo(struct db *db, const struct project *p, const struct subject *s,

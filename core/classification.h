@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "others.h"
 #include "plant.h"
 
 enum answer_kind { ANSWER_TAXA, ANSWER_CANT_TELL };
@@ -38,8 +39,10 @@ struct classification_result {
 				  * because of what the volunteer had heard, look as if they counted. */
 	bool replay;                /* this UUID was stored before; nothing changed */
 	struct planted_truth truth; /* the expert's answer, where the volunteer is to hear it */
-	bool reveals;       /* the volunteer is to hear what the model thinks (policy.reveal): */
-	int64_t opinion_id; /* a taxon; 0: it has said nothing */
+	bool reveals;         /* the volunteer is to hear what the model thinks (policy.reveal): */
+	int64_t opinion_id;   /* a taxon; 0: it has said nothing */
+	bool reveals_others;  /* the volunteer is to hear what others said (policy.reveal_others): */
+	struct others others; /* n is 0 where too few have */
 };
 
 /*
@@ -68,6 +71,10 @@ struct classification_undone {
 enum status classification_undo(struct db *db, const uint8_t uuid[16], const uint8_t of[16],
 	int64_t volunteer_id, int64_t now_ms, struct classification_undone *out,
 	struct err *err) MUST_CHECK;
+
+/* Whether classification_undo would take this answer back now. Errors: NOT_FOUND no such answer; the database's. */
+enum status classification_may_undo(
+	struct db *db, const uint8_t of[16], int64_t now_ms, bool *out, struct err *err) MUST_CHECK;
 
 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to 16 bytes and back. Errors: BAD_INPUT. */
 enum status uuid_parse(const char *text, uint8_t out[16], struct err *err) MUST_CHECK;

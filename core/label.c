@@ -173,10 +173,19 @@ static enum status to_expert(struct db *db, const struct project *p, const struc
 		.classification_id = classification_id,
 	};
 	/* subject.reason has no word for it yet; "expert" is free in this state (schema/queries/set.sql, expert_list). */
-	bool protected = strcmp(reason, "protected") == 0;
+	bool protected = strcmp(reason, "protected") == 0 || strcmp(reason, "flag") == 0;
 	enum status st = db_run(
 		db, Q_SUBJECT_TO_EXPERT, err, "is", s->id, protected ? "expert" : reason);
 	return st == OK ? event(db, p, s, &c, now_ms, err) : st;
+}
+
+enum status label_flagged(
+	struct db *db, const struct project *p, int64_t subject_id, int64_t now_ms, struct err *err)
+{
+	struct subject s;
+	enum status st = subject_load(db, subject_id, &s, err);
+	return st == OK && s.state != SUBJECT_EXPERT ? to_expert(db, p, &s, "flag", 0, now_ms, err)
+												 : st;
 }
 
 static enum status by_people(struct db *db, const struct project *p, const struct subject *s,

@@ -56,6 +56,10 @@ enum status label_by_expert_set(struct db *db, const struct project *project, in
 	const int *truths, int n, int64_t expert_id, int64_t classification_id, int64_t now_ms,
 	struct err *err) MUST_CHECK;
 
+/* To the expert queue, because somebody says that its photographs must not be seen (flag.h); a label stands until then. */
+enum status label_flagged(struct db *db, const struct project *project, int64_t subject_id,
+	int64_t now_ms, struct err *err) MUST_CHECK;
+
 /* Takes the label of a subject back and opens it, with the reason ("undone", "revoked"); then decides it anew. */
 enum status label_reopen(struct db *db, const struct project *project, int64_t subject_id,
 	const char *why, int64_t now_ms, struct err *err) MUST_CHECK;

@@ -25,10 +25,6 @@ static double share(const struct policy *policy, int64_t n_answers)
 	return policy->plant_rate + above;
 }
 
-struct who {
-	int64_t project_id, volunteer_id, now_ms;
-};
-
 static enum status take_id(struct stmt *row, enum status st, int64_t *id)
 {
 	if (st != OK)
@@ -39,8 +35,8 @@ static enum status take_id(struct stmt *row, enum status st, int64_t *id)
 }
 
 /* The next gold of the class that a query names; 0 where there is none left for the volunteer. */
-static enum status of_class(
-	struct db *db, const struct who *w, enum query which, int64_t *subject_id, struct err *err)
+static enum status of_class(struct db *db, const struct plant_slot *w, enum query which,
+	int64_t *subject_id, struct err *err)
 {
 	struct stmt *row = NULL;
 	int64_t taxon_id = 0;
@@ -50,42 +46,42 @@ static enum status of_class(
 	st = take_id(row, st, &taxon_id);
 	if (st != OK || !taxon_id)
 		return st;
-	st = db_one(db, Q_GOLD_OF_CLASS_TO_PLANT, &row, err, "iiii", w->project_id, w->volunteer_id,
-		w->now_ms, taxon_id);
+	st = db_one(db, Q_GOLD_OF_CLASS_TO_PLANT, &row, err, "iiiii", w->project_id, w->volunteer_id,
+		w->now_ms, w->apart_from, taxon_id);
 	return take_id(row, st, subject_id);
 }
 
-enum status plant_draw(struct db *db, int64_t project_id, const struct policy *policy,
-	int64_t volunteer_id, int slot, int64_t now_ms, int64_t *subject_id, struct err *err)
+enum status plant_draw(struct db *db, const struct policy *policy, struct plant_slot w,
+	int64_t *subject_id, struct err *err)
 {
 	struct stmt *row = NULL;
 	int64_t n_answers = 0, last_id = 0;
 	double u = 0;
 	*subject_id = 0;
-	enum status st = db_one(db, Q_SKILL_GET, &row, err, "ii", project_id, volunteer_id);
+	enum status st = db_one(db, Q_SKILL_GET, &row, err, "ii", w.project_id, w.volunteer_id);
 	if (st == OK) {
 		n_answers = col_int(row, 2);
 		db_done(row);
 	}
 	if (st == OK || st == NOT_FOUND)
-		st = db_one(db, Q_CLASSIFICATION_LAST, &row, err, "ii", volunteer_id, project_id);
+		st = db_one(db, Q_CLASSIFICATION_LAST, &row, err, "ii", w.volunteer_id, w.project_id);
 	if (st == OK) {
 		last_id = col_int(row, 0);
 		db_done(row);
 	}
 	if (st == OK || st == NOT_FOUND)
-		st = draw_uniform(db, "plant", volunteer_id, last_id * SLOTS + slot, &u, err);
+		st = draw_uniform(db, "plant", w.volunteer_id, last_id * SLOTS + w.slot, &u, err);
 	if (st != OK || u >= share(policy, n_answers))
 		return st;
-	st = draw_uniform(db, "plant-kind", volunteer_id, last_id * SLOTS + slot, &u, err);
-	const struct who who = {project_id, volunteer_id, now_ms};
+	st = draw_uniform(db, "plant-kind", w.volunteer_id, last_id * SLOTS + w.slot, &u, err);
 	if (st == OK && u < policy->plant_blank)
-		st = of_class(db, &who, Q_GOLD_BLANK_CLASS, subject_id, err);
+		st = of_class(db, &w, Q_GOLD_BLANK_CLASS, subject_id, err);
 	else if (st == OK && u < policy->plant_blank + policy->plant_rare)
-		st = of_class(db, &who, Q_GOLD_CLASS_MET_LEAST, subject_id, err);
+		st = of_class(db, &w, Q_GOLD_CLASS_MET_LEAST, subject_id, err);
 	if (st != OK || *subject_id)
 		return st;
-	st = db_one(db, Q_GOLD_TO_PLANT, &row, err, "iii", project_id, volunteer_id, now_ms);
+	st = db_one(db, Q_GOLD_TO_PLANT, &row, err, "iiii", w.project_id, w.volunteer_id, w.now_ms,
+		w.apart_from);
 	return take_id(row, st, subject_id);
 }
 
@@ -119,21 +115,42 @@ static enum status load_truth(struct db *db, const struct project *p, int64_t su
 	return st == NOT_FOUND ? OK : st;
 }
 
+/* The gold's purpose and truth; truth->n is 0 where there is none. */
+static enum status load_gold(struct db *db, const struct project *p, int64_t subject_id,
+	bool *certify, bool *tell, struct planted_truth *truth, struct err *err)
+{
+	struct stmt *row = NULL;
+	*truth = (struct planted_truth){0};
+	*certify = *tell = false;
+	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	const char *purpose = col_text(row, 0);
+	*certify = strcmp(purpose, "certify") == 0;
+	*tell = strcmp(purpose, "train-people") == 0;
+	int64_t truth_id = col_int(row, 2);
+	db_done(row);
+	return load_truth(db, p, subject_id, truth_id, truth, err);
+}
+
+enum status plant_told(struct db *db, const struct project *p, int64_t subject_id,
+	struct planted_truth *told, struct err *err)
+{
+	bool certify = false, tell = false;
+	enum status st = load_gold(db, p, subject_id, &certify, &tell, told, err);
+	if (!tell)
+		*told = (struct planted_truth){0};
+	return st;
+}
+
 enum status plant_answered(struct db *db, const struct project *p, int64_t subject_id,
 	struct planted_answer a, struct planted_truth *told, struct err *err)
 {
 	struct stmt *row = NULL;
 	struct planted_truth truth;
+	bool certify = false, tell = false;
 	*told = (struct planted_truth){0};
-	enum status st = db_one(db, Q_GOLD_GET, &row, err, "i", subject_id);
-	if (st != OK)
-		return st == NOT_FOUND ? OK : st;
-	const char *purpose = col_text(row, 0);
-	bool certify = strcmp(purpose, "certify") == 0;
-	bool tell = strcmp(purpose, "train-people") == 0;
-	int64_t truth_id = col_int(row, 2);
-	db_done(row);
-	st = load_truth(db, p, subject_id, truth_id, &truth, err);
+	enum status st = load_gold(db, p, subject_id, &certify, &tell, &truth, err);
 	if (st != OK || truth.n == 0)
 		return st;
 	/* Who took an answer back and gives another may know the truth by now. */

@@ -14,11 +14,15 @@
 
 /*
  * Whether this slot is for gold, and which subject that would be: *subject_id is 0 where it is not. `slot` tells the tasks
- * of one request apart; the draw is keyed by the volunteer's last answer, so that asking again does not change it.
+ * of one request apart; the draw is keyed by the volunteer's last answer, so that asking again does not change it. None of
+ * deployment `apart_from` (0: any will do).
  */
-enum status plant_draw(struct db *db, int64_t project_id, const struct policy *policy,
-	int64_t volunteer_id, int slot, int64_t now_ms, int64_t *subject_id,
-	struct err *err) MUST_CHECK;
+struct plant_slot {
+	int64_t project_id, volunteer_id, now_ms, apart_from;
+	int slot;
+};
+enum status plant_draw(struct db *db, const struct policy *policy, struct plant_slot slot,
+	int64_t *subject_id, struct err *err) MUST_CHECK;
 
 /* An answer to planted gold that has been stored: the classes that it names; none: "can't tell". */
 struct planted_answer {
@@ -42,3 +46,7 @@ struct planted_truth {
  */
 enum status plant_answered(struct db *db, const struct project *project, int64_t subject_id,
 	struct planted_answer answer, struct planted_truth *told, struct err *err) MUST_CHECK;
+
+/* What the reply to an answer to such gold tells, as plant_answered has it. */
+enum status plant_told(struct db *db, const struct project *project, int64_t subject_id,
+	struct planted_truth *told, struct err *err) MUST_CHECK;

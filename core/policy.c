@@ -49,6 +49,7 @@ static const struct field fields[] = {
 	{AT(confirm_blind), REAL, 0, 1},
 	{AT(confirm_wrong), REAL, 0, 0.5},
 	{AT(reveal), YES_NO, 0, 1},
+	{AT(reveal_others), YES_NO, 0, 1},
 	{AT(lease_s), WHOLE, 10, 86400},
 	{AT(refit_hour), WHOLE, -1, 23},
 	{AT(costs), COSTS, 0, 100},
@@ -87,6 +88,7 @@ struct policy policy_default(void)
 		.confirm_blind = 0.25,
 		.confirm_wrong = 0.3,
 		.reveal = false,
+		.reveal_others = false,
 		.lease_s = 900,
 		.refit_hour = 2,
 	};

@@ -55,6 +55,7 @@ struct policy {
 	double confirm_blind; /* share of such subjects asked blind all the same */
 	double confirm_wrong; /* share of the guesses on gold to learn from that are wrong on purpose */
 	bool reveal;          /* after an answer the volunteer hears what the model thinks */
+	bool reveal_others;   /* ... and what others have said (others.h) */
 	int lease_s;          /* how long a volunteer holds a subject */
 	int refit_hour;       /* hour of the day (UTC) from which the nightly refit runs; -1: never */
 	int n_costs;

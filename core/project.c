@@ -7,6 +7,7 @@
 #include "project_shared.h"
 #include "skill.h"
 #include "survey.h"
+#include "texts.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -68,6 +69,8 @@ enum status taxon_add(
 		member(object, code, "hotkey", 4, "", &hotkey, err) != OK)
 		return BAD_INPUT;
 	const json_t *protected = json_object_get(object, "protected");
+	if (project_check_hotkey(code, hotkey, err) != OK || texts_check_taxon(code, object, err) != OK)
+		return BAD_INPUT;
 	if (!is_word(code))
 		return err_set(err, BAD_INPUT,
 			"taxon code '%s': lower-case letters, digits, - and _ are wanted", code);
@@ -83,7 +86,20 @@ enum status taxon_add(
 	if (st == CONFLICT)
 		return err_set(err, CONFLICT,
 			"taxon %s: the project has this code already, or has a blank taxon already", code);
-	return st;
+	return st == OK ? texts_set_taxon(db, db_last_id(db), "{}", object, err) : st;
+}
+
+enum status project_check_hotkey(const char *code, const char *key, struct err *err)
+{
+	const unsigned char c = (unsigned char)key[0];
+	if (c == 0 ||
+		(text_char(key) == strlen(key) && (c >= 0x80 || isalpha(c) || (c > '0' && c <= '9'))))
+		return OK;
+	return err_set(err, BAD_INPUT,
+		"taxon %.60s: the hotkey '%.10s' is none: one letter, or a digit from 1 to 9; 0, the space "
+		"bar "
+		"and signs are the page's own",
+		code, key);
 }
 
 /* Keys on the labelling page must not clash. */
@@ -157,16 +173,12 @@ static enum status add_row(
 	return st;
 }
 
-enum status project_add(
-	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
+enum status project_check_fields(const json_t *file, struct err *err)
 {
-	static const char *const known[] = {
-		"slug", "title", "description", "gap_s", "model_px", "taxa", "camtrap", "survey", "policy"};
+	static const char *const known[] = {"slug", "title", "titles", "description", "descriptions",
+		"gap_s", "model_px", "taxa", "looks", "confusions", "camtrap", "survey", "policy"};
 	const char *name;
 	json_t *value;
-	struct policy policy = policy_default();
-	if (!json_is_object(file))
-		return err_set(err, BAD_INPUT, "project: a JSON object is wanted");
 	json_object_foreach((json_t *)file, name, value)
 	{
 		size_t i = 0;
@@ -175,6 +187,17 @@ enum status project_add(
 		if (i == sizeof known / sizeof *known)
 			return err_set(err, BAD_INPUT, "project: there is no field '%.40s'", name);
 	}
+	return OK;
+}
+
+enum status project_add(
+	struct db *db, const json_t *file, int64_t now_ms, int64_t *id, struct err *err)
+{
+	struct policy policy = policy_default();
+	if (!json_is_object(file))
+		return err_set(err, BAD_INPUT, "project: a JSON object is wanted");
+	if (project_check_fields(file, err) != OK || texts_check(file, err) != OK)
+		return BAD_INPUT;
 	const json_t *taxa = json_object_get(file, "taxa");
 	const json_t *rules = json_object_get(file, "policy");
 	enum status st = check_taxa(taxa, err);
@@ -184,6 +207,10 @@ enum status project_add(
 		st = add_row(db, file, now_ms, id, err);
 	for (size_t i = 0; st == OK && i < json_array_size(taxa); i++)
 		st = taxon_add(db, *id, json_array_get(taxa, i), (int)i, err);
+	if (st == OK)
+		st = texts_set(db, *id, file, err);
+	if (st == OK)
+		st = texts_check_links(db, *id, err);
 	if (st == OK)
 		st = policy_put(db, *id, &policy, now_ms, err);
 	if (st == OK)

@@ -46,7 +46,7 @@ struct project {
 /*
  * Makes a project from a project file: {"slug", "title", "description"?, "gap_s"?, "model_px"?, "taxa": [{"code", "kind",
  * "common_name", "scientific_name"?, "rank"?, "hotkey"?, "protected"?}], "camtrap"?: {...}, "survey"?: {...} (survey.h),
- * "policy"?: {...}}.
+ * "policy"?: {...}}, and what texts.h has of other languages and looks.
  * Errors: BAD_INPUT with the field that is wrong and what would be right; CONFLICT the slug is taken.
  */
 enum status project_add(
@@ -78,7 +78,7 @@ enum status project_show(struct db *db, int64_t id, json_t **out, struct err *er
 
 /*
  * Changes a project by a project file, of which any part may be missing: title, description, gap_s and model_px (for imports to come),
- * camtrap and survey are replaced; a taxon whose code is known has the fields given replaced, a new one joins at the end. Ids
+ * camtrap, survey and texts are replaced; a taxon whose code is known has the fields given replaced, a new one joins at the end. Ids
  * stay, and no taxon is ever removed: "retired": true takes it off the list, false brings it back. Auto-labels of a taxon
  * that becomes protected are taken back by the next sweep. Runs in the caller's transaction, to be rolled back unless OK.
  * Errors: BAD_INPUT with the field that is wrong; CONFLICT another slug, kind or policy than the project has.

@@ -4,6 +4,7 @@
 #include "project_shared.h"
 #include "skill.h"
 #include "survey.h"
+#include "texts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ enum status project_show(struct db *db, int64_t id, json_t **out, struct err *er
 			p.title, "description", p.description, "gap_s", p.gap_s, "model_px", p.model_px, "taxa",
 			taxa, "camtrap", json_loads(p.camtrap, 0, NULL), "survey",
 			json_loads(p.survey, 0, NULL), "policy", policy_json(&p.policy));
+		st = texts_show(db, id, *out, taxa, err);
 	}
 	project_release(&p);
 	return st;
@@ -64,6 +66,19 @@ static enum status bool_of(
 	return OK;
 }
 
+static enum status set_taxon_texts(struct db *db, int64_t id, const json_t *object, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_TAXON_TEXTS_GET, &row, err, "i", id);
+	if (st != OK)
+		return st;
+	char *now = xstrdup(col_text(row, 0));
+	db_done(row);
+	st = texts_set_taxon(db, id, now, object, err);
+	free(now);
+	return st;
+}
+
 static enum status set_taxon(struct db *db, int64_t project_id, const struct taxon *t,
 	const json_t *object, int64_t now_ms, struct err *err)
 {
@@ -78,6 +93,8 @@ static enum status set_taxon(struct db *db, int64_t project_id, const struct tax
 		bool_of(object, "protected", t->protected, &protected, err) != OK ||
 		bool_of(object, "retired", t->retired, &retired, err) != OK)
 		return BAD_INPUT;
+	if (texts_check_taxon(t->code, object, err) != OK)
+		return BAD_INPUT;
 	if (strcmp(kind, taxon_kind_name(t->kind)) != 0)
 		return err_set(err, CONFLICT, "taxon %s is of kind %s for ever, add another for '%s'",
 			t->code, taxon_kind_name(t->kind), kind);
@@ -85,6 +102,8 @@ static enum status set_taxon(struct db *db, int64_t project_id, const struct tax
 		hotkey, (int64_t) protected, (int64_t)retired, now_ms);
 	if (st == CONFLICT)
 		return err_set(err, CONFLICT, "taxon %s: the project has another blank taxon", t->code);
+	if (st == OK)
+		st = set_taxon_texts(db, t->id, object, err);
 	if (st == OK && protected &&
 		!t->protected) /* what the model has labelled with it is taken back */
 		st = db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", project_id);
@@ -133,7 +152,9 @@ static enum status check_list(struct db *db, int64_t id, struct err *err)
 		const struct taxon *t = &p.taxa[i];
 		n += !t->retired;
 		n_blank += !t->retired && t->kind == TAXON_BLANK;
-		for (int j = 0; j < i && !t->retired && t->hotkey[0]; j++)
+		if (!t->retired)
+			st = project_check_hotkey(t->code, t->hotkey, err);
+		for (int j = 0; st == OK && j < i && !t->retired && t->hotkey[0]; j++)
 			if (!p.taxa[j].retired && strcmp(p.taxa[j].hotkey, t->hotkey) == 0)
 				st = err_set(err, BAD_INPUT, "project: %.60s and %.60s have the hotkey '%s'",
 					p.taxa[j].code, t->code, t->hotkey);
@@ -149,18 +170,8 @@ static enum status check_list(struct db *db, int64_t id, struct err *err)
 
 static enum status check_same(const struct project *p, const json_t *file, struct err *err)
 {
-	static const char *const known[] = {
-		"slug", "title", "description", "gap_s", "model_px", "taxa", "camtrap", "survey", "policy"};
-	const char *name;
-	json_t *value;
-	json_object_foreach((json_t *)file, name, value)
-	{
-		size_t i = 0;
-		while (i < sizeof known / sizeof *known && strcmp(known[i], name) != 0)
-			i++;
-		if (i == sizeof known / sizeof *known)
-			return err_set(err, BAD_INPUT, "project: there is no field '%.40s'", name);
-	}
+	if (project_check_fields(file, err) != OK)
+		return BAD_INPUT;
 	const json_t *slug = json_object_get(file, "slug");
 	if (slug && (!json_is_string(slug) || strcmp(json_string_value(slug), p->slug) != 0))
 		return err_set(err, CONFLICT,
@@ -218,11 +229,17 @@ enum status project_set(
 	if (st == OK)
 		st = check_same(&p, file, err);
 	if (st == OK)
+		st = texts_check(file, err);
+	if (st == OK)
 		st = set_row(db, &p, file, err);
+	if (st == OK)
+		st = texts_set(db, id, file, err);
 	if (st == OK)
 		st = set_taxa(db, &p, json_object_get(file, "taxa"), now_ms, err);
 	if (st == OK)
 		st = check_list(db, id, err);
+	if (st == OK)
+		st = texts_check_links(db, id, err);
 	if (st == OK && json_array_size(json_object_get(file, "taxa")))
 		st = skill_remix(db, id, err);
 	project_release(&p);

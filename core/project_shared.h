@@ -7,6 +7,12 @@
 enum status project_number(const json_t *file, const char *name, int64_t low, int64_t high,
 	int64_t now, int64_t *out, struct err *err) MUST_CHECK;
 
+/* A taxon's hotkey, "" for none. Errors: BAD_INPUT where the page could not, or must not, give it to a taxon. */
+enum status project_check_hotkey(const char *code, const char *key, struct err *err) MUST_CHECK;
+
+/* Whether a project's file has only fields that one may have. Errors: BAD_INPUT. */
+enum status project_check_fields(const json_t *file, struct err *err) MUST_CHECK;
+
 struct project_shared {
 	int n_users; /* loaded projects that point here, and the connection while it is current */
 	struct rules_version version;

@@ -202,6 +202,13 @@ static void release(struct own *own)
 	free(own->rows);
 }
 
+enum status skill_pool(struct db *db, const struct project *p, const double **out, struct err *err)
+{
+	struct rules_version version;
+	enum status st = db_rules_version(db, &version, err);
+	return st == OK ? load_pool(db, p, version, out, err) : st;
+}
+
 enum status skill_column(struct db *db, const struct project *p, int64_t volunteer_id, int answer,
 	double *out, struct err *err)
 {

@@ -9,6 +9,10 @@
 /* As a volunteer: one of whom nothing is known, and who answers as people do on average. */
 enum { SKILL_AVERAGE = 0 };
 
+/* Everybody's matrix, P(answer | truth). Owns: the project's; shapes: [k x k], row-major. */
+enum status skill_pool(
+	struct db *db, const struct project *project, const double **out, struct err *err) MUST_CHECK;
+
 /*
  * Log-likelihood of one answer of a volunteer for every truth.
  * Shapes: log_theta_out [project->k], nats.

@@ -1,6 +1,8 @@
 /* One table of questions; the words that may answer them stand beside. */
 #include "survey.h"
 
+#include "texts.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,30 @@ static enum status check_behaviours(const json_t *list, struct err *err)
 					  SURVEY_MAX_BEHAVIOURS, SURVEY_BEHAVIOUR);
 }
 
+/* {word: {language: text}} of the survey's own words. */
+static enum status check_behaviour_names(
+	const json_t *names, const json_t *behaviours, struct err *err)
+{
+	const char *word;
+	json_t *texts;
+	enum status st = OK;
+	if (!json_is_object(names))
+		return err_set(err, BAD_INPUT,
+			"survey: \"behaviour_names\" must be an object, such as {\"eating\": {\"fr\": "
+			"\"mange\"}}");
+	json_object_foreach((json_t *)names, word, texts)
+	{
+		json_t *text = json_string(word);
+		if (st == OK && !is_in(behaviours, text, json_array_size(behaviours)))
+			st = err_set(err, BAD_INPUT,
+				"survey: \"behaviour_names\": '%.40s' is not among the behaviours", word);
+		json_decref(text);
+		if (st == OK)
+			st = texts_check_languages(word, "behaviour_names", texts, 200, err);
+	}
+	return st;
+}
+
 enum status survey_check(const json_t *survey, struct err *err)
 {
 	const char *name;
@@ -64,6 +90,8 @@ enum status survey_check(const json_t *survey, struct err *err)
 	{
 		if (strcmp(name, "behaviours") == 0)
 			st = check_behaviours(value, err);
+		else if (strcmp(name, "behaviour_names") == 0)
+			st = check_behaviour_names(value, json_object_get(survey, "behaviours"), err);
 		else if (!is_question(name))
 			st = err_set(err, BAD_INPUT,
 				"survey: there is no question '%.40s': count, young, sex, life_stage and "

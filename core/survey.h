@@ -2,8 +2,8 @@
  * What a project asks about each species of an answer (its file's "survey"): how many, what they do, whether there are
  * young, their sex and life stage. The words of sex and life stage are Camtrap DP's; behaviours are the project's own.
  *
- * A survey: {"count": true, "young": true, "sex": true, "life_stage": true, "behaviours": ["resting", "moving"]}; what is
- * left out or false is not asked.
+ * A survey: {"count": true, "young": true, "sex": true, "life_stage": true, "behaviours": ["resting", "moving"],
+ * "behaviour_names": {"resting": {"fr": "se repose"}}}; what is left out or false is not asked.
  */
 #pragma once
 

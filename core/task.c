@@ -1,6 +1,7 @@
 /*
  * Leases. Held ones are given again first; then the queue, where a subject that somebody else looks at waits while others
- * are free; near the end up to three may look at one subject.
+ * are free; near the end up to three may look at one subject. No two bursts of one camera follow each other while others
+ * wait: they tire people, and whoever has just seen an animal there sees it again.
  */
 #include "task.h"
 
@@ -17,6 +18,8 @@ enum { RENDITION_PX = 1280, MAX_TOGETHER = 3, MAX_ROUNDS = 20 };
 enum { FORGET_MS = 5 * 60 * 1000 };
 /* Subjects to look at: at the queue's top, from where the last search came to, and at each of the places of a leap. */
 enum { LOOK = 50, WALK = 200, PEEK = 10, PLACES = 20 };
+/* Other cameras to look at where the queue's next are all of one. */
+enum { OTHERS = 5 };
 
 void task_list_release(struct task_list *list)
 {
@@ -36,7 +39,7 @@ static struct frame frame_of(int64_t id, int64_t width, int64_t height)
 	return (struct frame){id, (int)(width < 1 ? 1 : width), (int)(height < 1 ? 1 : height)};
 }
 
-static enum status load_frames(struct db *db, struct task *t, struct err *err)
+enum status task_frames(struct db *db, struct task *t, struct err *err)
 {
 	enum status st;
 	t->frames = xcalloc(TASK_MAX_FRAMES, sizeof *t->frames);
@@ -47,16 +50,43 @@ static enum status load_frames(struct db *db, struct task *t, struct err *err)
 	return st == NOT_FOUND ? OK : st;
 }
 
+/* What a volunteer is shown of a task. */
+static enum status load_shown(struct db *db, int64_t project_id, struct task *t, struct err *err)
+{
+	enum status st = task_frames(db, t, err);
+	if (st != OK)
+		return st;
+	struct stmt *row = db_query(
+		db, Q_TASK_LIKELY, "iii", project_id, t->subject_id, (int64_t)TASK_MAX_LIKELY);
+	while ((st = db_step(row, err)) == OK)
+		t->likely[t->n_likely++] = col_int(row, 0);
+	return st == NOT_FOUND ? OK : st;
+}
+
 /* Who asks for what, all through one call. */
 struct ask {
 	struct db *db;
 	int64_t project_id, volunteer_id, now_ms;
 	bool expert;
 	int n_wanted;
+	int64_t last_deployment; /* of the task before; 0: none, or it does not matter */
 	struct project project;
 	struct task_list *list;
 	struct blank_feed blanks;
 };
+
+static enum status note_deployment(struct ask *a, int64_t subject_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	if (a->expert)
+		return OK;
+	enum status st = db_one(a->db, Q_TASK_DEPLOYMENT, &row, err, "i", subject_id);
+	if (st == OK) {
+		a->last_deployment = col_int(row, 0);
+		db_done(row);
+	}
+	return st;
+}
 
 /* Adds a lease to the list, new or renewed. */
 static enum status lease(
@@ -77,7 +107,9 @@ static enum status lease(
 		st = db_step(row, err);
 	while (st == OK);
 	a->list->n++;
-	st = st == NOT_FOUND ? load_frames(a->db, t, err) : st;
+	st = st == NOT_FOUND ? load_shown(a->db, a->project.id, t, err) : st;
+	if (st == OK)
+		st = note_deployment(a, subject_id, err);
 	return st == OK ? blank_feed_gave(a->db, &a->blanks, subject_id, err) : st;
 }
 
@@ -93,11 +125,20 @@ static enum status add_held(struct ask *a, struct err *err)
 			.guess_id = col_int(row, 3)};
 	st = st == NOT_FOUND ? OK : st;
 	for (int i = 0; st == OK && i < a->list->n; i++) {
-		st = load_frames(a->db, &a->list->tasks[i], err);
+		st = load_shown(a->db, a->project.id, &a->list->tasks[i], err);
 		if (st == OK)
 			st = blank_feed_gave(a->db, &a->blanks, a->list->tasks[i].subject_id, err);
 	}
-	return st;
+	if (st == OK && a->list->n > 0)
+		return note_deployment(a, a->list->tasks[a->list->n - 1].subject_id, err);
+	if (st != OK || a->expert)
+		return st;
+	st = db_one(a->db, Q_TASK_LAST_DEPLOYMENT, &row, err, "ii", a->volunteer_id, a->project_id);
+	if (st == OK) {
+		a->last_deployment = col_int(row, 0);
+		db_done(row);
+	}
+	return st == NOT_FOUND ? OK : st;
 }
 
 /*
@@ -130,37 +171,83 @@ struct place {
 	int64_t subject_id;
 };
 
+/* A free subject. */
+struct found {
+	int64_t subject_id, deployment_id;
+	bool tried;
+};
+
 struct search {
 	int together;         /* this many may look at one subject */
 	int n_wanted, n_most; /* subjects to find, and to look at */
-	int64_t *ids;
+	struct found found[LOOK];
 	int n;
+	bool deep;                 /* it went beyond the queue's top */
 	int n_seen, n_passed;      /* looked at, and of those before the first that was free */
 	struct place last, passed; /* the last of each */
 };
 
-/* Goes through the queue from a place on until enough are found. */
+/* The first that has not been tried and is not of that deployment (0: any); -1: none. */
+static int next_apart(const struct search *s, const bool *taken, int64_t deployment_id)
+{
+	for (int i = 0; i < s->n; i++)
+		if (!s->found[i].tried && !(taken && taken[i]) &&
+			s->found[i].deployment_id != deployment_id)
+			return i;
+	return -1;
+}
+
+/* Whether what was found is enough for tasks of which no two in a row are of one camera. */
+static bool is_enough(const struct ask *a, const struct search *s)
+{
+	bool taken[LOOK] = {false};
+	int64_t last = a->last_deployment;
+	for (int n = 0; n < s->n_wanted; n++) {
+		const int i = next_apart(s, taken, last);
+		if (i < 0)
+			return false;
+		taken[i] = true;
+		last = a->expert ? 0 : s->found[i].deployment_id;
+	}
+	return true;
+}
+
+static enum status is_free(
+	const struct ask *a, int64_t subject_id, int together, int64_t *deployment_id, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(a->db, Q_TASK_IS_FREE, &row, err, "iiiii", subject_id, a->volunteer_id,
+		(int64_t)a->expert, a->now_ms, (int64_t)together);
+	if (st == OK) {
+		*deployment_id = col_int(row, 0);
+		db_done(row);
+	}
+	return st;
+}
+
+/* Goes through the queue from a place on until enough are found, or some have been and as many again were looked at. */
 static enum status search(const struct ask *a, struct place from, struct search *s, struct err *err)
 {
 	enum status st = OK;
 	const int n_before = s->n;
+	int n_most = s->n_most;
 	s->n_seen = s->n_passed = 0;
 	s->last = s->passed = from;
 	struct stmt *row = db_query(a->db, Q_TASK_QUEUE, "isdi", a->project.id,
 		a->expert ? "expert" : "open", from.priority, from.subject_id);
-	while (s->n < s->n_wanted && s->n_seen < s->n_most && (st = db_step(row, err)) == OK) {
-		struct stmt *free_row = NULL;
+	while (
+		!is_enough(a, s) && s->n < LOOK && s->n_seen < n_most && (st = db_step(row, err)) == OK) {
+		struct found one = {.subject_id = col_int(row, 0)};
 		s->n_seen++;
-		s->last = (struct place){col_real(row, 1), col_int(row, 0)};
-		enum status is_free = db_one(a->db, Q_TASK_IS_FREE, &free_row, err, "iiiii",
-			s->last.subject_id, a->volunteer_id, (int64_t)a->expert, a->now_ms,
-			(int64_t)s->together);
-		if (is_free == OK) {
-			db_done(free_row);
-			s->ids[s->n++] = s->last.subject_id;
-		} else if (is_free != NOT_FOUND) {
+		s->last = (struct place){col_real(row, 1), one.subject_id};
+		enum status free = is_free(a, one.subject_id, s->together, &one.deployment_id, err);
+		if (free == OK) {
+			if (s->n == n_before && n_most - s->n_seen > s->n_wanted + PEEK)
+				n_most = s->n_seen + s->n_wanted + PEEK;
+			s->found[s->n++] = one;
+		} else if (free != NOT_FOUND) {
 			db_done(row);
-			return is_free;
+			return free;
 		} else if (s->n == n_before) {
 			s->n_passed++;
 			s->passed = s->last;
@@ -205,7 +292,8 @@ static enum status leap(const struct ask *a, struct place run, struct search *s,
 		st = search(a, (struct place){middle, 0}, s, err);
 		const bool at_end = s->n == 0 && s->n_seen < PEEK;
 		*(s->n > 0 || at_end ? &below : &above) = middle;
-		n_found = s->n > 0 ? s->n : n_found; /* which stay in s->ids while nothing else is found */
+		n_found = s->n > 0 ? s->n
+						   : n_found; /* which stay in s->found while nothing else is found */
 	}
 	s->n = n_found;
 	return st;
@@ -216,16 +304,16 @@ static enum status leap(const struct ask *a, struct place run, struct search *s,
  * again. So after the first few the search goes on from where the last one came to, and no further than WALK; what it does not
  * reach by then it leaps over, and the next call walks on. What has risen above that place since is found among the first few, or
  * when the place is forgotten, or when nothing is found below it: only then, and for who has answered nearly everything, all is read.
- * Shapes: ids [TASK_MAX].
  */
 static enum status candidates(
-	const struct ask *a, int together, int n_wanted, int64_t *ids, int *n, struct err *err)
+	const struct ask *a, int together, int n_wanted, struct search *out, struct err *err)
 {
-	struct search s = {.together = together, .n_wanted = n_wanted, .n_most = LOOK, .ids = ids};
+	struct search s = {.together = together, .n_wanted = n_wanted, .n_most = LOOK};
 	int64_t at_ms = a->now_ms;
 	enum status st = search(a, (struct place){INFINITY, 0}, &s, err);
 	if (st == OK && s.n == 0 && s.n_seen == LOOK) {
 		struct place top = s.last, from = top;
+		s.deep = true;
 		s.n_most = together == 1 ? WALK : INT_MAX;
 		if (together == 1)
 			st = go_on(a, &from, &at_ms, err);
@@ -245,7 +333,55 @@ static enum status candidates(
 			st = db_run(a->db, Q_TASK_CURSOR_PUT, err, "iiidii", a->project.id, a->volunteer_id,
 				(int64_t)a->expert, walked.passed.priority, walked.passed.subject_id, at_ms);
 	}
-	*n = s.n;
+	*out = s;
+	return st;
+}
+
+/* The first free subject of another camera than the task before, however far down the queue; the cameras go in a ring. */
+static enum status elsewhere(const struct ask *a, struct search *s, struct err *err)
+{
+	int64_t deployment = a->last_deployment;
+	bool there = false;
+	enum status st = OK;
+	for (int i = 0; st == OK && !there && i < OTHERS; i++) {
+		struct stmt *row = NULL;
+		st = db_one(a->db, Q_TASK_NEXT_DEPLOYMENT, &row, err, "ii", a->project_id, deployment);
+		if (st != OK)
+			return st;
+		deployment = col_int(row, 0);
+		db_done(row);
+		if (!deployment || deployment == a->last_deployment)
+			return OK;
+		row = db_query(
+			a->db, Q_TASK_QUEUE_OF_DEPLOYMENT, "iii", a->project_id, deployment, (int64_t)PEEK);
+		while (!there && (st = db_step(row, err)) == OK) {
+			struct found one = {.subject_id = col_int(row, 0)};
+			enum status free = is_free(a, one.subject_id, s->together, &one.deployment_id, err);
+			there = free == OK;
+			if (there)
+				s->found[s->n++] = one;
+			if (free != NOT_FOUND)
+				db_done(row);
+			if (free != OK && free != NOT_FOUND)
+				return free;
+		}
+		st = st == NOT_FOUND ? OK : st;
+	}
+	return st;
+}
+
+/* Which of the found is next, -1: none is left. Where all are of the camera of the task before, another one's is looked for. */
+static enum status next_found(const struct ask *a, struct search *s, int *i, struct err *err)
+{
+	enum status st = OK;
+	*i = next_apart(s, NULL, a->last_deployment);
+	if (*i < 0 && next_apart(s, NULL, 0) >= 0) {
+		if (!s->deep && s->n < LOOK) /* the reads of a deep one are spent */
+			st = elsewhere(a, s, err);
+		*i = next_apart(s, NULL, a->last_deployment);
+		if (*i < 0)
+			*i = next_apart(s, NULL, 0);
+	}
 	return st;
 }
 
@@ -258,14 +394,14 @@ static bool is_given(const struct ask *a, int64_t subject_id)
 }
 
 /* A blank in the subject's place, where the feed lacks some. decide: open subjects are to be decided again first. */
-static enum status blank_instead(
-	const struct ask *a, bool decide, int together, int64_t *subject_id, struct err *err)
+static enum status blank_instead(const struct ask *a, bool decide, int together, int64_t apart_from,
+	int64_t *subject_id, struct err *err)
 {
 	bool wants = false, open = true;
 	int64_t blank = 0;
 	enum status st = blank_feed_wants(a->db, &a->blanks, a->list->n, &wants, err);
 	if (st == OK && wants)
-		st = blank_feed_pick(a->db, &a->blanks, together, a->now_ms, &blank, err);
+		st = blank_feed_pick(a->db, &a->blanks, together, apart_from, a->now_ms, &blank, err);
 	if (st == OK && blank && decide)
 		st = decide_first(a->db, &a->project, blank, a->now_ms, &open, err);
 	if (st == OK && blank && open)
@@ -274,17 +410,19 @@ static enum status blank_instead(
 }
 
 /* The subject, or gold or a blank in its place: then it waits for the next slot. */
-static enum status give(
-	struct ask *a, bool decide, int together, int64_t subject_id, struct err *err)
+static enum status give(struct ask *a, bool decide, int together, struct found one, struct err *err)
 {
-	int64_t gold = 0;
+	int64_t gold = 0, subject_id = one.subject_id;
+	/* Of the camera before only where the subject itself is: nothing else waits then. */
+	const int64_t apart_from = one.deployment_id == a->last_deployment ? 0 : a->last_deployment;
 	struct card card = {0};
 	if (a->expert)
 		return lease(a, subject_id, false, card, err);
-	enum status st = plant_draw(a->db, a->project.id, &a->project.policy, a->volunteer_id,
-		a->list->n, a->now_ms, &gold, err);
+	enum status st = plant_draw(a->db, &a->project.policy,
+		(struct plant_slot){a->project.id, a->volunteer_id, a->now_ms, apart_from, a->list->n},
+		&gold, err);
 	if (st == OK && !gold)
-		st = blank_instead(a, decide, together, &subject_id, err);
+		st = blank_instead(a, decide, together, apart_from, &subject_id, err);
 	if (st == OK)
 		st = card_draw(
 			a->db, &a->project, gold ? gold : subject_id, a->volunteer_id, gold != 0, &card, err);
@@ -294,19 +432,24 @@ static enum status give(
 /* Where up to `together` people may look at one subject; n at most altogether. */
 static enum status add_new(struct ask *a, int together, int n_most, struct err *err)
 {
-	int64_t ids[TASK_MAX];
-	int n = 1;
+	struct search s = {.n = 1};
 	bool sweeping = false;
 	enum status st = a->expert ? OK : is_sweeping(a->db, a->project.id, &sweeping, err);
 	/* Decided ones leave the queue. After some rounds of nothing else the sweep is left to its own thread. */
-	for (int round = 0; st == OK && n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
-		st = candidates(a, together, n_most - a->list->n, ids, &n, err);
-		for (int i = 0; st == OK && i < n; i++) {
-			bool open = !is_given(a, ids[i]), decide = sweeping && round + 1 < MAX_ROUNDS;
+	for (int round = 0; st == OK && s.n > 0 && a->list->n < n_most && round < MAX_ROUNDS; round++) {
+		int i = 0;
+		st = candidates(a, together, n_most - a->list->n, &s, err);
+		for (int n = s.n_wanted; st == OK && n > 0 && a->list->n < n_most; n--) {
+			st = next_found(a, &s, &i, err);
+			if (st != OK || i < 0)
+				break;
+			struct found *one = &s.found[i];
+			one->tried = true;
+			bool open = !is_given(a, one->subject_id), decide = sweeping && round + 1 < MAX_ROUNDS;
 			if (open && decide)
-				st = decide_first(a->db, &a->project, ids[i], a->now_ms, &open, err);
+				st = decide_first(a->db, &a->project, one->subject_id, a->now_ms, &open, err);
 			if (st == OK && open)
-				st = give(a, decide, together, ids[i], err);
+				st = give(a, decide, together, *one, err);
 		}
 	}
 	return st;
@@ -316,6 +459,7 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 	int n_wanted, int64_t now_ms, struct task_list *out, struct err *err)
 {
 	struct ask a = {.db = db,
+		.project_id = project_id,
 		.volunteer_id = volunteer_id,
 		.now_ms = now_ms,
 		.expert = expert,

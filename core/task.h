@@ -6,7 +6,7 @@
 
 #include "classification.h"
 
-enum { TASK_MAX = 10, TASK_MAX_FRAMES = 100 };
+enum { TASK_MAX = 10, TASK_MAX_FRAMES = 100, TASK_MAX_LIKELY = 8 };
 
 struct frame {
 	int64_t media_id;
@@ -19,6 +19,9 @@ struct task {
 	int64_t guess_id; /* the taxon on a confirm card; 0: a blind survey */
 	int n_frames;     /* the first TASK_MAX_FRAMES in order of time */
 	struct frame *frames;
+	/* Taxa that others' labels say are there most, the first first: the same for every subject of a deployment. */
+	int n_likely;
+	int64_t likely[TASK_MAX_LIKELY];
 };
 
 enum task_reason { TASK_SOME, TASK_DONE, TASK_SEEN };
@@ -42,5 +45,8 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 enum status task_again(struct db *db, int64_t volunteer_id,
 	const struct classification_undone *undone, int64_t now_ms, struct task_list *out,
 	struct err *err) MUST_CHECK;
+
+/* Fills in the frames of t->subject_id. Owns: the caller frees t->frames. */
+enum status task_frames(struct db *db, struct task *t, struct err *err) MUST_CHECK;
 
 void task_list_release(struct task_list *list);

@@ -1,6 +1,8 @@
 /* Accounts, sessions, roles and tokens in the database. What a log-in claims is in claim.c. */
 #include "volunteer.h"
 
+#include "text.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,60 +22,30 @@ static void secret_hash(const char *secret, uint8_t out[HASH_SIZE])
 	crypto_generichash(out, HASH_SIZE, (const unsigned char *)secret, strlen(secret), NULL, 0);
 }
 
-/* The next character of UTF-8 text, or -1: cut short, overlong, a surrogate, over U+10FFFF. */
-static long next_character(const unsigned char **p)
-{
-	static const long least[] = {0, 0, 0x80, 0x800, 0x10000};
-	const unsigned char *s = *p;
-	int n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
-	if (n == 0)
-		return -1;
-	long c = n == 1 ? s[0] : s[0] & (0x7f >> n);
-	for (int i = 1; i < n; i++) {
-		if (s[i] >> 6 != 2)
-			return -1;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	*p += n;
-	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? -1 : c;
-}
-
-/* Control characters, and those that draw nothing or turn the text around: names must look apart. */
-static bool unseen(long c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
-		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
-}
-
 enum status volunteer_name_check(const char *name, struct err *err)
 {
-	const unsigned char *p = (const unsigned char *)name;
-	int n = 0;
-	while (*p) {
-		long c = next_character(&p);
-		if (c < 0)
-			return err_set(err, BAD_INPUT, "the name is not UTF-8");
-		if (unseen(c))
-			return err_set(err, BAD_INPUT, "the name has a control or invisible character");
-		if (++n > VOLUNTEER_NAME_MAX)
-			return err_set(err, BAD_INPUT, "the name is over %d characters", VOLUNTEER_NAME_MAX);
-	}
-	if (n == 0)
-		return err_set(
-			err, BAD_INPUT, "the name is empty: 1 to %d characters are wanted", VOLUNTEER_NAME_MAX);
-	if (name[0] == ' ' || name[strlen(name) - 1] == ' ')
+	enum status st = text_check("the name", name, VOLUNTEER_NAME_MAX, false, err);
+	if (st == OK && (name[0] == ' ' || name[strlen(name) - 1] == ' '))
 		return err_set(err, BAD_INPUT, "the name begins or ends with a space");
+	return st;
+}
+
+enum status password_check(const char *password, struct err *err)
+{
+	size_t n = strlen(password);
+	if (n < PASSWORD_MIN || n > PASSWORD_MAX)
+		return err_set(err, BAD_INPUT, "the password has %zu bytes: %d to %d are wanted", n,
+			PASSWORD_MIN, PASSWORD_MAX);
 	return OK;
 }
 
 enum status password_hash(const char *password, char out[PASSWORD_HASH_SIZE], struct err *err)
 {
-	size_t n = strlen(password);
 	_Static_assert(PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for argon2's string");
-	if (n < PASSWORD_MIN || n > PASSWORD_MAX)
-		return err_set(err, BAD_INPUT, "the password has %zu bytes: %d to %d are wanted", n,
-			PASSWORD_MIN, PASSWORD_MAX);
-	if (crypto_pwhash_str(out, password, n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+	enum status st = password_check(password, err);
+	if (st != OK)
+		return st;
+	if (crypto_pwhash_str(out, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
 			crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
 		return err_set(err, FAULT, "out of memory for the password's hash");
 	return OK;
@@ -158,7 +130,33 @@ enum status volunteer_find(
 enum status volunteer_set_password(struct db *db, int64_t id, const char *hash, struct err *err)
 {
 	enum status st = db_run(db, Q_VOLUNTEER_SET_PASSWORD, err, "is", id, hash);
-	return st == OK ? db_run(db, Q_SESSION_DROP_ALL, err, "i", id) : st;
+	if (st == OK)
+		st = db_run(db, Q_INVITE_DROP, err, "i", id);
+	return st == OK ? session_drop_all(db, id, err) : st;
+}
+
+enum status invite_put(
+	struct db *db, int64_t id, const char *secret, int64_t now_ms, struct err *err)
+{
+	uint8_t hash[HASH_SIZE];
+	secret_hash(secret, hash);
+	return db_run(db, Q_INVITE_PUT, err, "ibi", id, hash, (size_t)HASH_SIZE, now_ms + INVITE_MS);
+}
+
+enum status invite_find(
+	struct db *db, const char *secret, int64_t now_ms, int64_t *id, struct err *err)
+{
+	uint8_t hash[HASH_SIZE];
+	struct stmt *row = NULL;
+	secret_hash(secret, hash);
+	enum status st = db_one(db, Q_INVITE_FIND, &row, err, "bi", hash, (size_t)HASH_SIZE, now_ms);
+	if (st == NOT_FOUND)
+		return err_set(err, NOT_FOUND, "this link was used or is too old: ask for another");
+	if (st != OK)
+		return st;
+	*id = col_int(row, 0);
+	db_done(row);
+	return OK;
 }
 
 enum status volunteer_set_admin(struct db *db, int64_t id, bool admin, struct err *err)
@@ -202,6 +200,11 @@ enum status session_drop(struct db *db, const char *secret, struct err *err)
 	return db_run(db, Q_SESSION_DROP, err, "b", hash, (size_t)HASH_SIZE);
 }
 
+enum status session_drop_all(struct db *db, int64_t id, struct err *err)
+{
+	return db_run(db, Q_SESSION_DROP_ALL, err, "i", id);
+}
+
 enum status session_renew(struct db *db, int64_t id, const char *old_secret, const char *new_secret,
 	int64_t now_ms, struct err *err)
 {
@@ -223,10 +226,10 @@ enum status volunteer_sign_up(struct db *db, int64_t id, const char *name, const
 static enum status check_role(const char *role, struct err *err)
 {
 	if (strcmp(role, "admin") == 0 || strcmp(role, "researcher") == 0 ||
-		strcmp(role, "expert") == 0)
+		strcmp(role, "expert") == 0 || strcmp(role, "moderator") == 0)
 		return OK;
-	return err_set(
-		err, BAD_INPUT, "'%.40s' is no role: admin, researcher or expert is wanted", role);
+	return err_set(err, BAD_INPUT,
+		"'%.40s' is no role: admin, researcher, expert or moderator is wanted", role);
 }
 
 enum status role_add(

@@ -16,6 +16,7 @@ enum {
 	PASSWORD_MIN = 8, /* bytes */
 	PASSWORD_MAX = 200,
 	PASSWORD_HASH_SIZE = 128,
+	INVITE_MS = 24 * 3600 * 1000,
 	SECRET_SIZE = 65 /* a session's or token's text: 64 hex digits and NUL */
 };
 #define SESSION_MS (90LL * 24 * 3600 * 1000)
@@ -33,7 +34,9 @@ void secret_make(char out[SECRET_SIZE]);
  * an end. */
 enum status volunteer_name_check(const char *name, struct err *err) MUST_CHECK;
 
-/* Errors: BAD_INPUT when the password is not 8 to 200 bytes; FAULT when memory is out. */
+/* Errors: BAD_INPUT when the password is not 8 to 200 bytes. */
+enum status password_check(const char *password, struct err *err) MUST_CHECK;
+/* Errors: those of password_check; FAULT when memory is out. */
 enum status password_hash(
 	const char *password, char out[PASSWORD_HASH_SIZE], struct err *err) MUST_CHECK;
 /* Whether the password belongs to the hash. An empty hash never does, and takes as long to say so. */
@@ -48,7 +51,7 @@ enum status volunteer_add(struct db *db, const char *name, const char *hash, boo
 /* Name to id and password hash ("" when there is none). Errors: NOT_FOUND. */
 enum status volunteer_find(struct db *db, const char *name, int64_t *id,
 	char hash[PASSWORD_HASH_SIZE], struct err *err) MUST_CHECK;
-/* Ends every session of the volunteer, too. */
+/* Ends every session of the volunteer, too, and an invitation. */
 enum status volunteer_set_password(
 	struct db *db, int64_t id, const char *hash, struct err *err) MUST_CHECK;
 enum status volunteer_set_admin(struct db *db, int64_t id, bool admin, struct err *err) MUST_CHECK;
@@ -59,6 +62,8 @@ enum status volunteer_n_answers(struct db *db, int64_t id, int64_t *n, struct er
 enum status session_find(struct db *db, const char *secret, int64_t now_ms, struct volunteer *out,
 	struct err *err) MUST_CHECK;
 enum status session_drop(struct db *db, const char *secret, struct err *err) MUST_CHECK;
+/* Of every browser. */
+enum status session_drop_all(struct db *db, int64_t id, struct err *err) MUST_CHECK;
 
 /* Ends session `old_secret` (or NULL) and begins `new_secret`: a log-in never goes on under an old one. */
 enum status session_renew(struct db *db, int64_t id, const char *old_secret, const char *new_secret,
@@ -80,7 +85,16 @@ enum status volunteer_sign_up(struct db *db, int64_t id, const char *name, const
 enum status volunteer_login(struct db *db, int64_t account, int64_t from, const char *old_secret,
 	const char *new_secret, int64_t now_ms, struct err *err) MUST_CHECK;
 
-/* Roles: "admin", "researcher", "expert". role_add and role_drop are idempotent.
+/*
+ * A token with which this account may set a new password once, within INVITE_MS; an older one is void. Only its hash is kept.
+ * invite_find: whose it is. Errors: NOT_FOUND unknown, used or too old.
+ */
+enum status invite_put(
+	struct db *db, int64_t id, const char *secret, int64_t now_ms, struct err *err) MUST_CHECK;
+enum status invite_find(
+	struct db *db, const char *secret, int64_t now_ms, int64_t *id, struct err *err) MUST_CHECK;
+
+/* Roles: "admin", "researcher", "expert", "moderator". role_add and role_drop are idempotent.
  * Errors: BAD_INPUT for another word. */
 enum status role_add(struct db *db, int64_t project_id, int64_t volunteer_id, const char *role,
 	struct err *err) MUST_CHECK;

@@ -47,7 +47,8 @@ static void add_account(struct test_server *s, const char *name, const char *rol
 static void start(struct test_server *s)
 {
 	struct err err = {0};
-	const struct server_options options = {.dir = s->project.dir, .listen = "127.0.0.1:0"};
+	const struct server_options options = {
+		.dir = s->project.dir, .listen = "127.0.0.1:0", .behind_proxy = s->behind_proxy};
 	if (server_start(&options, &s->server, &err) != OK)
 		fail_msg("%s", err.text);
 }
@@ -121,6 +122,10 @@ int client_send(struct client *c, const char *method, const char *path, const ch
 	headers = curl_slist_append(headers, "Expect:");
 	if (!c->no_x_topi)
 		headers = curl_slist_append(headers, "X-Topi: 1");
+	if (c->from) {
+		snprintf(authorization, sizeof authorization, "X-Forwarded-For: %s", c->from);
+		headers = curl_slist_append(headers, authorization);
+	}
 	if (c->token) {
 		snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", c->token);
 		headers = curl_slist_append(headers, authorization);

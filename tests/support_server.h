@@ -15,7 +15,8 @@
 struct test_server {
 	struct test_project project; /* slug "test" */
 	struct server *server;
-	char token[65]; /* a worker's */
+	char token[65];    /* a worker's */
+	bool behind_proxy; /* from the next test_server_restart on */
 };
 
 /*
@@ -31,6 +32,7 @@ struct client {
 	const struct test_server *server;
 	bool no_x_topi;    /* leaves the header X-Topi out */
 	const char *token; /* sent as Authorization: Bearer, or NULL */
+	const char *from;  /* sent as X-Forwarded-For, or NULL */
 	/* The last reply. */
 	json_t *json; /* NULL when it was none */
 	char *body;

@@ -391,6 +391,8 @@ static void what_is_told_is_told_of_all_and_believed_once(void **state)
 	assert_int_equal(next(0, 10, &guess).subject_id, t.first_subject);
 	struct classification_result r = answer(t.first_subject, 0, 1, 1);
 	assert_true(r.reveals && r.opinion_id == t.taxa[2]);
+	r = answer(t.first_subject, 0, 1, 1); /* the reply was lost: told again */
+	assert_true(r.replay && r.reveals && r.opinion_id == t.taxa[2]);
 	test_uuid(1, of);
 	test_uuid(2, uuid);
 	assert_int_equal(db_begin(t.db, &err), OK);
@@ -408,6 +410,9 @@ static void what_is_told_is_told_of_all_and_believed_once(void **state)
 	assert_int_equal(second, t.first_subject + 1);
 	r = answer(second, 0, 1, 4);
 	assert_true(r.reveals && r.opinion_id == 0);
+	test_predict(&t, second, 2, 0.95, 80); /* what was not told then is not told when asked again */
+	r = answer(second, 0, 1, 4);
+	assert_true(r.replay && r.reveals && r.opinion_id == 0);
 	assert_int_equal(
 		test_sql(&t, "SELECT sum(told) FROM classification WHERE subject_id = %d", (int)second), 0);
 	test_project_close(&t);

@@ -248,6 +248,15 @@ static void a_project_is_changed(void **state)
 		{"{\"taxa\": [{\"code\": \"lion\", \"scientific_name\": \"Panthera leo\", \"common_name\": "
 		 "\"lion\", \"hotkey\": \"z\"}]}",
 			BAD_INPUT, "hotkey", NULL},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"+\"}]}", BAD_INPUT,
+			"taxon zebra: the hotkey '+'", NULL},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"/\"}]}", BAD_INPUT, "hotkey '/'", NULL},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \" \"}]}", BAD_INPUT, "hotkey ' '", NULL},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"0\"}]}", BAD_INPUT, "hotkey '0'", NULL},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"zz\"}]}", BAD_INPUT, "one letter", NULL},
+		{"{\"taxa\": [{\"code\": \"lion\", \"scientific_name\": \"Panthera leo\", \"common_name\": "
+		 "\"lion\", \"hotkey\": \"?\"}]}",
+			BAD_INPUT, "taxon lion: the hotkey '?'", NULL},
 		{"{\"title\": \"New\", \"camtrap\": {\"samplingDesign\": \"targeted\"}, \"taxa\": ["
 		 "{\"code\": \"lion\", \"scientific_name\": \"Panthera leo\", \"common_name\": \"lion\", "
 		 "\"hotkey\": \"z\"}, {\"code\": \"zebra\", \"protected\": true, \"hotkey\": \"\"}]}",

@@ -165,6 +165,33 @@ static enum status take_back(int64_t nth, int v, int64_t now, struct err *err)
 	return st;
 }
 
+/* What is no evidence because of what its volunteer had heard is none for a refit either. */
+static void a_refit_counts_late_answers_but_no_stained_ones(void **state)
+{
+	struct project p = {0};
+	struct err err = {0};
+	enum label_refitted what;
+	(void)state;
+	test_project_open(&t, 4, 2, 10, "{\"min_answers\": 9}");
+	test_must_answer(&t, t.first_subject, 0, 1, 10);
+	test_must_answer(&t, t.first_subject, 1, 1, 10);
+	test_sql(&t, "UPDATE classification SET counted = 0, stained = volunteer_id = 2");
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(project_load(t.db, t.id, &p, &err), OK);
+	assert_int_equal(label_refit(t.db, &p, t.first_subject, 1000, 20, &what, &err), OK);
+	project_release(&p);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	assert_int_equal(
+		test_sql(&t, "SELECT count(*) FROM classification WHERE counted = 1 AND volunteer_id = 1"),
+		1);
+	assert_int_equal(
+		test_sql(&t, "SELECT count(*) FROM classification WHERE counted = 1 AND volunteer_id = 2"),
+		0);
+	assert_int_equal(
+		test_sql(&t, "SELECT n_answers FROM subject WHERE id = %d", (int)t.first_subject), 1);
+	test_project_close(&t);
+}
+
 static void undo_reopens_for_ten_minutes(void **state)
 {
 	(void)state;
@@ -418,6 +445,7 @@ int main(void)
 		cmocka_unit_test(what_people_cannot_settle_goes_to_an_expert_at_once),
 		cmocka_unit_test(what_an_answer_may_not_be),
 		cmocka_unit_test(late_answers_are_kept_and_not_counted),
+		cmocka_unit_test(a_refit_counts_late_answers_but_no_stained_ones),
 		cmocka_unit_test(undo_reopens_for_ten_minutes),
 		cmocka_unit_test(the_tables_compute_the_reference),
 		cmocka_unit_test(tasks_are_leased_and_never_given_twice),

@@ -147,6 +147,7 @@ static void an_answer_teaches_and_never_counts(void **state)
 		assert_int_equal(result.truth.taxa[0], rows[i].told ? t.taxa[1] : 0);
 		result = answer(gold, 0, rows[i].class, nth);
 		assert_true(result.counted && result.replay);
+		assert_int_equal(result.truth.taxa[0], rows[i].told ? t.taxa[1] : 0); /* told again */
 		/* the expert's label stands as it was, */
 		assert_int_equal(
 			test_sql(&t, "SELECT label_id FROM subject WHERE id = %d", (int)gold), t.taxa[1]);

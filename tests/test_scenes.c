@@ -1,5 +1,6 @@
 /* labels: unit; timeout: 120 */
 /* The simulated camera traps: same seed, same bytes; EXIF, manifest and truth agree. */
+#include "drawing.h"
 #include "scenes.h"
 #include "taxa.h"
 #include "truth.h"
@@ -192,7 +193,7 @@ static void rows_of_truth_are_whole(void **state)
 	truth_release(&truth);
 }
 
-/* project.json lists the taxa of taxa.h in its order, each with a hotkey of its own. */
+/* project.json lists the taxa of taxa.h in its order, each animal with a hotkey of its own. */
 static void project_lists_the_taxa(void **state)
 {
 	(void)state;
@@ -206,8 +207,67 @@ static void project_lists_the_taxa(void **state)
 		assert_string_equal(json_string_value(json_object_get(taxon, "kind")),
 			t == TAXON_BLANK ? "blank" : "animal");
 		const char *key = json_string_value(json_object_get(taxon, "hotkey"));
+		if (t == TAXON_BLANK) { /* the space bar is its own everywhere */
+			assert_null(key);
+			continue;
+		}
 		assert_int_equal(strlen(key), 1);
 		assert_int_equal(used[(unsigned char)*key]++, 0);
+	}
+	json_decref(project);
+}
+
+/* Every animal's drawing fills its paper and touches no edge; no two are alike. */
+static void drawings_fill_their_paper(void **state)
+{
+	(void)state;
+	struct canvas drawings[N_TAXA] = {{0}};
+	for (int t = 0; t < N_TAXA; t++) {
+		if (t == TAXON_BLANK)
+			continue;
+		struct canvas *c = &drawings[t];
+		*c = drawing_new(t);
+		int x0 = c->w, x1 = 0, y0 = c->h, y1 = 0, n = 0;
+		for (int i = 0; i < c->w * c->h; i++) {
+			if (!c->z[i])
+				continue;
+			const int x = i % c->w, y = i / c->w;
+			n++;
+			x0 = x < x0 ? x : x0;
+			x1 = x > x1 ? x : x1;
+			y0 = y < y0 ? y : y0;
+			y1 = y > y1 ? y : y1;
+		}
+		assert_true(x0 > 8 && y0 > 8 && x1 < c->w - 9 && y1 < c->h - 9);
+		assert_true(x1 - x0 > c->w * 3 / 4 || y1 - y0 > c->h * 3 / 4);
+		assert_true(n > c->w * c->h / 20);
+		for (int other = 0; other < t; other++)
+			assert_memory_not_equal(c->rgb, drawings[other].rgb, (size_t)(c->w * c->h) * 3);
+	}
+	for (int t = 0; t < N_TAXA; t++)
+		canvas_free(&drawings[t]);
+}
+
+/* The demo's texts are there for every taxon, in every language that it speaks. */
+static void every_taxon_is_explained(void **state)
+{
+	(void)state;
+	static const char *const languages[] = {"fr", "sw", "es"};
+	json_t *project = json_load_file(TOPI_SOURCE_DIR "/tools/demo/project.json", 0, NULL);
+	char path[300];
+	for (int t = 0; t < N_TAXA; t++) {
+		static const char *const files[] = {"taxa/%s.jpg", "guide/%s.md", "practice/%s.md"};
+		const json_t *taxon = json_array_get(json_object_get(project, "taxa"), (size_t)t);
+		for (int i = 0; i < 3; i++)
+			assert_non_null(json_object_get(json_object_get(taxon, "names"), languages[i]));
+		for (int i = t == TAXON_BLANK ? 2 : 0; i < 3; i++) {
+			char name[100];
+			snprintf(name, sizeof name, "%.*s%s%s", (int)strcspn(files[i], "%"), files[i],
+				taxon_code(t), files[i] + strcspn(files[i], "%") + 2);
+			snprintf(path, sizeof path, TOPI_SOURCE_DIR "/tools/demo/pages/%s", name);
+			if (access(path, R_OK) != 0)
+				fail_msg("%s is missing", path);
+		}
 	}
 	json_decref(project);
 }
@@ -258,6 +318,8 @@ int main(void)
 		cmocka_unit_test(manifest_agrees_with_truth),
 		cmocka_unit_test(rows_of_truth_are_whole),
 		cmocka_unit_test(project_lists_the_taxa),
+		cmocka_unit_test(drawings_fill_their_paper),
+		cmocka_unit_test(every_taxon_is_explained),
 		cmocka_unit_test(bad_numbers_are_refused),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,9 +1,10 @@
 /*
- * topi project add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json
+ * topi project add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json | pages DIR PROJECT FOLDER
  *
- * Projects from and to JSON files. `show` prints what `add` takes.
+ * Projects from and to JSON files, and what volunteers read from a folder. `show` prints what `add` takes.
  */
 #include "commands.h"
+#include "pages.h"
 #include "project.h"
 
 #include <stdio.h>
@@ -86,6 +87,24 @@ static enum status set(struct db *db, char **args, struct err *err)
 	return st;
 }
 
+static enum status pages(struct db *db, char **args, struct err *err)
+{
+	struct pages_taken taken = {0};
+	int64_t id = 0;
+	enum status st = db_begin(db, err);
+	if (st == OK)
+		st = project_find(db, args[0], &id, err);
+	if (st == OK) /* args[-1] is DIR */
+		st = pages_take(db, args[-1], id, args[1], &taken, err);
+	if (st == OK)
+		st = db_commit(db, err);
+	db_rollback(db);
+	if (st == OK)
+		printf("project %s has %d pages and %d pictures now\n", args[0], taken.n_pages,
+			taken.n_pictures);
+	return st;
+}
+
 static const struct {
 	const char *name;
 	int n_args; /* after DIR */
@@ -96,6 +115,7 @@ static const struct {
 	{"list", 0, DB_READ, list},
 	{"show", 1, DB_READ, show},
 	{"set", 2, DB_WRITE, set},
+	{"pages", 2, DB_WRITE, pages},
 };
 
 int cmd_project(int argc, char **argv)
@@ -114,5 +134,6 @@ int cmd_project(int argc, char **argv)
 		return st == OK ? EXIT_DONE : cmd_fail(&err);
 	}
 	return cmd_usage(
-		"project takes add DIR FILE, list DIR, show DIR PROJECT or set DIR PROJECT FILE");
+		"project takes add DIR FILE, list DIR, show DIR PROJECT, set DIR PROJECT FILE or pages DIR "
+		"PROJECT FOLDER");
 }

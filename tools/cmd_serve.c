@@ -18,13 +18,19 @@ struct serve_options {
 static enum status read_options(int argc, char **argv, struct serve_options *o, struct err *err)
 {
 	static const char *const workers[] = {"auto", "cpu", "cuda", "none"};
+	const char *people = NULL;
 	*o = (struct serve_options){.server = {.listen = "127.0.0.1:8080"}, .worker = "auto"};
 	for (int i = 1; i < argc; i++) {
-		bool wants = strcmp(argv[i], "--listen") == 0 || strcmp(argv[i], "--worker") == 0;
+		bool wants = strcmp(argv[i], "--listen") == 0 || strcmp(argv[i], "--worker") == 0 ||
+			strcmp(argv[i], "--people-per-address") == 0;
 		if (wants && i + 1 == argc)
 			return err_set(err, BAD_INPUT, "%s wants a value", argv[i]);
 		if (strcmp(argv[i], "--verbose") == 0)
 			o->server.verbose = true;
+		else if (strcmp(argv[i], "--behind-proxy") == 0)
+			o->server.behind_proxy = true;
+		else if (strcmp(argv[i], "--people-per-address") == 0)
+			people = argv[++i];
 		else if (strcmp(argv[i], "--listen") == 0)
 			o->server.listen = argv[++i];
 		else if (strcmp(argv[i], "--worker") == 0)
@@ -36,6 +42,11 @@ static enum status read_options(int argc, char **argv, struct serve_options *o, 
 	}
 	if (!o->server.dir)
 		return err_set(err, BAD_INPUT, "serve takes a data directory");
+	int64_t n = 0;
+	if (people &&
+		parse_int("--people-per-address", people, 1, MAX_PEOPLE_PER_ADDRESS, &n, err) != OK)
+		return err->status;
+	o->server.people = (int)n;
 	for (size_t i = 0; i < sizeof workers / sizeof *workers; i++)
 		if (strcmp(o->worker, workers[i]) == 0)
 			return OK;

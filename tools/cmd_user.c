@@ -1,5 +1,5 @@
 /*
- * topi user add|list|role|passwd DIR ...: accounts and roles from the command line.
+ * topi user add|list|role|passwd|invite DIR ...: accounts and roles from the command line.
  *
  * A password is the first line of stdin or of a file, never an argument: arguments can be seen by
  * everybody on the machine.
@@ -42,9 +42,10 @@ static enum status read_options(int argc, char **argv, struct user_options *o, s
 	}
 	bool lists = strcmp(o->verb, "list") == 0;
 	bool known = lists || strcmp(o->verb, "add") == 0 || strcmp(o->verb, "role") == 0 ||
-		strcmp(o->verb, "passwd") == 0;
+		strcmp(o->verb, "passwd") == 0 || strcmp(o->verb, "invite") == 0;
 	if (!known || !o->dir || lists == (o->name != NULL))
-		return err_set(err, BAD_INPUT, "user takes add, role or passwd DIR NAME, or list DIR");
+		return err_set(
+			err, BAD_INPUT, "user takes add, role, passwd or invite DIR NAME, or list DIR");
 	if ((o->role != NULL) != (o->project != NULL))
 		return err_set(err, BAD_INPUT, "--role and --project go together");
 	if (strcmp(o->verb, "role") == 0 && !o->role && !o->admin)
@@ -120,8 +121,15 @@ static enum status list(struct db *db, struct err *err)
 	return st == NOT_FOUND ? OK : st;
 }
 
-static enum status run(
-	struct db *db, const struct user_options *o, const char *hash, struct err *err)
+/* After '#' no server, proxy or log sees it. */
+static enum status invite(struct db *db, int64_t id, char secret[SECRET_SIZE], struct err *err)
+{
+	secret_make(secret);
+	return invite_put(db, id, secret, now_ms(), err);
+}
+
+static enum status run(struct db *db, const struct user_options *o, const char *hash,
+	char secret[SECRET_SIZE], struct err *err)
 {
 	int64_t id = 0;
 	char old[PASSWORD_HASH_SIZE];
@@ -132,6 +140,8 @@ static enum status run(
 		: volunteer_find(db, o->name, &id, old, err);
 	if (st == OK && strcmp(o->verb, "passwd") == 0)
 		return volunteer_set_password(db, id, hash, err);
+	if (st == OK && strcmp(o->verb, "invite") == 0)
+		return invite(db, id, secret, err);
 	return st == OK ? set_role(db, o, id, err) : st;
 }
 
@@ -142,6 +152,7 @@ int cmd_user(int argc, char **argv)
 	struct user_options o;
 	char password[PASSWORD_MAX + 3] = "";
 	char hash[PASSWORD_HASH_SIZE] = "";
+	char secret[SECRET_SIZE] = "";
 	if (read_options(argc, argv, &o, &err) != OK)
 		return cmd_usage("%s", err.text);
 	if (sodium_init() < 0)
@@ -156,9 +167,11 @@ int cmd_user(int argc, char **argv)
 	if (st == OK)
 		st = db_begin(db, &err);
 	if (st == OK)
-		st = run(db, &o, hash, &err);
+		st = run(db, &o, hash, secret, &err);
 	if (st == OK)
 		st = db_commit(db, &err);
+	if (st == OK && secret[0])
+		printf("/#/invite/%s\n", secret);
 	if (db)
 		db_rollback(db);
 	db_close(db);

@@ -11,13 +11,16 @@
 
 static const struct command commands[] = {
 	{"init", cmd_init, "DIR", "make a data directory", ""},
-	{"serve", cmd_serve, "DIR [--listen HOST:PORT] [--worker auto|cpu|cuda|none] [--verbose]",
+	{"serve", cmd_serve,
+		"DIR [--listen HOST:PORT] [--behind-proxy] [--people-per-address N]\n"
+		"  [--worker auto|cpu|cuda|none] [--verbose]",
 		"serve the pages, the volunteers and the workers",
 		"Listens at 127.0.0.1:8080 until it is asked to end (SIGTERM, Ctrl-C). --worker is the\n"
 		"worker that it keeps beside itself. --verbose writes a line a request to stderr. It\n"
 		"speaks no TLS: put a reverse proxy in front where others than this network can ask.\n"},
 	{"project", cmd_project,
-		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json",
+		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json |\n"
+		"  pages DIR PROJECT FOLDER",
 		"make, list, print or change a project",
 		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
 		"description,\n"
@@ -28,7 +31,16 @@ static const struct command commands[] = {
 		"\"life_stage\": true, \"behaviours\": [words]) are replaced, taxa are changed by code or\n"
 		"join the list; \"retired\": true takes one off the list, \"protected\": true keeps "
 		"models\n"
-		"from labelling with it. No taxon is ever removed, its id stays.\n"},
+		"from labelling with it. No taxon is ever removed, its id stays. A hotkey is one letter, "
+		"or a\n"
+		"digit from 1 to 9. titles, descriptions, a taxon's names ({\"fr\": text, ...}), looks,\n"
+		"confusions and the survey's behaviour_names are for volunteers (docs/operating.md).\n"
+		"`pages` takes a folder in place of the one before, whole or not at all: guide.md,\n"
+		"tutorial.md, guide/CODE.md and practice/CODE.md of a taxon, the same in other languages\n"
+		"(guide.sw.md, guide/CODE.sw.md), and PNG, JPEG, WebP or SVG pictures: taxa/CODE.png "
+		"stands\n"
+		"in the grid, looks/LOOK/VALUE.png at a look, any other in a page, "
+		"![words](its/path.png).\n"},
 	{"deployment", cmd_deployment, "list DIR PROJECT | set DIR PROJECT NAME OPTIONS",
 		"list or correct deployments",
 		"--latitude D, --longitude D   where it stood, in degrees (WGS 84)\n"
@@ -47,7 +59,8 @@ static const struct command commands[] = {
 		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate, "
 		"plant_blank,\n"
 		"plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind, confirm_wrong,\n"
-		"reveal, lease_s, refit_hour, protected_expert, costs (a list of [truth, decided, cost], "
+		"reveal, reveal_others, lease_s, refit_hour, protected_expert, costs (a list of [truth, "
+		"decided, cost], "
 		"each a\n"
 		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
 		"costs 1)\n"
@@ -219,11 +232,15 @@ static const struct command commands[] = {
 	{"user", cmd_user,
 		"add DIR NAME [--admin] [--role ROLE --project SLUG] [--password-file FILE] | list DIR |\n"
 		"  role DIR NAME --role ROLE --project SLUG|--admin [--remove] | passwd DIR NAME "
-		"[--password-file FILE]",
+		"[--password-file FILE] |\n"
+		"  invite DIR NAME",
 		"accounts, roles, passwords",
 		"A password is the first line of stdin or of FILE, 8 to 200 bytes. ROLE is admin,\n"
-		"researcher or expert of a project; --admin is of everything. A new password ends every\n"
-		"session.\n"},
+		"researcher, expert or moderator of a project; --admin is of everything. A new password\n"
+		"ends every session. `invite` prints the end of a link, to be put after the server's\n"
+		"address, at which the person sets a new password: once, within 24 hours; only its hash "
+		"is\n"
+		"kept.\n"},
 	{"token", cmd_token, "add DIR NAME | list DIR | revoke DIR NAME", "keys for workers",
 		"`add` prints the token, once: only its hash is kept.\n"},
 	{0},

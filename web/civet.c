@@ -70,10 +70,15 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 	if (reply->http_status != 304)
 		head_add(head, &n, "Content-Length: %lld\r\n", (long long)length);
 	head_add(head, &n, "Cache-Control: %s\r\n%s", cache_text(reply->cache), security_headers);
-	head_add(head, &n,
-		"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self' %s; "
-		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
-		reply->csp ? reply->csp : "");
+	if (reply->sandbox)
+		head_add(head, &n,
+			"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\r\n");
+	else
+		head_add(head, &n,
+			"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src "
+			"'self'%s%s; "
+			"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
+			reply->csp ? " " : "", reply->csp ? reply->csp : "");
 	if (reply->varies)
 		head_add(head, &n, "Vary: Accept-Encoding\r\n");
 	if (reply->gzipped)
@@ -85,8 +90,10 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 			reply->new_cookie, SESSION_MS / 1000);
 	if (reply->drop_cookie)
 		head_add(head, &n, "Set-Cookie: topi=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax\r\n");
-	if (reply->retry_soon)
-		head_add(head, &n, "Retry-After: 1\r\n");
+	if (reply->retry_s)
+		head_add(head, &n, "Retry-After: %d\r\n", reply->retry_s);
+	if (reply->save_as)
+		head_add(head, &n, "Content-Disposition: attachment; filename=\"%s\"\r\n", reply->save_as);
 	if (close_after)
 		head_add(head, &n, "Connection: close\r\n");
 	head_add(head, &n, "\r\n");
@@ -233,6 +240,8 @@ static int begin_request(struct mg_connection *c)
 																			 : NULL,
 		.if_none_match = mg_get_header(c, "If-None-Match"),
 		.accept_encoding = mg_get_header(c, "Accept-Encoding"),
+		.address = info->remote_addr,
+		.forwarded_for = mg_get_header(c, "X-Forwarded-For"),
 		.x_topi = x_topi && strcmp(x_topi, "1") == 0,
 		.content_length = body.left,
 		.read = read_body,

@@ -1,9 +1,11 @@
 /*
- * Accounts: who I am, sign up, log in, log out. Passwords are hashed here, on the request's thread
+ * Accounts: who I am, sign up, log in, log out, a new password by the old one or by an invitation,
+ * and leaving. Passwords are hashed here, on the request's thread
  * and few at a time (64 MiB each), never on the writer's.
  */
 #include "handlers.h"
 
+#include "forget.h"
 #include "server.h"
 
 #include <sodium.h>
@@ -74,6 +76,9 @@ enum status handle_me(struct request *r, struct reply *reply, struct err *err)
 {
 	struct volunteer v = r->volunteer;
 	if (!v.id) {
+		enum status may = http_limit(r, reply, LIMIT_ANONYMOUS, NULL, err);
+		if (may != OK)
+			return may;
 		struct account_work w = {.new_secret = reply->new_cookie, .now_ms = r->now_ms};
 		secret_make(reply->new_cookie);
 		enum status st = writer_do(r->app->writer, make_anonymous, &w, err);
@@ -125,6 +130,8 @@ enum status handle_signup(struct request *r, struct reply *reply, struct err *er
 	if (st == OK)
 		st = check_sign_up(r, name, err);
 	if (st == OK)
+		st = http_limit(r, reply, LIMIT_SIGNUP, NULL, err);
+	if (st == OK)
 		st = begin_hashing(err);
 	if (st != OK)
 		return st;
@@ -151,24 +158,45 @@ static enum status log_in(struct db *db, void *arg, struct err *err)
 	return volunteer_login(db, w->account, w->id, w->old_secret, w->new_secret, w->now_ms, err);
 }
 
+/*
+ * Whether the password is the account's (0: of no account, which takes as long to say). Counts against the limits of wrong
+ * passwords, which are taken first, so that many tries at once are as few as one after another.
+ */
+static enum status check_password(const struct request *r, struct reply *reply, const char *name,
+	const char *password, int64_t *account, struct err *err)
+{
+	static const enum limit_kind kinds[] = {LIMIT_LOGIN_ADDRESS, LIMIT_LOGIN, LIMIT_LOGIN_NAME};
+	enum { N = sizeof kinds / sizeof *kinds };
+	char hash[PASSWORD_HASH_SIZE] = "", both[360];
+	const char *const keys[N] = {r->address, both, name};
+	int n = 0;
+	enum status st = OK;
+	snprintf(both, sizeof both, "%s %.300s", r->address, name);
+	*account = 0;
+	while (st == OK && n < N && (st = http_limit(r, reply, kinds[n], keys[n], err)) == OK)
+		n++;
+	bool hashing = st == OK && (st = begin_hashing(err)) == OK;
+	if (hashing)
+		st = volunteer_find(r->db, name, account, hash, err);
+	bool fits = (st == OK || st == NOT_FOUND) && password_fits(password, hash);
+	n_hashing -= hashing;
+	if ((st == OK || st == NOT_FOUND) && !fits)
+		return err_set(err, DENIED, "name or password is wrong");
+	while (n-- > 0)
+		limit_give(r->app->limits, kinds[n], keys[n]);
+	return st;
+}
+
 enum status handle_login(struct request *r, struct reply *reply, struct err *err)
 {
 	const char *name = NULL;
 	const char *password = NULL;
-	char hash[PASSWORD_HASH_SIZE] = "";
 	int64_t account = 0;
 	enum status st = read_credentials(r, &name, &password, err);
 	if (st == OK)
-		st = begin_hashing(err);
+		st = check_password(r, reply, name, password, &account, err);
 	if (st != OK)
 		return st;
-	st = volunteer_find(r->db, name, &account, hash, err);
-	bool fits = (st == OK || st == NOT_FOUND) && password_fits(password, hash);
-	--n_hashing;
-	if (st != OK && st != NOT_FOUND)
-		return st;
-	if (!fits)
-		return err_set(err, DENIED, "name or password is wrong");
 	struct account_work w = {.id = r->volunteer.anonymous ? r->volunteer.id : 0,
 		.account = account,
 		.old_secret = r->cookie,
@@ -187,12 +215,142 @@ static enum status log_out(struct db *db, void *arg, struct err *err)
 	return session_drop(db, arg, err);
 }
 
+static enum status log_out_everywhere(struct db *db, void *arg, struct err *err)
+{
+	const struct account_work *w = arg;
+	return session_drop_all(db, w->id, err);
+}
+
 enum status handle_logout(struct request *r, struct reply *reply, struct err *err)
 {
 	char secret[SECRET_SIZE];
+	const json_t *everywhere = json_object_get(r->json, "everywhere");
+	struct account_work all = {.id = r->volunteer.id};
+	if (everywhere && !json_is_boolean(everywhere))
+		return err_set(err, BAD_INPUT, "\"everywhere\" must be true or false");
 	reply->drop_cookie = true;
 	if (!r->cookie)
 		return OK;
+	if (json_is_true(everywhere))
+		return writer_do(r->app->writer, log_out_everywhere, &all, err);
 	snprintf(secret, sizeof secret, "%s", r->cookie);
 	return writer_do(r->app->writer, log_out, secret, err);
+}
+
+/* A password's hash, in one of the places for that. */
+static enum status hash_new(const char *password, char hash[PASSWORD_HASH_SIZE], struct err *err)
+{
+	enum status st = begin_hashing(err);
+	if (st != OK)
+		return st;
+	st = password_hash(password, hash, err);
+	--n_hashing;
+	return st;
+}
+
+/* Every session ends, and this browser has a new one. */
+static enum status set_password(struct db *db, void *arg, struct err *err)
+{
+	const struct account_work *w = arg;
+	enum status st = volunteer_set_password(db, w->id, w->hash, err);
+	return st == OK ? session_renew(db, w->id, NULL, w->new_secret, w->now_ms, err) : st;
+}
+
+enum status handle_password(struct request *r, struct reply *reply, struct err *err)
+{
+	const char *old = NULL, *new = NULL;
+	char hash[PASSWORD_HASH_SIZE];
+	int64_t account = 0;
+	if (r->volunteer.anonymous)
+		return err_set(err, CONFLICT, "you have no account yet: sign up first");
+	enum status st = body_text(r, "old", &old, err);
+	if (st == OK)
+		st = body_text(r, "new", &new, err);
+	if (st == OK)
+		st = password_check(new, err);
+	if (st == OK)
+		st = check_password(r, reply, r->volunteer.name, old, &account, err);
+	if (st == OK)
+		st = hash_new(new, hash, err);
+	struct account_work w = {
+		.id = account, .hash = hash, .new_secret = reply->new_cookie, .now_ms = r->now_ms};
+	if (st != OK)
+		return st;
+	secret_make(reply->new_cookie);
+	return writer_do(r->app->writer, set_password, &w, err);
+}
+
+static enum status take_invite(struct db *db, void *arg, struct err *err)
+{
+	struct account_work *w = arg;
+	enum status st = invite_find(db, w->name, w->now_ms, &w->account, err);
+	if (st == OK)
+		st = volunteer_set_password(db, w->account, w->hash, err);
+	return st == OK
+		? volunteer_login(db, w->account, w->id, w->old_secret, w->new_secret, w->now_ms, err)
+		: st;
+}
+
+enum status handle_invite(struct request *r, struct reply *reply, struct err *err)
+{
+	const char *token = NULL, *password = NULL;
+	char hash[PASSWORD_HASH_SIZE];
+	int64_t account = 0;
+	struct volunteer v = {0};
+	enum status st = body_text(r, "token", &token, err);
+	if (st == OK)
+		st = body_text(r, "password", &password, err);
+	if (st == OK)
+		st = password_check(password, err);
+	if (st == OK) /* before it costs a hash */
+		st = invite_find(r->db, token, r->now_ms, &account, err);
+	if (st == OK)
+		st = hash_new(password, hash, err);
+	if (st != OK)
+		return st;
+	struct account_work w = {.id = r->volunteer.anonymous ? r->volunteer.id : 0,
+		.name = token,
+		.hash = hash,
+		.old_secret = r->cookie,
+		.new_secret = reply->new_cookie,
+		.now_ms = r->now_ms};
+	secret_make(reply->new_cookie);
+	st = writer_do(r->app->writer, take_invite, &w, err);
+	if (st == OK)
+		st = session_find(r->db, reply->new_cookie, r->now_ms, &v, err);
+	return st == OK ? reply_me(r, &v, reply, err) : st;
+}
+
+struct leave_work {
+	int64_t id, now_ms;
+	bool take;
+};
+
+static enum status do_leave(struct db *db, void *arg, struct err *err)
+{
+	const struct leave_work *w = arg;
+	return forget_begin(db, w->id, w->take, w->now_ms, err);
+}
+
+/* The answers that are taken go piece by piece, by the server's upkeep. */
+enum status handle_delete(struct request *r, struct reply *reply, struct err *err)
+{
+	const char *password = NULL, *answers = NULL;
+	int64_t account = 0;
+	struct leave_work w = {.id = r->volunteer.id, .now_ms = r->now_ms};
+	enum status st = body_text(r, "answers", &answers, err);
+	if (st != OK)
+		return st;
+	w.take = strcmp(answers, "take") == 0;
+	if (!w.take && strcmp(answers, "keep") != 0)
+		return err_set(err, BAD_INPUT, "\"answers\" must be \"keep\" or \"take\"");
+	if (!r->volunteer.anonymous) {
+		st = body_text(r, "password", &password, err);
+		if (st == OK)
+			st = check_password(r, reply, r->volunteer.name, password, &account, err);
+	}
+	if (st == OK)
+		st = writer_do(r->app->writer, do_leave, &w, err);
+	reply->drop_cookie = st == OK;
+	return st;
 }

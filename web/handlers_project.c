@@ -9,16 +9,24 @@ static json_t *project_json(const char *slug, const char *title, const char *des
 		(json_int_t)n_open, "n_retired", (json_int_t)n_retired);
 }
 
+static const char *const in_languages[] = {"titles", "descriptions"};
+
 enum status handle_projects(struct request *r, struct reply *reply, struct err *err)
 {
 	json_t *list = json_array();
 	struct stmt *row = db_query(r->db, Q_PROJECT_LIST, "");
 	enum status st;
 	reply->json = json_pack("{s:o}", "projects", list);
-	while ((st = db_step(row, err)) == OK)
-		json_array_append_new(list,
-			project_json(col_text(row, 1), col_text(row, 2), col_text(row, 3), col_int(row, 4),
-				col_int(row, 5), col_int(row, 6)));
+	while ((st = db_step(row, err)) == OK) {
+		json_t *texts = json_loads(col_text(row, 7), 0, NULL);
+		json_t *one = project_json(col_text(row, 1), col_text(row, 2), col_text(row, 3),
+			col_int(row, 4), col_int(row, 5), col_int(row, 6));
+		for (int i = 0; i < 2; i++)
+			if (json_object_get(texts, in_languages[i]))
+				json_object_set(one, in_languages[i], json_object_get(texts, in_languages[i]));
+		json_array_append_new(list, one);
+		json_decref(texts);
+	}
 	return st == NOT_FOUND ? OK : st;
 }
 
@@ -40,7 +48,7 @@ enum status handle_project(struct request *r, struct reply *reply, struct err *e
 				col_text(row, 1), "kind", col_text(row, 2), "common_name", col_text(row, 3),
 				"scientific_name", col_text(row, 4), "hotkey", col_text(row, 5)));
 	json_object_set_new(reply->json, "taxa", taxa);
-	return st == NOT_FOUND ? OK : st;
+	return st == NOT_FOUND ? put_texts(r, reply->json, taxa, err) : st;
 }
 
 static enum status put_counts(struct request *r, json_t *out, struct err *err)

@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *task_json(const struct task *t)
+json_t *task_frames_json(const struct task *t)
 {
-	char expires[32];
 	json_t *frames = json_array();
 	for (int i = 0; i < t->n_frames; i++) {
 		const struct frame *f = &t->frames[i];
@@ -22,10 +21,20 @@ static json_t *task_json(const struct task *t)
 			json_pack("{s:I, s:s, s:s, s:i, s:i}", "id", (json_int_t)f->media_id, "url", url,
 				"thumb", thumb, "width", f->width_px, "height", f->height_px));
 	}
+	return frames;
+}
+
+static json_t *task_json(const struct task *t)
+{
+	char expires[32];
+	json_t *likely = json_array();
+	for (int i = 0; i < t->n_likely; i++)
+		json_array_append_new(likely, json_integer((json_int_t)t->likely[i]));
 	time_text(t->expires_ms, expires);
-	return json_pack("{s:I, s:I, s:s, s:o, s:o}", "task", (json_int_t)t->id, "subject",
+	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:o}", "task", (json_int_t)t->id, "subject",
 		(json_int_t)t->subject_id, "expires", expires, "guess",
-		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "frames", frames);
+		t->guess_id ? json_integer((json_int_t)t->guess_id) : json_null(), "likely", likely,
+		"frames", task_frames_json(t));
 }
 
 /* Whether the body asks for the expert queue, and that it may. */
@@ -158,13 +167,28 @@ static enum status do_classify(struct db *db, void *arg, struct err *err)
 	return classification_add(db, &w->c, w->now_ms, &w->result, err);
 }
 
+/* {"n", "shares": [[taxon, share]]}, the largest first; null where too few have answered. */
+static json_t *others_json(const struct others *others)
+{
+	if (others->n == 0)
+		return json_null();
+	json_t *shares = json_array();
+	for (int i = 0; i < others->n_taxa; i++)
+		json_array_append_new(shares,
+			json_pack("[I, f]", (json_int_t)others->taxa[i], (double)others->votes[i] / others->n));
+	return json_pack("{s:i, s:o}", "n", others->n, "shares", shares);
+}
+
 enum status handle_classify(struct request *r, struct reply *reply, struct err *err)
 {
-	char uuid[37];
+	char uuid[37], who[24];
 	struct answer_work w = {.now_ms = r->now_ms};
 	w.c.project_id = r->project_id;
 	w.c.volunteer_id = r->volunteer.id;
-	enum status st = read_uuid(r, "uuid", w.c.uuid, err);
+	snprintf(who, sizeof who, "%lld", (long long)r->volunteer.id);
+	enum status st = http_limit(r, reply, LIMIT_ANSWER, who, err);
+	if (st == OK)
+		st = read_uuid(r, "uuid", w.c.uuid, err);
 	if (st == OK)
 		st = body_int(r, "subject", 1, INT64_MAX, &w.c.subject_id, err);
 	if (st == OK)
@@ -192,6 +216,8 @@ enum status handle_classify(struct request *r, struct reply *reply, struct err *
 	if (w.result.reveals)
 		json_object_set_new(reply->json, "model",
 			w.result.opinion_id ? json_integer((json_int_t)w.result.opinion_id) : json_null());
+	if (w.result.reveals_others)
+		json_object_set_new(reply->json, "others", others_json(&w.result.others));
 	return OK;
 }
 
@@ -236,6 +262,8 @@ const struct route volunteer_routes[] = {
 	{"POST", "/api/logout", WHO_ANYONE, BODY_JSON, handle_logout},
 	{"GET", "/api/projects", WHO_ANYONE, BODY_NONE, handle_projects},
 	{"GET", PROJECT, WHO_ANYONE, BODY_NONE, handle_project},
+	{"GET", PROJECT "/pages/*", WHO_ANYONE, BODY_NONE, handle_page},
+	{"GET", PROJECT "/files/{file}", WHO_ANYONE, BODY_NONE, handle_file},
 	{"POST", PROJECT "/next", WHO_SESSION, BODY_JSON, handle_next},
 	{"POST", PROJECT "/classifications", WHO_SESSION, BODY_JSON, handle_classify},
 	{"POST", PROJECT "/undo", WHO_SESSION, BODY_JSON, handle_undo},

@@ -1,6 +1,8 @@
 /* What every handler shares: failures as replies, addresses decoded, bodies read by name. */
 #include "http.h"
 
+#include "server.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +42,7 @@ const char *http_reason(int code)
 		const char *text;
 	} reasons[] = {{200, "OK"}, {304, "Not Modified"}, {400, "Bad Request"}, {401, "Unauthorized"},
 		{403, "Forbidden"}, {404, "Not Found"}, {409, "Conflict"}, {413, "Content Too Large"},
-		{500, "Internal Server Error"}, {503, "Service Unavailable"},
+		{429, "Too Many Requests"}, {500, "Internal Server Error"}, {503, "Service Unavailable"},
 		{507, "Insufficient Storage"}};
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
 		if (reasons[i].code == code)
@@ -48,12 +50,26 @@ const char *http_reason(int code)
 	return "Unknown";
 }
 
+enum status http_limit(const struct request *r, struct reply *reply, enum limit_kind kind,
+	const char *key, struct err *err)
+{
+	key = limit_by_address(kind) ? r->address : key;
+	if (!r->address[0] && kind != LIMIT_LOGIN && kind != LIMIT_LOGIN_NAME)
+		return OK; /* from this machine: its operator, a test, a simulation */
+	reply->retry_s = limit_take(r->app->limits, kind, key, r->now_ms);
+	return reply->retry_s == 0
+		? OK
+		: err_set(err, BUSY, "that was too often: try again in %d seconds", reply->retry_s);
+}
+
 void http_problem(const struct err *err, bool known, struct reply *reply)
 {
+	bool busy = err->status == BUSY;
+	int retry_s = busy ? reply->retry_s : 0;
 	reply_release(reply);
-	*reply = (struct reply){.http_status = http_status(err->status, known),
+	*reply = (struct reply){.http_status = retry_s ? 429 : http_status(err->status, known),
 		.json = json_pack("{s:s, s:s}", "status", status_name(err->status), "error", err->text),
-		.retry_soon = err->status == BUSY};
+		.retry_s = busy && !retry_s ? 1 : retry_s};
 	if (!reply->json) /* the text was cut inside a character */
 		reply->json = json_pack(
 			"{s:s, s:s}", "status", status_name(err->status), "error", "bad text");

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "db.h"
+#include "limit.h"
 #include "volunteer.h"
 #include "writer.h"
 
@@ -48,9 +49,10 @@ struct request {
 	int64_t project_id;                       /* of the route's {project}, else 0 */
 	struct volunteer volunteer;               /* who asks; id 0: nobody known */
 	const char *cookie;                       /* the session's, NULL when there is none */
-	const char *if_none_match;                /* or NULL */
-	bool takes_gzip;                          /* the client can unpack it */
-	json_t *json;                             /* BODY_JSON, borrowed */
+	char address[48];          /* what limits know the sender by; "": this machine itself */
+	const char *if_none_match; /* or NULL */
+	bool takes_gzip;           /* the client can unpack it */
+	json_t *json;              /* BODY_JSON, borrowed */
 	const char *file; /* BODY_FILE: its path; removed after the handler unless it was renamed */
 	int64_t file_bytes;
 };
@@ -59,14 +61,16 @@ enum cache { CACHE_NO_STORE, CACHE_REVALIDATE, CACHE_PRIVATE_IMMUTABLE, CACHE_IM
 
 /* Zero is a valid, empty reply: {} with 200 OK. */
 struct reply {
-	int http_status;   /* 0: 200 */
-	const char *type;  /* NULL: application/json */
-	char etag[40];     /* "": none; with its quotes */
-	const char *csp;   /* sources added to script-src, or NULL */
-	bool varies;       /* the client's Accept-Encoding decided the bytes */
-	bool gzipped;      /* the bytes are compressed */
-	bool takes_gzip;   /* set by http_answer: JSON may be sent compressed */
-	const void *bytes; /* static bytes, borrowed */
+	int http_status;     /* 0: 200 */
+	const char *type;    /* NULL: application/json */
+	char etag[40];       /* "": none; with its quotes */
+	const char *save_as; /* a file name to keep it under, or NULL */
+	const char *csp;     /* sources added to script-src, or NULL */
+	bool sandbox;        /* a drawing: nothing in it may run or load */
+	bool varies;         /* the client's Accept-Encoding decided the bytes */
+	bool gzipped;        /* the bytes are compressed */
+	bool takes_gzip;     /* set by http_answer: JSON may be sent compressed */
+	const void *bytes;   /* static bytes, borrowed */
 	size_t n_bytes;
 	json_t *json;  /* owned */
 	bool has_file; /* stream from `fd`, which is owned, to its end */
@@ -74,7 +78,7 @@ struct reply {
 	enum cache cache;
 	char new_cookie[65]; /* not empty: sets the session's cookie */
 	bool drop_cookie;
-	bool retry_soon; /* Retry-After: 1 */
+	int retry_s; /* Retry-After, where not 0; with BUSY set by a handler: 429, one person's too much */
 };
 
 typedef enum status handler(struct request *r, struct reply *reply, struct err *err);
@@ -93,6 +97,7 @@ struct route {
 
 /* Each ends with a row whose method is NULL. */
 extern const struct route volunteer_routes[]; /* handlers_volunteer.c, accounts and labelling */
+extern const struct route people_routes[];    /* handlers_me.c: one's own answers, data, account */
 extern const struct route page_routes[];      /* handlers_page.c: pages, media, health, status */
 extern const struct route worker_routes[];    /* handlers_worker.c */
 
@@ -101,6 +106,8 @@ struct raw_request {
 	const char *method, *target; /* the target as sent: path and query, undecoded */
 	const char *cookie, *bearer; /* NULL: none */
 	const char *if_none_match, *accept_encoding;
+	const char *address;       /* the connection's other end */
+	const char *forwarded_for; /* X-Forwarded-For, or NULL */
 	bool x_topi;
 	int64_t content_length; /* -1: not told */
 	/* Reads up to n bytes of the body: how many, 0 at its end, -1 when the client is gone. */
@@ -115,6 +122,13 @@ void reply_release(struct reply *reply);
 /* The HTTP status of a failure, and its problem as the reply. `known`: somebody is logged in. */
 int http_status(enum status status, bool known);
 void http_problem(const struct err *err, bool known, struct reply *reply);
+
+/*
+ * BUSY with reply->retry_s (429) where it is too much: one of a kind more by whom the key names, or, for the kinds by address,
+ * by the address that asks (key NULL).
+ */
+enum status http_limit(const struct request *r, struct reply *reply, enum limit_kind kind,
+	const char *key, struct err *err) MUST_CHECK;
 
 /* The text of a status line: "Not Found". */
 const char *http_reason(int http_status);

@@ -61,7 +61,8 @@ static bool matches(const char *pattern, struct request *r, int *project_arg)
 
 static const struct route *find_route(struct request *r, int *project_arg)
 {
-	const struct route *const tables[] = {volunteer_routes, worker_routes, page_routes};
+	const struct route *const tables[] = {
+		volunteer_routes, people_routes, worker_routes, page_routes};
 	const char *method = strcmp(r->method, "HEAD") == 0 ? "GET" : r->method;
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
 		for (const struct route *route = tables[t]; route->method; route++)
@@ -277,6 +278,7 @@ void http_answer(struct app *app, const struct raw_request *raw, struct reply *r
 		.if_none_match = raw->if_none_match,
 		.takes_gzip = takes_gzip(raw->accept_encoding)};
 	*reply = (struct reply){0};
+	limit_address(raw->address, app->behind_proxy ? raw->forwarded_for : NULL, r.address);
 	enum status st = split_target(raw->target, path, &r.query, &err);
 	if (st == OK)
 		st = run(&r, raw, reply, &known, &err);

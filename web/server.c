@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include "civet.h"
+#include "limit.h"
 #include "upkeep.h"
 
 #include <arpa/inet.h>
@@ -89,6 +90,8 @@ enum status server_start(const struct server_options *options, struct server **o
 	s->dir = xstrdup(options->dir);
 	s->app.dir = s->dir;
 	s->app.verbose = options->verbose;
+	s->app.behind_proxy = options->behind_proxy;
+	s->app.limits = limits_new(options->people ? options->people : PEOPLE_PER_ADDRESS);
 	enum status st = writer_start(s->dir, &s->app.writer, err); /* first: it migrates */
 	if (st == OK)
 		st = pool_open(s->dir, &s->app.readers, err);
@@ -119,6 +122,7 @@ void server_stop(struct server *s)
 	upkeep_stop(s->upkeep);
 	pool_close(s->app.readers);
 	writer_stop(s->app.writer);
+	limits_free(s->app.limits);
 	free(s->dir);
 	free(s);
 }

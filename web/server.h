@@ -11,7 +11,11 @@ struct server_options {
 	const char *dir;
 	const char *listen; /* "HOST:PORT"; port 0 takes a free one */
 	bool verbose;       /* one line a request on stderr: method, path, status, milliseconds */
+	bool behind_proxy;  /* who asks is told by X-Forwarded-For */
+	int people;         /* that may share one address (limit.h); 0: the default */
 };
+
+enum { PEOPLE_PER_ADDRESS = 30, MAX_PEOPLE_PER_ADDRESS = 100000 };
 
 struct server;
 
@@ -30,7 +34,8 @@ void server_stop(struct server *server);
 struct app {
 	const char *dir;
 	struct writer *writer;
-	bool verbose;
+	bool verbose, behind_proxy;
+	struct limits *limits;
 	struct pool *readers;
 };
 

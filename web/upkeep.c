@@ -1,8 +1,10 @@
 /* One thread with a condition to sleep on, so that stopping does not wait for the second to pass. */
 #include "upkeep.h"
 
+#include "forget.h"
 #include "prediction.h"
 #include "project_refit.h"
+#include "volunteer.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -11,8 +13,8 @@
 
 enum {
 	SWEEP_PIECE = 100,
+	FORGET_PIECE = 20, /* each decides a subject again */
 	PAUSE_S = 1,
-	DEAD_LEASE_MS = 24 * 3600 * 1000,
 	REFIT_SECOND = 3,    /* of every minute: whether a refit is due */
 	REFIT_AGAIN_S = 3600 /* after one that failed */
 };
@@ -39,10 +41,15 @@ static enum status sweep_work(struct db *db, void *arg, struct err *err)
 	return prediction_sweep(db, SWEEP_PIECE, clock_ms(), arg, err);
 }
 
+static enum status forget_work(struct db *db, void *arg, struct err *err)
+{
+	return forget_step(db, FORGET_PIECE, clock_ms(), arg, err);
+}
+
 static enum status clean_work(struct db *db, void *arg, struct err *err)
 {
 	(void)arg;
-	return db_run(db, Q_TASK_CLEAN, err, "i", clock_ms() - DEAD_LEASE_MS);
+	return db_run(db, Q_TASK_CLEAN, err, "i", clock_ms() - SESSION_MS);
 }
 
 /* Sleeps until the pause is over or the server stops. Returns whether it stops. */
@@ -125,6 +132,8 @@ static void *upkeep_main(void *arg)
 		int n = 1;
 		while (st == OK && n > 0 && !stops(u))
 			st = writer_do(u->writer, sweep_work, &n, &err);
+		for (n = 1; st == OK && n > 0 && !stops(u);)
+			st = writer_do(u->writer, forget_work, &n, &err);
 		if (st == OK && second % 60 == 0)
 			st = writer_do(u->writer, clean_work, NULL, &err);
 		if (st != OK && !told) /* a full disk, say: it is tried again every second and told once */

@@ -172,27 +172,33 @@ LEFT JOIN taxon t ON t.id = g.taxon_id WHERE g.project_id = ?1 ORDER BY g.subjec
 -- name: gold_get
 SELECT purpose, p_draw, taxon_id FROM gold WHERE subject_id = ?1;
 
--- The next gold for a volunteer who has neither answered nor holds it.
+-- The next gold for a volunteer who has neither answered nor holds it, not of camera ?4; so many are looked at.
 -- name: gold_to_plant
-SELECT g.subject_id FROM gold g JOIN taxon t ON t.id = g.taxon_id
+SELECT x.subject_id FROM (SELECT g.subject_id, g.plant_order FROM gold g JOIN taxon t ON t.id = g.taxon_id
 WHERE g.project_id = ?1 AND t.kind NOT IN ('human', 'vehicle') AND t.retired_ms IS NULL
   AND NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id
                   WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
-ORDER BY g.plant_order LIMIT 1;
+  AND NOT EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = g.subject_id)
+  AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = g.subject_id)
+ORDER BY g.plant_order LIMIT 20) x JOIN subject s ON s.id = x.subject_id
+WHERE s.deployment_id <> ?4 ORDER BY x.plant_order LIMIT 1;
 
--- The same, of one class.
+-- The same, of class ?5.
 -- name: gold_of_class_to_plant
-SELECT g.subject_id FROM gold g
-WHERE g.project_id = ?1 AND g.taxon_id = ?4
+SELECT x.subject_id FROM (SELECT g.subject_id, g.plant_order FROM gold g
+WHERE g.project_id = ?1 AND g.taxon_id = ?5
   AND NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id
                   WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
-ORDER BY g.plant_order LIMIT 1;
+  AND NOT EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = g.subject_id)
+  AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = g.subject_id)
+ORDER BY g.plant_order LIMIT 20) x JOIN subject s ON s.id = x.subject_id
+WHERE s.deployment_id <> ?4 ORDER BY x.plant_order LIMIT 1;
 
 -- name: gold_blank_class
 SELECT id FROM taxon WHERE project_id = ?1 AND kind = 'blank' AND retired_ms IS NULL;
@@ -211,7 +217,9 @@ WHERE t.project_id = ?1 AND t.kind = 'animal' AND t.retired_ms IS NULL
                     WHERE a.subject_id = g.subject_id AND x.kind IN ('human', 'vehicle'))
     AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = g.subject_id
                     AND c.superseded_by IS NULL AND c.answer <> 'undone')
-    AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3))
+    AND NOT EXISTS (SELECT 1 FROM task k WHERE k.subject_id = g.subject_id AND k.volunteer_id = ?2 AND k.expires_ms > ?3)
+    AND NOT EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = g.subject_id)
+    AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = g.subject_id))
 ORDER BY COALESCE(m.n, 0), COALESCE(p.n, 0), t.id LIMIT 1;
 
 -- name: gold_planted

@@ -2,7 +2,7 @@
 
 -- name: classification_by_uuid
 SELECT id, volunteer_id, subject_id, counted, answer, superseded_by IS NOT NULL, created_ms, expert, planted,
-  guess_id, guess_model_id, stained
+  guess_id, guess_model_id, stained, told
 FROM classification WHERE uuid = ?1;
 
 -- name: classification_add
@@ -50,12 +50,31 @@ SELECT id, priority FROM subject
 WHERE project_id = ?1 AND state = ?2 AND state <> 'retired' AND priority <= ?3 AND (priority < ?3 OR id > ?4)
 ORDER BY priority DESC, id;
 
--- A row where the volunteer has neither answered nor holds the subject, and fewer than ?5 others look at it.
+-- The camera of a subject that the volunteer has neither answered nor holds, and that fewer than ?5 others look at.
 -- name: task_is_free
-SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
+SELECT s.deployment_id FROM subject s WHERE s.id = ?1 AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
                            AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = ?1 AND t.volunteer_id = ?2 AND t.expires_ms > ?4 AND t.expert = ?3)
   AND (SELECT count(*) FROM task t WHERE t.subject_id = ?1 AND t.expires_ms > ?4 AND t.volunteer_id <> ?2) < ?5;
+
+-- The same of one camera, from its top.
+-- name: task_queue_of_deployment
+SELECT id FROM subject WHERE project_id = ?1 AND state = 'open' AND deployment_id = ?2
+ORDER BY priority DESC, id LIMIT ?3;
+
+-- The next camera after ?2 that has an open subject, or the first; NULL where nothing is open.
+-- name: task_next_deployment
+SELECT COALESCE(
+  (SELECT deployment_id FROM subject WHERE project_id = ?1 AND state = 'open' AND deployment_id > ?2
+   ORDER BY deployment_id LIMIT 1),
+  (SELECT deployment_id FROM subject WHERE project_id = ?1 AND state = 'open' ORDER BY deployment_id LIMIT 1));
+
+-- name: task_deployment
+SELECT deployment_id FROM subject WHERE id = ?1;
+
+-- name: task_last_deployment
+SELECT s.deployment_id FROM classification c JOIN subject s ON s.id = c.subject_id
+WHERE c.volunteer_id = ?1 AND c.project_id = ?2 ORDER BY c.id DESC LIMIT 1;
 
 -- name: task_cursor_get
 SELECT priority, subject_id, at_ms FROM task_cursor WHERE project_id = ?1 AND volunteer_id = ?2 AND expert = ?3;
@@ -65,15 +84,16 @@ INSERT INTO task_cursor (project_id, volunteer_id, expert, priority, subject_id,
 ON CONFLICT (project_id, volunteer_id, expert)
 DO UPDATE SET priority = excluded.priority, subject_id = excluded.subject_id, at_ms = excluded.at_ms;
 
--- The next in the queue for a volunteer of what the model in use takes for class ?5.
+-- The next in the queue for a volunteer of what the model in use takes for class ?5, and not of camera ?6.
 -- name: task_candidate_of_class
-SELECT s.id FROM subject s
+SELECT id FROM (SELECT s.id, s.deployment_id, s.priority FROM subject s
 WHERE s.project_id = ?1 AND s.state = 'open' AND s.guess_id = ?5
   AND (SELECT count(*) FROM task t WHERE t.subject_id = s.id AND t.expires_ms > ?3 AND t.volunteer_id <> ?2) < ?4
   AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = s.id AND c.expert = 0
                   AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = s.id AND t.volunteer_id = ?2 AND t.expires_ms > ?3)
-ORDER BY s.priority DESC, s.id LIMIT 1;
+ORDER BY s.priority DESC, s.id LIMIT 20)
+WHERE deployment_id <> ?6 ORDER BY priority DESC, id LIMIT 1;
 
 -- A volunteer's last ?4 answers, those among them to what is taken for class ?3, and the last answer.
 -- name: task_recent_of_class
@@ -87,12 +107,13 @@ JOIN subject s ON s.id = c.subject_id LEFT JOIN gold g ON g.subject_id = s.id;
 SELECT COALESCE(COALESCE(g.taxon_id, s.label_id, s.guess_id) = ?2, 0)
 FROM subject s LEFT JOIN gold g ON g.subject_id = s.id WHERE s.id = ?1;
 
--- The auto-label of class ?2 that the audits' hash comes to next.
+-- The auto-label of class ?2 that the audits' hash comes to next, not of camera ?3.
 -- name: task_extra_audit
-SELECT s.id FROM subject s JOIN certificate c ON c.id = s.certificate_id AND c.state <> 'revoked'
+SELECT id FROM (SELECT s.id, s.deployment_id, s.audit_u FROM subject s JOIN certificate c ON c.id = s.certificate_id AND c.state <> 'revoked'
 WHERE s.project_id = ?1 AND s.label_id = ?2 AND s.state = 'retired' AND s.decided_by = 'model' AND s.audit_u IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject_id = s.id AND a.certificate_id = c.id)
-ORDER BY s.audit_u LIMIT 1;
+ORDER BY s.audit_u LIMIT 20)
+WHERE deployment_id <> ?3 ORDER BY audit_u LIMIT 1;
 
 -- A row while open subjects wait to be decided again.
 -- name: task_sweeping
@@ -115,7 +136,7 @@ RETURNING id, guess_id;
 -- name: task_given
 SELECT planted, guess_id, guess_model_id FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
 
--- A dead lease stays for a day: an answer given off line may still come.
+-- A dead lease stays for as long as a session lives: an answer given off line may still come.
 -- name: task_clean
 DELETE FROM task WHERE expires_ms < ?1;
 
@@ -124,3 +145,12 @@ DELETE FROM task WHERE subject_id = ?1 AND volunteer_id = ?2;
 
 -- name: task_frames
 SELECT id, width_px, height_px, crop_bottom_px FROM media WHERE subject_id = ?1 ORDER BY taken_ms, file_name, id LIMIT ?2;
+
+-- What is labelled most at the subject's camera, where the project's labels weigh as ten at it; read by the project's taxa.
+-- name: task_likely
+SELECT t.id FROM likely_count p JOIN taxon t ON t.id = p.taxon_id
+LEFT JOIN likely_count d ON d.project_id = p.project_id AND d.taxon_id = p.taxon_id
+  AND d.deployment_id = (SELECT s.deployment_id FROM subject s WHERE s.id = ?2)
+WHERE p.project_id = ?1 AND p.deployment_id = 0 AND p.n > 0 AND t.kind <> 'blank' AND t.retired_ms IS NULL
+ORDER BY COALESCE(d.n, 0) + 10.0 * p.n / (SELECT sum(a.n) FROM likely_count a WHERE a.project_id = ?1 AND a.deployment_id = 0)
+  DESC, t.id LIMIT ?3;

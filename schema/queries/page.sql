@@ -2,24 +2,22 @@
 
 -- name: page_project
 SELECT p.title, p.description,
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'open'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'expert'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired'), p.survey
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'open'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'expert'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'retired'), 0), p.survey
 FROM project p WHERE p.id = ?1;
 
 -- name: page_taxa
 SELECT id, code, kind, common_name, scientific_name, hotkey FROM taxon
 WHERE project_id = ?1 AND retired_ms IS NULL ORDER BY position, id;
 
--- Once a person is seen on it, a photograph is for experts and admins alone; but not while people are asked about it, as of
--- an audit of what a model takes for a person: who is asked must see it, and see it as any other.
+-- Whether the volunteer has or had the photograph's subject, or has practised on it, and it is not hidden.
 -- name: page_media
 SELECT m.project_id, m.sha256, m.crop_bottom_px,
   (EXISTS (SELECT 1 FROM task t WHERE t.subject_id = m.subject_id AND t.volunteer_id = ?2) OR
-   EXISTS (SELECT 1 FROM classification c WHERE c.subject_id = m.subject_id AND c.volunteer_id = ?2)) AND
-  NOT EXISTS (SELECT 1 FROM subject s JOIN taxon x ON x.id = s.label_id WHERE s.id = m.subject_id AND x.kind = 'human'
-    AND s.state <> 'open') AND
-  NOT EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id WHERE a.subject_id = m.subject_id AND x.kind = 'human')
+   EXISTS (SELECT 1 FROM classification c WHERE c.subject_id = m.subject_id AND +c.volunteer_id = ?2) OR
+   EXISTS (SELECT 1 FROM practised r WHERE r.volunteer_id = ?2 AND r.subject_id = m.subject_id)) AND
+  NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = m.subject_id)
 FROM media m WHERE m.id = ?1;
 
 -- name: status_decided
@@ -48,3 +46,29 @@ ORDER BY c.state IN ('probation', 'active') DESC, c.state IN ('probation', 'acti
 
 -- name: status_jobs
 SELECT id, kind, state, n_done, n_total, error FROM job WHERE project_id = ?1 ORDER BY id DESC LIMIT 20;
+
+-- name: page_clear
+DELETE FROM page WHERE project_id = ?1;
+
+-- name: page_add
+INSERT INTO page (project_id, name, language, markdown) VALUES (?1, ?2, ?3, ?4);
+
+-- name: page_list
+SELECT name, language FROM page WHERE project_id = ?1 ORDER BY name, language;
+
+-- In the language asked for, or the project's own.
+-- name: page_get
+SELECT markdown, language FROM page WHERE project_id = ?1 AND name = ?2 AND language IN ('', ?3)
+ORDER BY language DESC LIMIT 1;
+
+-- name: page_picture_clear
+DELETE FROM page_picture WHERE project_id = ?1;
+
+-- name: page_picture_add
+INSERT INTO page_picture (project_id, name, file) VALUES (?1, ?2, ?3);
+
+-- name: page_picture_list
+SELECT name, file FROM page_picture WHERE project_id = ?1 ORDER BY name;
+
+-- name: page_picture_there
+SELECT 1 FROM page_picture WHERE project_id = ?1 AND file = ?2 LIMIT 1;

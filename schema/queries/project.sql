@@ -14,9 +14,9 @@ FROM project p LEFT JOIN refit r ON r.id = p.refit_id WHERE p.id = ?1;
 
 -- name: project_list
 SELECT p.id, p.slug, p.title, p.description,
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'open'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'expert'),
-  (SELECT count(*) FROM subject s WHERE s.project_id = p.id AND s.state = 'retired')
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'open'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'expert'), 0),
+  COALESCE((SELECT c.n FROM subject_count c WHERE c.project_id = p.id AND c.state = 'retired'), 0), p.texts
 FROM project p ORDER BY p.title, p.id;
 
 -- name: project_set_policy
@@ -69,3 +69,18 @@ UPDATE project SET title = ?2, description = ?3, gap_s = ?4, camtrap = ?5, surve
 UPDATE taxon SET scientific_name = ?2, common_name = ?3, rank = ?4, hotkey = ?5, protected = ?6,
   retired_ms = CASE WHEN ?7 = 1 THEN COALESCE(retired_ms, ?8) END
 WHERE id = ?1;
+
+-- name: project_texts
+SELECT texts FROM project WHERE id = ?1;
+
+-- name: project_set_texts
+UPDATE project SET texts = ?2 WHERE id = ?1;
+
+-- name: taxon_texts
+SELECT id, code, texts, retired_ms IS NOT NULL FROM taxon WHERE project_id = ?1 ORDER BY id;
+
+-- name: taxon_texts_get
+SELECT texts FROM taxon WHERE id = ?1;
+
+-- name: taxon_set_texts
+UPDATE taxon SET texts = ?2 WHERE id = ?1;

@@ -28,7 +28,8 @@ WHERE t.project_id = ?1 AND t.protected = 1 LIMIT ?2;
 -- policy's "an expert decides protected taxa" is stored as 'expert'.
 -- name: expert_list
 SELECT s.id, d.name, COALESCE(s.event_name, ''), s.start_ms,
-  CASE WHEN s.reason IS NULL OR EXISTS (SELECT 1 FROM gold g WHERE g.subject_id = s.id AND g.labelled_ms IS NULL) THEN 'gold'
+  CASE WHEN EXISTS (SELECT 1 FROM flag f WHERE f.subject_id = s.id AND f.kind IN ('person', 'offensive') AND f.closed_ms IS NULL)
+    THEN 'flagged' WHEN s.reason IS NULL OR EXISTS (SELECT 1 FROM gold g WHERE g.subject_id = s.id AND g.labelled_ms IS NULL) THEN 'gold'
     WHEN s.reason = 'expert' THEN 'protected' ELSE s.reason END,
   s.n_answers, s.n_cant_tell, s.risk, COALESCE(t.code, ''),
   (SELECT max(e.at_ms) FROM label_event e WHERE e.subject_id = s.id AND e.what = 'to_expert'), d.utc_offset_s

@@ -64,7 +64,7 @@ ORDER BY c.id, a.taxon_id;
 -- Answers that came after their subject's retirement count from the refit on that has learnt from them (up to ?2).
 -- name: vote_count_late
 UPDATE classification SET counted = 1
-WHERE subject_id = ?1 AND id <= ?2 AND counted = 0 AND planted = 0 AND expert = 0 AND answer <> 'undone'
+WHERE subject_id = ?1 AND id <= ?2 AND counted = 0 AND planted = 0 AND stained = 0 AND expert = 0 AND answer <> 'undone'
   AND superseded_by IS NULL;
 
 -- name: vote_set_credited

@@ -8,8 +8,7 @@ SELECT id, password_hash FROM volunteer WHERE name = ?1;
 
 -- name: volunteer_list
 SELECT v.id, v.name, v.is_admin, v.created_ms,
-  (SELECT count(*) FROM classification c
-   WHERE c.volunteer_id = v.id AND c.superseded_by IS NULL AND c.answer <> 'undone')
+  (SELECT COALESCE(sum(d.n), 0) FROM answer_day d WHERE d.volunteer_id = v.id)
 FROM volunteer v WHERE v.name IS NOT NULL ORDER BY v.name;
 
 -- name: volunteer_set_password
@@ -23,7 +22,7 @@ UPDATE volunteer SET is_admin = ?2 WHERE id = ?1;
 UPDATE volunteer SET name = ?2, password_hash = ?3 WHERE id = ?1 AND name IS NULL AND merged_into IS NULL;
 
 -- name: volunteer_n_answers
-SELECT count(*) FROM classification WHERE volunteer_id = ?1 AND superseded_by IS NULL AND answer <> 'undone';
+SELECT COALESCE(sum(n), 0) FROM answer_day WHERE volunteer_id = ?1;
 
 -- name: session_add
 INSERT INTO session (token_hash, volunteer_id, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4);
@@ -37,6 +36,16 @@ DELETE FROM session WHERE token_hash = ?1;
 
 -- name: session_drop_all
 DELETE FROM session WHERE volunteer_id = ?1;
+
+-- name: invite_put
+INSERT INTO invite (volunteer_id, token_hash, expires_ms) VALUES (?1, ?2, ?3)
+ON CONFLICT (volunteer_id) DO UPDATE SET token_hash = excluded.token_hash, expires_ms = excluded.expires_ms;
+
+-- name: invite_find
+SELECT volunteer_id FROM invite WHERE token_hash = ?1 AND expires_ms > ?2;
+
+-- name: invite_drop
+DELETE FROM invite WHERE volunteer_id = ?1;
 
 -- An account takes over an anonymous volunteer (?1 anonymous, ?2 account).
 -- name: claim_pairs

@@ -100,11 +100,23 @@ static enum status import_wave(struct loop *l, int wave, struct err *err)
 	return st;
 }
 
+/* What volunteers read lies beside the project's file. */
+static enum status take_pages(struct loop *l, struct err *err)
+{
+	char path[1100];
+	const char *slash = strrchr(l->o->project, '/');
+	snprintf(path, sizeof path, "%.*s/pages", slash ? (int)(slash - l->o->project) : 1,
+		slash ? l->o->project : ".");
+	return loop_topi(l, NULL, err, "project", "pages", l->data, l->slug, path, NULL);
+}
+
 static enum status make_project(struct loop *l, struct err *err)
 {
 	enum status st = loop_topi(l, NULL, err, "init", l->data, NULL);
 	if (st == OK)
 		st = loop_topi(l, NULL, err, "project", "add", l->data, l->o->project, NULL);
+	if (st == OK)
+		st = take_pages(l, err);
 	if (st == OK)
 		st = import_wave(l, 0, err);
 	if (st == OK)

@@ -1,6 +1,7 @@
 /* topi-demo: the world that the demo and its check run on. A program of its own: nothing in topi
  * knows it. */
 #include "crowd.h"
+#include "drawing.h"
 #include "loop.h"
 #include "scenes.h"
 #include "taxa.h"
@@ -14,6 +15,7 @@
 static const char usage_text[] =
 	"usage: topi-demo scenes --out DIR --truth FILE --subjects N --seed S [--deployments 6]\n"
 	"                        [--size 960x720]\n"
+	"       topi-demo drawings DIR\n"
 	"       topi-demo probe --dir DIR --truth FILE\n"
 	"       topi-demo crowd --truth FILE --seed S\n"
 	"       topi-demo setup --topi PROGRAM --project FILE --dir DIR [OPTIONS]\n"
@@ -196,10 +198,21 @@ static int run_loop(int argc, char **argv, int setup_only)
 	return status != OK ? fail(&err) : a.strict && n_missed;
 }
 
+/* The taxa's pictures, as tools/demo/pages/taxa has them. */
+static int drawings(int argc, char **argv)
+{
+	struct err err = {0};
+	if (argc != 2)
+		return usage();
+	return drawings_write(argv[1], &err) == OK ? 0 : fail(&err);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "scenes"))
 		return scenes(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "drawings"))
+		return drawings(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "probe"))
 		return probe(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "crowd"))
