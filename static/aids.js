@@ -123,7 +123,8 @@ export class Aids {
 			[t('guide.guide'), hasPage(this.#project, 'guide'), async () => (await guide()).openPage(this.#project, 'guide')],
 			[t('guide.tutorial'), hasPage(this.#project, 'tutorial'), async () => (await guide()).openPage(this.#project, 'tutorial')],
 			[t('practice.title'), true, () => this.#openPractice()],
-			[t('talk.moderation'), this.#mayModerate, async () => (await import('./talk.js')).openModeration(this.#project)],
+			[t('talk.moderation'), this.#mayModerate || this.#account.isExpert(this.#project.slug),
+				async () => (await import('./talk.js')).openModeration(this.#project, this.#mayModerate)],
 		];
 		const dialog = el('dialog', { class: 'learn', 'aria-labelledby': 'learn-title', on: { close: () => dialog.remove() } },
 			el('h2', { id: 'learn-title' }, t('guide.learn')),

@@ -179,8 +179,12 @@ async function acknowledged(path, body) {
 export const getPage = (slug, name, language) =>
 	request('GET', `${project_path(slug)}/pages/${name.split('/').map(encodeURIComponent).join('/')}?lang=${language}`);
 
-/** Subjects with a known answer, to learn on. @param {string} slug @returns {Promise<{items: {frames: Frame[], taxa: number[], why: string|null}[]}>} */
-export const getPractice = (slug) => request('GET', `${project_path(slug)}/practice`);
+/**
+ * Subjects with a known answer, to learn on.
+ * @param {string} slug
+ * @returns {Promise<{items: {frames: Frame[], taxa: number[], why: string|null}[]}>}
+ */
+export const getPractice = (slug) => request('GET', `${project_path(slug)}/practice?lang=${current()}`);
 
 /** @typedef {'person'|'offensive'|'damaged'|'wrong_burst'|'favourite'} Flag */
 /** @param {string} slug @param {number} subject @returns {Promise<{flags: Flag[]}>} one's own */
@@ -202,9 +206,12 @@ export const hideComment = (slug, id, hidden, reason) => request('POST', `${proj
 /**
  * What moderators look through.
  * @param {string} slug
- * @returns {Promise<{comments: (Comment & {subject: number})[], flags: {subject: number, kind: Flag, n: number, thumb: string}[]}>}
+ * @returns {Promise<{comments: (Comment & {subject: number})[], flags: {subject: number, kind: Flag, n: number, thumb?: string}[]}>}
  */
 export const getModeration = (slug) => request('GET', `${project_path(slug)}/moderation`);
+
+/** Flags of a kind were looked at. @param {string} slug @param {number} subject @param {Flag} kind @returns {Promise<{}>} */
+export const closeFlags = (slug, subject, kind) => request('POST', `${project_path(slug)}/moderation`, { subject, kind });
 
 /**
  * One's own last answers, newest first.

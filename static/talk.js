@@ -85,27 +85,46 @@ export function openTalk(project, subject, mayHide) {
 	load();
 }
 
-/** Recent comments and flags of a project. @param {Project} project */
-export function openModeration(project) {
+/**
+ * Recent comments and flags of a project.
+ * @param {Project} project @param {boolean} mayHide comments
+ */
+export function openModeration(project, mayHide) {
 	const place = el('div', { class: 'moderation' });
+	const failed = el('div');
 	const load = async () => {
 		try {
 			const { comments, flags } = await api.getModeration(project.slug);
 			place.replaceChildren(
 				el('h3', {}, t('talk.flags')),
-				flags.length ? el('ul', { class: 'flagged' }, ...flags.map(({ subject, kind, n, thumb }) => el('li', {},
-					el('img', { src: thumb, alt: '', width: 96, height: 72, loading: 'lazy' }), el('span', {}, t(`flag.${kind}`), ` × ${n}`),
-					el('small', {}, t('talk.subject', { id: String(subject) }))))) : el('p', { class: 'hint' }, t('talk.no_flags')),
+				flags.length ? el('ul', { class: 'flagged' }, ...flags.map(flagged)) : el('p', { class: 'hint' }, t('talk.no_flags')),
 				el('h3', {}, t('talk.comments')),
 				el('ol', { class: 'comments' }, ...comments.map((comment) => {
-					const item = entry(project, comment, true, load);
+					const item = entry(project, comment, mayHide, load);
 					item.prepend(el('small', {}, t('talk.subject', { id: String(comment.subject) })));
 					return item;
 				}), ...comments.length ? [] : [el('li', { class: 'hint' }, t('talk.none'))]));
 		} catch (cause) {
-			place.replaceChildren(problem(cause));
+			failed.replaceChildren(problem(cause));
 		}
 	};
-	show(t('talk.moderation'), place);
+	/** @param {{subject: number, kind: api.Flag, n: number, thumb?: string}} flag a picture that is hidden from this person has none */
+	const flagged = ({ subject, kind, n, thumb }) => el('li', {},
+		thumb ? el('img', { src: thumb, alt: '', width: 96, height: 72, loading: 'lazy' }) : null,
+		el('span', {}, t(`flag.${kind}`), ` × ${n}`), el('small', {}, t('talk.subject', { id: String(subject) })),
+		el('button', {
+			type: 'button', on: {
+				click: async () => {
+					failed.replaceChildren();
+					try {
+						await api.closeFlags(project.slug, subject, kind);
+						await load();
+					} catch (cause) {
+						failed.replaceChildren(problem(cause));
+					}
+				},
+			},
+		}, t('talk.looked_at')));
+	show(t('talk.moderation'), failed, place);
 	load();
 }

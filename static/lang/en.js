@@ -328,6 +328,7 @@ export const words = {
 	'talk.flags': 'Flags',
 	'talk.hide': 'Hide',
 	'talk.is_hidden': 'hidden',
+	'talk.looked_at': 'Looked at',
 	'talk.moderation': 'Comments and flags',
 	'talk.no_flags': 'Nothing is flagged.',
 	'talk.none': 'Nobody has said anything yet.',

@@ -326,6 +326,7 @@ export const words = {
 	'talk.flags': 'Avisos',
 	'talk.hide': 'Ocultar',
 	'talk.is_hidden': 'oculto',
+	'talk.looked_at': 'Visto',
 	'talk.moderation': 'Comentarios y avisos',
 	'talk.no_flags': 'No hay avisos.',
 	'talk.none': 'Nadie ha dicho nada todavía.',

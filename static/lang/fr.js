@@ -327,6 +327,7 @@ export const words = {
 	'talk.flags': 'Signalements',
 	'talk.hide': 'Cacher',
 	'talk.is_hidden': 'caché',
+	'talk.looked_at': 'Vu',
 	'talk.moderation': 'Commentaires et signalements',
 	'talk.no_flags': 'Rien n’est signalé.',
 	'talk.none': 'Personne n’a encore rien dit.',

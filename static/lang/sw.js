@@ -325,6 +325,7 @@ export const words = {
 	'talk.flags': 'Alama',
 	'talk.hide': 'Ficha',
 	'talk.is_hidden': 'imefichwa',
+	'talk.looked_at': 'Imeangaliwa',
 	'talk.moderation': 'Maoni na alama',
 	'talk.no_flags': 'Hakuna kilichowekwa alama.',
 	'talk.none': 'Bado hakuna aliyesema kitu.',

@@ -234,7 +234,12 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await logIn(page, 'mo', 'a long password');
 		await onScreen(page);
 		await press('@');
+		mock.flags = [{ volunteer: 1, subject: 103, kind: 'damaged' }, { volunteer: 2, subject: 103, kind: 'damaged' }];
 		await page.click('dialog >> text=Comments and flags');
+		await page.waitForSelector('.flagged >> text=The picture is damaged × 2');
+		await page.click('.flagged >> text=Looked at');
+		await page.waitForSelector('.moderation >> text=Nothing is flagged.');
+		assert.deepEqual(mock.flags, []);
 		await page.click('.comment >> text=Hide');
 		await page.fill('.hide input', 'a test');
 		await press('Enter');

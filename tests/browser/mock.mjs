@@ -187,6 +187,7 @@ export class Mock {
 			'GET /api/projects/mara/comments': () => this.#thread(this.#known(me), Number(context.query.get('subject'))),
 			'POST /api/projects/mara/comments': () => this.#comment(this.#known(me), body),
 			'GET /api/projects/mara/moderation': () => this.#moderation(this.#known(me)),
+			'POST /api/projects/mara/moderation': () => this.#closeFlags(this.#known(me), body),
 			'GET /api/me/page': () => this.page ?? { n_answers: this.#me(this.#known(me)).n_answers, days: [], projects: [], favourites: [] },
 			'GET /api/me/export': () => ({ me: this.#me(this.#known(me)), answers: this.answers.filter((a) => a.volunteer === me.id) }),
 			'POST /api/me/delete': () => (this.sessions.delete(context.cookie), {}),
@@ -386,6 +387,13 @@ export class Mock {
 				flags.push({ subject, kind, n: 1, thumb: `/media/${this.#subject(subject).frames[0]}/320.jpg` });
 		}
 		return { comments: this.comments.map((comment) => this.#shownTo(me, comment)).reverse(), flags };
+	}
+
+	#closeFlags(me, { subject, kind }) {
+		if (!this.#mayModerate(me))
+			throw new Refusal(403, 'denied', 'this is for moderators');
+		this.flags = this.flags.filter((flag) => flag.subject !== subject || flag.kind !== kind);
+		return {};
 	}
 
 	#password(me, { old, new: next }) {
