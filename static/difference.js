@@ -101,6 +101,7 @@ export class Difference {
 			return false;
 		const { pictures, scenes, width, height } = burst;
 		const difference = await differenceOf(pictures[i], scenes[i], width);
+		await sleep(0);
 		if (this.#item !== item)
 			return false;
 		const image = new ImageData(width, height);

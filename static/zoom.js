@@ -149,8 +149,14 @@ export class Zoom {
 	/** @param {TouchEvent} event */
 	#onTouchMove(event) {
 		const before = this.#fingers;
-		if (!before || (event.touches.length === 1 && !this.isZoomed))
+		if (!before)
 			return;
+		if (event.touches.length === 1 && !this.isZoomed) {
+			const at = this.#at(event.touches[0]);
+			if (this.#start && event.cancelable && Math.abs(at.x - this.#start.x) > Math.abs(at.y - this.#start.y))
+				event.preventDefault(); // a swipe: the page need not think about scrolling
+			return;
+		}
 		if (event.cancelable)
 			event.preventDefault();
 		this.#hold(event.touches);

@@ -210,11 +210,15 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 
 	it('lists and changes what waits here, without a server', async () => {
 		await open();
+		await page.addInitScript(() => {
+			navigator.storage.persist = async () => (globalThis.asked = true);
+		});
 		await label();
 		mock.hooks['before classifications'] = () => 'cut';
 		const first = await onScreen(page);
 		await page.keyboard.press('z');
 		await onScreen(page, first);
+		await page.waitForFunction(() => globalThis.asked); // that the browser does not clear what waits here
 		await context.setOffline(true);
 		await page.click('.recent');
 		await page.click('dialog.recent li:has-text("Plains zebra") >> text=Change');
