@@ -70,6 +70,9 @@ struct reply {
 	bool gzipped;        /* the bytes are compressed */
 	bool takes_gzip;     /* set by http_answer: JSON may be sent compressed */
 	bool sandbox;        /* a drawing: nothing in it may run or load */
+	bool varies;         /* the client's Accept-Encoding decided the bytes */
+	bool gzipped;        /* the bytes are compressed */
+	bool takes_gzip;     /* set by http_answer: JSON may be sent compressed */
 	const void *bytes;   /* static bytes, borrowed */
 	size_t n_bytes;
 	json_t *json;  /* owned */

@@ -144,6 +144,27 @@ describe('the labelling page on topi serve', { timeout: 240_000, skip: skip ?? f
 		await page.waitForSelector(`text=You have given ${n} answer`);
 	});
 
+	it('shows one’s own page, hands out what is kept, and lets one leave', async () => {
+		const first = await onScreen(page);
+		await page.keyboard.press('z');
+		await onScreen(page, first);
+		await sent(page, real, 1);
+		await signUp(page, 'juma', 'a good password');
+		await page.click('#account a');
+		await page.waitForSelector('.me >> text=You have given 1 answer.');
+		await page.waitForSelector('.tally >> text=Plains zebra');
+		const kept = await page.evaluate(async () => (await fetch('/api/me/export')).json());
+		assert.equal(kept.answers.length, 1);
+		await page.click('text=Delete my data');
+		await page.fill('dialog [name=password]', 'a bad password');
+		await page.click('dialog [type=submit]');
+		await page.waitForSelector('.refusal >> text=The password is wrong.');
+		await page.fill('dialog [name=password]', 'a good password');
+		await page.click('dialog [type=submit]');
+		await page.waitForSelector('#account >> text=Log in');
+		await assertOnce(1); // the answer stays, nobody's
+	});
+
 	it('gives experts what others cannot tell', async () => {
 		await real.addExpert('vera', 'a long password');
 		const hard = await onScreen(page);
