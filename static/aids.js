@@ -71,10 +71,7 @@ export class Aids {
 		const { items } = await getPractice(this.#project.slug).catch(() => ({ items: [] }));
 		if (items.length === 0)
 			return;
-		const close = () => {
-			this.offer.hidden = true;
-			noteOffered(this.#project.slug);
-		};
+		const close = () => this.closeOffer();
 		this.offer.replaceChildren(el('p', {}, t('practice.offer', { n: items.length })), el('div', { class: 'row' },
 			el('button', {
 				type: 'button', class: 'primary', on: {
@@ -86,6 +83,14 @@ export class Aids {
 			}, t('practice.begin')),
 			el('button', { type: 'button', on: { click: close } }, t('practice.skip'))));
 		this.offer.hidden = false;
+	}
+
+	/** Whoever answers has begun without it. */
+	closeOffer() {
+		if (this.offer.hidden)
+			return;
+		this.offer.hidden = true;
+		noteOffered(this.#project.slug);
 	}
 
 	/** @param {'flag'|'learn'|'talk'} sign @param {string} name @param {string} key @param {() => void} act */

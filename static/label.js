@@ -181,6 +181,7 @@ export class LabelScreen {
 		this.taxa.used(given.taxa.map(({ taxon }) => taxon));
 		say(`${label}.`);
 		this.taxa.clearFilter();
+		this.#aids.closeOffer();
 		this.#queue.advance();
 		this.#pause.count(Date.now());
 		if (byPointer)

@@ -88,7 +88,7 @@ static void the_page_is_compressed_and_its_parts_never_asked_again(void **state)
 		assert_int_equal(strstr(reply, "-gzip\"") != NULL, rows[i].gzip);
 	}
 	get("/static/label.js", "", reply, sizeof reply);
-	assert_non_null(strstr(reply, " 404 ")); /* a part of page.js */
+	assert_non_null(strstr(reply, " 404 ")); /* a part of main.js */
 }
 
 /* The page's own script runs only where the policy names it. */

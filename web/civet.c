@@ -75,10 +75,10 @@ static size_t make_head(char *head, const struct reply *reply, int64_t length, b
 			"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\r\n");
 	else
 		head_add(head, &n,
-			"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src 'self' "
-			"%s; "
+			"Content-Security-Policy: default-src 'self'; img-src 'self' blob:; script-src "
+			"'self'%s%s; "
 			"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n",
-			reply->csp ? reply->csp : "");
+			reply->csp ? " " : "", reply->csp ? reply->csp : "");
 	if (reply->varies)
 		head_add(head, &n, "Vary: Accept-Encoding\r\n");
 	if (reply->gzipped)

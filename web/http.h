@@ -66,9 +66,6 @@ struct reply {
 	char etag[40];       /* "": none; with its quotes */
 	const char *save_as; /* a file name to keep it under, or NULL */
 	const char *csp;     /* sources added to script-src, or NULL */
-	bool varies;         /* the client's Accept-Encoding decided the bytes */
-	bool gzipped;        /* the bytes are compressed */
-	bool takes_gzip;     /* set by http_answer: JSON may be sent compressed */
 	bool sandbox;        /* a drawing: nothing in it may run or load */
 	bool varies;         /* the client's Accept-Encoding decided the bytes */
 	bool gzipped;        /* the bytes are compressed */
