@@ -220,6 +220,7 @@ static void read_files(const char *bundle, const char *root, int n, char **paths
 	char csp[80] = "";
 	file_add("index.html", rewrite(&page, bundle, csp));
 	memcpy(files[n_files - 1].csp, csp, sizeof csp);
+	free(page.s);
 }
 
 int main(int argc, char **argv)
