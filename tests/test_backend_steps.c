@@ -1,4 +1,4 @@
-/* labels: unit; timeout: 240 */
+/* labels: unit slow; timeout: 240 */
 /* What backend.h promises of a training step, on both backends of the processor. */
 #include "step_rule.h"
 #include "support_net.h"

@@ -1,4 +1,4 @@
-/* labels: unit sql; timeout: 300 */
+/* labels: unit sql slow; timeout: 300 */
 /* Blanks in the feed: what a dozen simulated volunteers are given, and where it comes from. */
 #include "support_strata.h"
 #include "task.h"

@@ -1,4 +1,4 @@
-/* labels: unit sql; timeout: 300 */
+/* labels: unit sql slow; timeout: 300 */
 /* Strata: which are tested at which share of delta, and that each certificate stands and falls alone. */
 #include "bounds.h"
 #include "certificate.h"

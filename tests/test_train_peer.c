@@ -1,4 +1,4 @@
-/* labels: peer; timeout: 900 */
+/* labels: peer alone; timeout: 900 */
 /* Twenty steps of ResNet-18 from the same parameters and pictures as PyTorch's, which reads them
  * from a safetensors file (tests/peer/torch_train.py): beside its single precision at a rate where rounding does not grow,
  * and at ten times that, where it does, beside its double precision, which rounding leaves alone. */

@@ -1,4 +1,4 @@
-/* labels: unit slow; timeout: 600 */
+/* labels: unit slow alone; timeout: 600 */
 /* What a recipe's fields mean: rows of what is refused, of rates, and of what a trained net shows of each. */
 #include "support_world.h"
 #include "train_part.h"

@@ -1,4 +1,4 @@
-/* labels: unit; timeout: 300 */
+/* labels: unit alone; timeout: 300 */
 /* A run that was stopped, or killed, goes on from its checkpoint and ends with the bytes of one that was not. */
 #include "support_world.h"
 
