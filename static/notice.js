@@ -21,16 +21,20 @@ export function say(text) {
 	}, TOGETHER_MS);
 }
 
+/** @param {string} kind classes @param {'alert'|'status'} role @param {string} text */
+function show(kind, role, text) {
+	const box = el('div', { class: kind, role }, el('p', {}, text),
+		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
+	problems.append(box);
+}
+
 /**
  * Shows a problem until it is closed. The same text is shown once.
  * @param {string} text one line: what went wrong and what happens now
  */
 export function showProblem(text) {
-	if ([...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
-		return;
-	const box = el('div', { class: 'problem', role: 'alert' }, el('p', {}, text),
-		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
-	problems.append(box);
+	if (![...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
+		show('problem', 'alert', text);
 }
 
 /**
@@ -39,9 +43,7 @@ export function showProblem(text) {
  */
 export function showNote(text) {
 	problems.querySelector('.note')?.remove();
-	const box = el('div', { class: 'problem note', role: 'status' }, el('p', {}, text),
-		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
-	problems.append(box);
+	show('problem note', 'status', text);
 }
 
 /** Shows what a failed promise says. @param {unknown} cause @param {string} [before] */
