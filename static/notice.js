@@ -21,9 +21,9 @@ export function say(text) {
 	}, TOGETHER_MS);
 }
 
-/** @param {string} kind classes @param {'alert'|'status'} role @param {string} text */
-function show(kind, role, text) {
-	const box = el('div', { class: kind, role }, el('p', {}, text),
+/** @param {'alert'|'status'} role @param {string} text */
+function show(role, text) {
+	const box = el('div', { class: role === 'status' ? 'problem note' : 'problem', role }, el('p', {}, text),
 		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
 	problems.append(box);
 }
@@ -34,7 +34,7 @@ function show(kind, role, text) {
  */
 export function showProblem(text) {
 	if (![...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
-		show('problem', 'alert', text);
+		show('alert', text);
 }
 
 /**
@@ -43,7 +43,7 @@ export function showProblem(text) {
  */
 export function showNote(text) {
 	problems.querySelector('.note')?.remove();
-	show('problem note', 'status', text);
+	show('status', text);
 }
 
 /** Shows what a failed promise says. @param {unknown} cause @param {string} [before] */
