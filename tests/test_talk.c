@@ -181,6 +181,21 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 	}
 }
 
+/* Opened again, it would be given to people who may not see it. */
+static void what_is_flagged_stays_with_experts_when_an_answer_is_taken_back(void **state)
+{
+	const int64_t s = t->first_subject;
+	(void)state;
+	answer(&ann, s, 1);
+	give(&ben, s);
+	assert_int_equal(flag(&ben, s, "person", true), 200);
+	assert_int_equal(test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), 1);
+	undo_last(&ann);
+	assert_string_equal(test_text(t, "state", s), "expert");
+	assert_int_equal(test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), 0);
+	assert_int_equal(photo(&ann, s), 403);
+}
+
 /* Decided by people, by an expert beside an animal, or flagged: the public never sees it, in no list of theirs. */
 static void people_are_kept_from_the_public(void **state)
 {
@@ -565,6 +580,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_ROW(a_person_or_an_offence_is_seen_by_experts_alone_at_once, set_up),
+		TEST_ROW(what_is_flagged_stays_with_experts_when_an_answer_is_taken_back, set_up),
 		TEST_ROW(people_are_kept_from_the_public, set_up),
 		TEST_ROW(flags_are_ones_own_and_few, set_up),
 		TEST_ROW(comments_come_after_ones_own_answer, set_up),
