@@ -113,10 +113,25 @@ static size_t n_flags(const struct client *c)
 	return json_array_size(json_object_get(c->json, "flags"));
 }
 
+/* Emil's, who has the subject; class -1: cannot tell. */
+static void verdict(int64_t subject, int class)
+{
+	char taxa[60] = "";
+	if (class >= 0)
+		snprintf(taxa, sizeof taxa, "{\"taxon\": %lld}", (long long)t->taxa[class]);
+	assert_int_equal(client_post(&emil, TEST "/classifications",
+						 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, "
+						 "\"answer\": \"%s\", \"taxa\": [%s], \"queue\": \"expert\"}",
+						 ++n_uuid, (long long)subject, class < 0 ? "cant_tell" : "taxa", taxa),
+		200);
+	assert_string_equal(test_text(t, "state", subject), "retired");
+}
+
 static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state)
 {
 	static const char *const kinds[] = {"person", "offensive"};
 	(void)state;
+	test_sql(t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t->taxa[3]);
 	for (int i = 0; i < 2; i++) {
 		const int64_t s = t->first_subject + i;
 		answer(&ann, s, 1);
@@ -154,13 +169,7 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 			client_post(&emil, TEST "/next", "{\"n\": 1, \"queue\": \"expert\"}"), 200);
 		const json_t *task = json_array_get(json_object_get(emil.json, "tasks"), 0);
 		assert_int_equal(json_integer_value(json_object_get(task, "subject")), s);
-		assert_int_equal(client_post(&emil, TEST "/classifications",
-							 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, "
-							 "\"answer\": \"taxa\", "
-							 "\"taxa\": [{\"taxon\": %lld}], \"queue\": \"expert\"}",
-							 ++n_uuid, (long long)s, (long long)t->taxa[1]),
-			200);
-		assert_string_equal(test_text(t, "state", s), "retired");
+		verdict(s, 1);
 		assert_int_equal(photo(&ann, s), i == 0 ? 200 : 403);
 		assert_int_equal(client_post(&mona, TEST "/moderation",
 							 "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)s, kinds[i]),
@@ -178,6 +187,22 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 		assert_string_equal(test_text(t, "by", s), "expert");  /* its label stands meanwhile */
 		assert_int_equal(flag(&ann, s, kinds[i], false), 200); /* a slip */
 		assert_int_equal(photo(&ann, s), 200);
+	}
+}
+
+static void a_verdict_that_does_not_deny_a_person_leaves_the_flag(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const int64_t s = t->first_subject + i;
+		if (i == 1)
+			test_sql(t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t->taxa[3]);
+		give(&ann, s);
+		assert_int_equal(flag(&ann, s, "person", true), 200);
+		give(&emil, s);
+		verdict(s, i == 0 ? 1 : -1); /* no taxon says that it is a person; nobody can tell */
+		assert_int_equal(photo(&ann, s), 403);
+		assert_int_equal(photo(&emil, s), 200);
 	}
 }
 
@@ -580,6 +605,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_ROW(a_person_or_an_offence_is_seen_by_experts_alone_at_once, set_up),
+		TEST_ROW(a_verdict_that_does_not_deny_a_person_leaves_the_flag, set_up),
 		TEST_ROW(what_is_flagged_stays_with_experts_when_an_answer_is_taken_back, set_up),
 		TEST_ROW(people_are_kept_from_the_public, set_up),
 		TEST_ROW(flags_are_ones_own_and_few, set_up),
