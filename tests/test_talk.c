@@ -14,13 +14,12 @@
 
 static struct test_server server;
 static struct test_project *t = &server.project;
-static struct client ann, ben, emil, mona, ada;
+static struct client ann, ben, emil, mona, ada, *const all[] = {&ann, &ben, &emil, &mona, &ada};
 static int n_uuid;
 
 static int set_up_with(const char *policy)
 {
 	test_server_open(&server, 4, 12, policy);
-	struct client *all[] = {&ann, &ben, &emil, &mona, &ada};
 	static const char *const names[] = {NULL, NULL, "emil", "vera", "ada"};
 	test_sql(t,
 		"INSERT INTO role (project_id, volunteer_id, role) SELECT %d, id, 'moderator' FROM "
@@ -49,11 +48,8 @@ static int set_up_revealing(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	client_close(&ann);
-	client_close(&ben);
-	client_close(&emil);
-	client_close(&mona);
-	client_close(&ada);
+	for (size_t i = 0; i < 5; i++)
+		client_close(all[i]);
 	test_server_close(&server);
 	return 0;
 }
@@ -68,8 +64,7 @@ static void give(struct client *c, int64_t subject)
 {
 	test_sql(t,
 		"INSERT INTO task (project_id, subject_id, volunteer_id, issued_ms, expires_ms) VALUES "
-		"(%d, %d, %d, 0, "
-		"9999999999999) ON CONFLICT DO NOTHING",
+		"(%d, %d, %d, 0, 9999999999999) ON CONFLICT DO NOTHING",
 		(int)t->id, (int)subject, (int)id_of(c));
 }
 
@@ -78,8 +73,7 @@ static void answer(struct client *c, int64_t subject, int class)
 	give(c, subject);
 	if (client_post(c, TEST "/classifications",
 			"{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, \"answer\": "
-			"\"taxa\", \"taxa\": "
-			"[{\"taxon\": %lld}]}",
+			"\"taxa\", \"taxa\": [{\"taxon\": %lld}]}",
 			++n_uuid, (long long)subject, (long long)t->taxa[class]) != 200)
 		fail_msg("%s", c->body);
 }
@@ -106,6 +100,12 @@ static int flag(struct client *c, int64_t subject, const char *kind, bool on)
 {
 	return client_post(c, TEST "/flags", "{\"subject\": %lld, \"kind\": \"%s\", \"on\": %s}",
 		(long long)subject, kind, on ? "true" : "false");
+}
+
+static int close_flags(struct client *c, int64_t subject, const char *kind)
+{
+	return client_post(
+		c, TEST "/moderation", "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)subject, kind);
 }
 
 static size_t n_flags(const struct client *c)
@@ -171,12 +171,8 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 		assert_int_equal(json_integer_value(json_object_get(task, "subject")), s);
 		verdict(s, 1);
 		assert_int_equal(photo(&ann, s), i == 0 ? 200 : 403);
-		assert_int_equal(client_post(&mona, TEST "/moderation",
-							 "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)s, kinds[i]),
-			403);
-		assert_int_equal(client_post(&emil, TEST "/moderation",
-							 "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)s, kinds[i]),
-			200);
+		assert_int_equal(close_flags(&mona, s, kinds[i]), 403);
+		assert_int_equal(close_flags(&emil, s, kinds[i]), 200);
 		assert_int_equal(photo(&ann, s), 200);
 		/* The same person's word does not hide it again; another's does. */
 		assert_int_equal(flag(&ben, s, kinds[i], true), 200);
@@ -190,35 +186,28 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 	}
 }
 
-static void a_verdict_that_does_not_deny_a_person_leaves_the_flag(void **state)
+/* By a verdict that cannot name a person, one that names nothing, and when an answer is taken back, which opens others. */
+static void what_is_flagged_stays_with_experts(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		const int64_t s = t->first_subject + i;
 		if (i == 1)
 			test_sql(t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t->taxa[3]);
-		give(&ann, s);
-		assert_int_equal(flag(&ann, s, "person", true), 200);
+		answer(&ann, s, 1);
+		give(&ben, s);
+		assert_int_equal(flag(&ben, s, "person", true), 200);
 		give(&emil, s);
-		verdict(s, i == 0 ? 1 : -1); /* no taxon says that it is a person; nobody can tell */
+		if (i < 2)
+			verdict(s, i == 0 ? 1 : -1);
+		else
+			undo_last(&ann);
 		assert_int_equal(photo(&ann, s), 403);
 		assert_int_equal(photo(&emil, s), 200);
+		assert_string_equal(test_text(t, "state", s), i < 2 ? "retired" : "expert");
+		assert_int_equal(
+			test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), i < 2 ? 1 : 0);
 	}
-}
-
-/* Opened again, it would be given to people who may not see it. */
-static void what_is_flagged_stays_with_experts_when_an_answer_is_taken_back(void **state)
-{
-	const int64_t s = t->first_subject;
-	(void)state;
-	answer(&ann, s, 1);
-	give(&ben, s);
-	assert_int_equal(flag(&ben, s, "person", true), 200);
-	assert_int_equal(test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), 1);
-	undo_last(&ann);
-	assert_string_equal(test_text(t, "state", s), "expert");
-	assert_int_equal(test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), 0);
-	assert_int_equal(photo(&ann, s), 403);
 }
 
 /* Decided by people, by an expert beside an animal, or flagged: the public never sees it, in no list of theirs. */
@@ -298,16 +287,10 @@ static void flags_are_ones_own_and_few(void **state)
 	assert_null(strstr(mona.body, "favourite"));
 	assert_int_equal(client_send(&ben, "GET", "/api/me/page", NULL), 200);
 	assert_int_equal(json_array_size(json_object_get(ben.json, "favourites")), 0);
-	assert_int_equal(client_post(&mona, TEST "/moderation",
-						 "{\"subject\": %lld, \"kind\": \"favourite\"}", (long long)s),
-		400);
-	assert_int_equal(client_post(&ann, TEST "/moderation",
-						 "{\"subject\": %lld, \"kind\": \"damaged\"}", (long long)s),
-		403);
+	assert_int_equal(close_flags(&mona, s, "favourite"), 400);
+	assert_int_equal(close_flags(&ann, s, "damaged"), 403);
 	assert_int_equal(client_send(&ann, "GET", TEST "/moderation", NULL), 403);
-	assert_int_equal(client_post(&mona, TEST "/moderation",
-						 "{\"subject\": %lld, \"kind\": \"damaged\"}", (long long)s),
-		200);
+	assert_int_equal(close_flags(&mona, s, "damaged"), 200);
 	assert_int_equal(flag(&ann, s, "favourite", false), 200);
 	assert_int_equal(n_flags(&ann), 0);
 	assert_int_equal(client_send(&ann, "GET", TEST "/flags?subject=x", NULL), 400);
@@ -605,8 +588,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_ROW(a_person_or_an_offence_is_seen_by_experts_alone_at_once, set_up),
-		TEST_ROW(a_verdict_that_does_not_deny_a_person_leaves_the_flag, set_up),
-		TEST_ROW(what_is_flagged_stays_with_experts_when_an_answer_is_taken_back, set_up),
+		TEST_ROW(what_is_flagged_stays_with_experts, set_up),
 		TEST_ROW(people_are_kept_from_the_public, set_up),
 		TEST_ROW(flags_are_ones_own_and_few, set_up),
 		TEST_ROW(comments_come_after_ones_own_answer, set_up),
