@@ -130,7 +130,10 @@ static enum status check_looks(const json_t *looks, struct err *err)
 		if (st != OK)
 			return st;
 		snprintf(where, sizeof where, "look %s", json_string_value(json_object_get(look, "id")));
-		st = check_list(where, values, 1, MAX_VALUES, err);
+		if (!json_is_array(values) || !json_array_size(values) ||
+			json_array_size(values) > MAX_VALUES)
+			return err_set(
+				err, BAD_INPUT, "%s: \"values\" must be a list of 1 to %d", where, MAX_VALUES);
 		for (size_t j = 0; st == OK && j < json_array_size(values); j++) {
 			st = check_named(where, values, j, err);
 			if (st == OK && json_object_get(json_array_get(values, j), "values"))
@@ -179,13 +182,16 @@ enum status texts_check(const json_t *file, struct err *err)
 
 enum status texts_check_taxon(const char *code, const json_t *object, struct err *err)
 {
+	static const char *const known[] = {"code", "kind", "common_name", "scientific_name", "rank",
+		"hotkey", "protected", "retired", "names", "looks", NULL};
 	char where[80];
 	const char *look;
 	json_t *values;
 	const json_t *looks = json_object_get(object, "looks");
 	snprintf(where, sizeof where, "taxon %.60s", code);
-	enum status st = texts_check_languages(
-		where, "names", json_object_get(object, "names"), NAME, err);
+	enum status st = check_fields(where, object, known, err);
+	if (st == OK)
+		st = texts_check_languages(where, "names", json_object_get(object, "names"), NAME, err);
 	if (st == OK && looks && !json_is_object(looks))
 		st = err_set(err, BAD_INPUT,
 			"%s: \"looks\" must be an object, such as {\"pattern\": [\"stripes\"]}", where);

@@ -16,7 +16,10 @@
 
 #include <jansson.h>
 
-/* Errors: BAD_INPUT with what is wrong, for the fields of a project's and of a taxon's object that are texts. */
+/*
+ * Errors: BAD_INPUT with what is wrong, for the fields of a project's and of a taxon's object that are texts; a field that
+ * no taxon has is wrong, too.
+ */
 enum status texts_check(const json_t *file, struct err *err) MUST_CHECK;
 enum status texts_check_taxon(const char *code, const json_t *object, struct err *err) MUST_CHECK;
 

@@ -64,6 +64,8 @@ export class Account extends EventTarget {
 
 	/** @param {Me} me */
 	#set(me) {
+		if (this.me && this.me.id !== me.id)
+			api.forgetAsked();
 		this.me = me;
 		this.#outbox.setOwner(me);
 		this.dispatchEvent(new Event('change'));

@@ -51,7 +51,8 @@ export class Aids {
 	/** @param {KeyboardEvent} event @returns {boolean} whether the key was ours */
 	onKey(event) {
 		const button = { [FLAG_KEY]: this.#flag, [TALK_KEY]: this.#talk, [LEARN_KEY]: this.#learn }[event.key];
-		button?.click();
+		if (!event.repeat) // what it opens may still be on its way
+			button?.click();
 		return button !== undefined;
 	}
 

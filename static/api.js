@@ -72,6 +72,9 @@ async function taken(path) {
 	return reply?.catch(() => undefined);
 }
 
+/** Somebody else uses the browser, or another screen is wanted: what ahead.js asked is out of date. */
+export const forgetAsked = () => /** @type {any} */ (globalThis).topi_asked?.clear();
+
 /**
  * @param {string} method
  * @param {string} path

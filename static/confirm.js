@@ -7,7 +7,7 @@ import { el } from './dom.js';
 import { inLanguage, t } from './lang.js';
 
 /** Keys of the card; the answers' own keys wait until the whole survey is asked for. */
-export const YES_KEY = 'Enter';
+const YES_KEY = 'Enter';
 export const OTHER_KEY = 'n';
 
 export class Confirm {

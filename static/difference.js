@@ -94,7 +94,7 @@ export class Difference {
 		if (this.#item !== item) {
 			this.#item = item;
 			this.#burst = this.#read(item);
-			this.#burst.catch(() => this.clear());
+			this.#burst.catch(() => this.#item === item && this.clear());
 		}
 		const burst = await this.#burst;
 		if (this.#item !== item || !burst)

@@ -40,7 +40,8 @@ export function drawing(id) {
 
 /** True while the person types: single keys are then letters, not commands. @param {EventTarget|null} target */
 export function isTyping(target) {
-	return target instanceof HTMLInputElement && !['checkbox', 'range'].includes(target.type);
+	return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement ||
+		(target instanceof HTMLInputElement && !['checkbox', 'range'].includes(target.type));
 }
 
 /** Waits. @param {number} ms @returns {Promise<void>} */

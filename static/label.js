@@ -25,7 +25,7 @@ import { Draft } from './survey.js';
 import { Taxa } from './taxa.js';
 import { Viewer } from './viewer.js';
 
-export class LabelScreen {
+class LabelScreen {
 	/** @type {Queue} */
 	#queue;
 	/** @type {Given} */
@@ -264,6 +264,9 @@ export class LabelScreen {
 	/** @param {string} uuid @param {number} subject @param {string} label */
 	async #takeBack(uuid, subject, label) {
 		const kept = this.#given.find(uuid);
+		const volunteer = this.#volunteer;
+		if (this.#queue.isStopped)
+			this.#queue = this.#open(); // it was enough for today, and is not
 		this.#given.remove(uuid);
 		this.#cards.close('feedback');
 		this.#enable(false);
@@ -272,7 +275,7 @@ export class LabelScreen {
 		try {
 			const outcome = await this.outbox.undo(this.project.slug, uuid, subject, label);
 			const task = typeof outcome === 'string' ? kept?.task : outcome;
-			if (task)
+			if (task && this.#volunteer === volunteer)
 				this.#queue.giveBack(task);
 			say(t('label.undone', { label }));
 		} catch {
@@ -462,10 +465,12 @@ export class LabelScreen {
 /**
  * @param {HTMLElement} main @param {string} slug
  * @param {import('./account.js').Account} account @param {import('./outbox.js').Outbox} outbox
+ * @param {AbortSignal} signal another screen is wanted
  * @returns {Promise<() => void>} leaves the screen
  */
-export async function showLabel(main, slug, account, outbox) {
+export async function showLabel(main, slug, account, outbox, signal) {
 	const project = await api.getProject(slug);
+	signal.throwIfAborted();
 	document.title = `${inLanguage(project.title, project.titles)} · topi`;
 	const screen = new LabelScreen(main, project, account, outbox);
 	return () => screen.close();

@@ -1,6 +1,6 @@
 /** The page: who one is, what waits to be sent, and which screen the address asks for. */
 import { Account, showAccount } from './account.js';
-import { ApiError } from './api.js';
+import { ApiError, forgetAsked } from './api.js';
 import { drawing, el, isTyping, sleep } from './dom.js';
 import { openHelp } from './help.js';
 import { showLabel } from './label.js';
@@ -19,23 +19,25 @@ const main = byId('main');
 const outbox = new Outbox();
 const account = new Account(outbox);
 let leave = () => {};
-let visit = 0;
+let visit = new AbortController();
 
-/** The screen that the address names: #/, #/p/SLUG, #/me, #/invite/TOKEN. @returns {[name: string, show: () => Promise<() => void>]} */
+/** The screen that the address names: #/, #/p/SLUG, #/me, #/invite/TOKEN. @returns {[name: string, show: (signal: AbortSignal) => Promise<() => void>]} */
 function asked() {
 	const [, name, what] = /^#\/(p|me|invite)(?:\/([^/]+))?$/.exec(location.hash) ?? [];
 	if (name === 'p' && what)
-		return ['label', () => showLabel(main, decodeURIComponent(what), account, outbox)];
+		return ['label', (signal) => showLabel(main, decodeURIComponent(what), account, outbox, signal)];
 	if (name === 'me')
-		return ['me', () => showMe(main, account)];
+		return ['me', (signal) => showMe(main, account, signal)];
 	if (name === 'invite' && what)
 		return ['invite', async () => showInvite(main, decodeURIComponent(what), account)];
 	return ['projects', () => showProjects(main, account)];
 }
 
-/** Shows the screen that the address names; of two quick changes the later wins. */
+/** Shows the screen that the address names; of two quick changes the later wins, whichever reply comes first. */
 async function route() {
-	const mine = ++visit;
+	visit.abort();
+	visit = new AbortController();
+	const { signal } = visit;
 	leave();
 	leave = () => {};
 	clearProblems();
@@ -45,22 +47,23 @@ async function route() {
 	try {
 		if (!account.me)
 			await account.refresh();
+		signal.throwIfAborted();
 		document.body.dataset.screen = screen;
-		const leaveThis = await show();
-		if (mine === visit)
-			leave = leaveThis;
-		else
+		const leaveThis = await show(signal);
+		if (signal.aborted)
 			leaveThis();
+		else
+			leave = leaveThis;
 	} catch (cause) {
+		if (signal.aborted)
+			return;
 		if (!(cause instanceof ApiError))
 			throw cause;
-		if (mine !== visit)
-			return;
 		showUnreachable(cause);
 		if (cause.isFinal)
 			return;
 		await sleep(5_000);
-		if (mine === visit)
+		if (!signal.aborted)
 			route();
 	}
 }
@@ -78,6 +81,9 @@ function showUnreachable(cause) {
 
 addEventListener('unhandledrejection', (event) => showError(event.reason, t('main.fault')));
 addEventListener('hashchange', async () => {
+	forgetAsked();
+	for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll('dialog[open]')))
+		dialog.close(); // it was about the screen that is left
 	scrollTo(0, 0);
 	await route();
 	main.querySelector('h1')?.focus();

@@ -90,13 +90,14 @@ function dataPart(account) {
 }
 
 /**
- * @param {HTMLElement} main @param {import('./account.js').Account} account
+ * @param {HTMLElement} main @param {import('./account.js').Account} account @param {AbortSignal} signal another screen is wanted
  * @returns {Promise<() => void>} leaves the screen
  */
-export async function showMe(main, account) {
-	setShortcuts(() => []);
+export async function showMe(main, account, signal) {
 	const page = await api.getMyPage();
 	const projects = await Promise.all(page.projects.map((mine) => api.getProject(mine.slug).catch(() => null)));
+	signal.throwIfAborted();
+	setShortcuts(() => []);
 	document.title = `${t('me.title')} · topi`;
 	main.replaceChildren(el('div', { class: 'landing me' },
 		el('header', {}, el('h1', { tabIndex: -1 }, account.me?.name ?? t('me.title')),

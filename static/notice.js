@@ -21,16 +21,20 @@ export function say(text) {
 	}, TOGETHER_MS);
 }
 
+/** @param {'alert'|'status'} role @param {string} text */
+function show(role, text) {
+	const box = el('div', { class: role === 'status' ? 'problem note' : 'problem', role }, el('p', {}, text),
+		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
+	problems.append(box);
+}
+
 /**
  * Shows a problem until it is closed. The same text is shown once.
  * @param {string} text one line: what went wrong and what happens now
  */
 export function showProblem(text) {
-	if ([...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
-		return;
-	const box = el('div', { class: 'problem', role: 'alert' }, el('p', {}, text),
-		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
-	problems.append(box);
+	if (![...problems.children].some((shown) => shown.querySelector('p')?.textContent === text))
+		show('alert', text);
 }
 
 /**
@@ -39,9 +43,7 @@ export function showProblem(text) {
  */
 export function showNote(text) {
 	problems.querySelector('.note')?.remove();
-	const box = el('div', { class: 'problem note', role: 'status' }, el('p', {}, text),
-		el('button', { type: 'button', class: 'quiet', 'aria-label': t('notice.close'), on: { click: () => box.remove() } }, '✕'));
-	problems.append(box);
+	show('status', text);
 }
 
 /** Shows what a failed promise says. @param {unknown} cause @param {string} [before] */

@@ -22,7 +22,7 @@ import { Viewer } from './viewer.js';
  * @param {Exercise[]} exercises @param {Set<number>} blank taxa of nothing
  * @returns {Lesson[]}
  */
-export function lessonsFor(exercises, blank) {
+function lessonsFor(exercises, blank) {
 	/** @type {[Lesson, (exercise: Exercise) => boolean][]} */
 	const lessons = [['several', ({ taxa }) => taxa.length > 1], ['nothing', ({ taxa }) => taxa.some((taxon) => blank.has(taxon))],
 		['flip', ({ frames }) => frames.length > 1], ['zoom', () => true], ['name', () => true], ['cant_tell', () => true]];

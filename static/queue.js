@@ -84,6 +84,10 @@ export class Queue extends EventTarget {
 		return this.#answered.size > 0 ? Math.max(AHEAD, Math.min(MOST - 1, Math.floor(this.#n_open * HELD_SHARE))) : AHEAD;
 	}
 
+	get isStopped() {
+		return this.#stopped;
+	}
+
 	/** Ends the queue; leases run out by themselves. */
 	stop() {
 		this.#stopped = true;

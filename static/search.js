@@ -9,7 +9,7 @@ import { current } from './lang.js';
 const TYPO_FROM = 4;
 
 /** Letters without accents and marks, small. @param {string} text */
-export const fold = (text) => text.normalize('NFD').replace(/[\p{M}’'`]/gu, '').toLowerCase().trim();
+const fold = (text) => text.normalize('NFD').replace(/[\p{M}’'`]/gu, '').toLowerCase().trim();
 
 /** @param {string} text */
 const wordsOf = (text) => text.split(/[\s,()-]+/).filter(Boolean);

@@ -29,7 +29,7 @@ const asks = (survey) => Boolean(survey.count || survey.young || survey.sex || s
  * @param {Survey} survey
  * @returns {Question[]}
  */
-export function questionsOf(survey) {
+function questionsOf(survey) {
 	/** @type {Question[]} */
 	const questions = [];
 	const taken = new Set([...'+']);

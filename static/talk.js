@@ -60,6 +60,7 @@ export function openTalk(project, subject, mayHide) {
 	const list = el('ol', { class: 'comments' });
 	const text = el('textarea', { maxLength: MOST, rows: 3, required: true, 'aria-label': t('talk.yours'), placeholder: t('talk.yours') });
 	const failed = el('div');
+	const button = el('button', { class: 'primary' }, t('talk.send'));
 	const load = async () => {
 		try {
 			const { comments } = await api.getComments(project.slug, subject);
@@ -72,16 +73,19 @@ export function openTalk(project, subject, mayHide) {
 	const send = async (/** @type {SubmitEvent} */ event) => {
 		event.preventDefault();
 		failed.replaceChildren();
+		button.disabled = true;
 		try {
 			await api.addComment(project.slug, subject, text.value.trim());
 			text.value = '';
 			await load();
 		} catch (cause) {
 			failed.replaceChildren(problem(cause));
+		} finally {
+			button.disabled = false;
 		}
 	};
 	show(t('talk.title'), list,
-		el('form', { on: { submit: send } }, text, failed, el('button', { class: 'primary' }, t('talk.send'))));
+		el('form', { on: { submit: send } }, text, failed, button));
 	load();
 }
 

@@ -18,7 +18,7 @@ const FILTER_FROM = 8;
 const QUICK_FROM = 13;
 const QUICK_MOST = 8;
 const RECENT_MOST = 4;
-export const LOOK_UP_KEY = '=';
+const LOOK_UP_KEY = '=';
 
 export class Taxa {
 	#onChoose;

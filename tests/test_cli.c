@@ -61,6 +61,7 @@ static const struct row {
 	{"replay $D", 2, "replay DIR PROJECT"},
 	{"deployment set $D p D --group", 2, "--group needs a value"},
 	{"expert list $D", 2, "expert list"},
+	{"consensus $D p --dry-run", 2, "go with --refit"},
 	{"expert show $D p", 2, "expert list"},
 	{"worker", 2, "URL"},
 	{"worker nonsense --token-file $F/text.jpg", 2, "nonsense"},

@@ -132,7 +132,7 @@ static void each_field_is_checked(void **state)
 		 "\"b\"}]}]}",
 			"looks: \"id\" must be"},
 		{"{\"looks\": [{\"id\": \"a\", \"name\": \"A\", \"values\": []}]}",
-			"look a must be a list of 1"},
+			"look a: \"values\" must be a list of 1"},
 		{"{\"looks\": [{\"id\": \"a\", \"values\": [{\"id\": \"b\", \"name\": \"b\"}]}]}",
 			"'a' needs a \"name\""},
 		{"{\"looks\": [{\"id\": \"a\", \"name\": \"A\", \"colour\": 1}]}", "no field 'colour'"},
@@ -155,6 +155,8 @@ static void each_field_is_checked(void **state)
 		{"{\"confusions\": [{\"taxa\": [\"zebra\", \"topi\"], \"text\": \"x\", \"texts\": {\"fr\": "
 		 "1}}]}",
 			"confusions: \"texts\": 'fr'"},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotky\": \"z\"}]}",
+			"taxon zebra: there is no field 'hotky'"},
 		{"{\"taxa\": [{\"code\": \"zebra\", \"names\": \"x\"}]}",
 			"taxon zebra: \"names\" must be an object"},
 		{"{\"taxa\": [{\"code\": \"zebra\", \"names\": {\"x\": \"x\"}}]}",

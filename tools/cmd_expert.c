@@ -32,10 +32,10 @@ static const char *text(const json_t *c, const char *name)
 static void print(const json_t *all)
 {
 	static const char *const reasons[] = {
-		"cap", "cant_tell", "out_of_reach", "audit", "protected", "gold"};
+		"cap", "cant_tell", "out_of_reach", "audit", "protected", "flagged", "gold"};
 	static const char *const words[] = {"as many answers as the policy's cap, and no label",
 		"people cannot tell", "no further answers could settle it", "an audit",
-		"people say a protected taxon", "drawn as gold"};
+		"people say a protected taxon", "somebody flagged it", "drawn as gold"};
 	size_t i;
 	json_t *c;
 	if (json_array_size(all) == 0)

@@ -143,7 +143,7 @@ static enum status read_rows(
 		struct said row = {.line = (long long)csv_line(csv)};
 		enum status found = csv_n_fields(csv) > (subject > label ? subject : label)
 			? parse_int("subject", csv_field(csv, subject), 1, INT64_MAX, &row.subject_id, &why)
-			: err_set(&why, BAD_INPUT, "the row has %d fields", csv_n_fields(csv));
+			: err_set(&why, BAD_INPUT, "the row is too short: a subject and a label are wanted");
 		if (found != OK) {
 			mistake(m, a->file, row.line, found, why.text);
 			continue;

@@ -350,7 +350,9 @@ static int parse(int argc, char **argv, struct arguments *a)
 			return EXIT_USAGE;
 		*(c == 'r' ? &a->refit : c == 'd' ? &a->dry_run : c == 'c' ? &a->cold : &a->json) = true;
 	}
-	if (argc - optind != 2 || (!a->refit && (a->dry_run || a->cold)))
+	if (!a->refit && (a->dry_run || a->cold))
+		return cmd_usage("--dry-run and --cold go with --refit");
+	if (argc - optind != 2)
 		return cmd_usage("consensus DIR PROJECT [--refit [--dry-run] [--cold]] [--json]");
 	a->dir = argv[optind];
 	a->slug = argv[optind + 1];

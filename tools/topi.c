@@ -17,30 +17,29 @@ static const struct command commands[] = {
 		"serve the pages, the volunteers and the workers",
 		"Listens at 127.0.0.1:8080 until it is asked to end (SIGTERM, Ctrl-C). --worker is the\n"
 		"worker that it keeps beside itself. --verbose writes a line a request to stderr. It\n"
-		"speaks no TLS: put a reverse proxy in front where others than this network can ask.\n"},
+		"speaks no TLS: put a reverse proxy in front where others than this network can ask, and\n"
+		"say --behind-proxy: who asks is then the last entry of X-Forwarded-For. Limits of an\n"
+		"address are for N people behind it (30).\n"},
 	{"project", cmd_project,
 		"add DIR FILE.json | list DIR | show DIR PROJECT | set DIR PROJECT FILE.json |\n"
 		"  pages DIR PROJECT FOLDER",
 		"make, list, print or change a project",
-		"`show` prints the file that `add` takes. `set` takes any part of one: title, "
-		"description,\n"
-		"gap_s, model_px (long side of the renditions that models see, 448), camtrap (what Camtrap "
-		"DP asks: contributors, samplingDesign, captureMethod,\n"
-		"licenses, ...) and survey (what is asked about each species: \"count\", \"young\", "
-		"\"sex\",\n"
+		"`show` prints the file that `add` takes. `set` takes any part of one: title,\n"
+		"description, gap_s, model_px (long side of the renditions that models see, 448),\n"
+		"camtrap (what Camtrap DP asks: contributors, samplingDesign, captureMethod, licenses,\n"
+		"...) and survey (what is asked about each species: \"count\", \"young\", \"sex\",\n"
 		"\"life_stage\": true, \"behaviours\": [words]) are replaced, taxa are changed by code or\n"
 		"join the list; \"retired\": true takes one off the list, \"protected\": true keeps "
 		"models\n"
-		"from labelling with it. No taxon is ever removed, its id stays. A hotkey is one letter, "
-		"or a\n"
-		"digit from 1 to 9. titles, descriptions, a taxon's names ({\"fr\": text, ...}), looks,\n"
-		"confusions and the survey's behaviour_names are for volunteers (docs/operating.md).\n"
+		"from labelling with it. No taxon is ever removed, its id stays. A hotkey is one\n"
+		"letter, or a digit from 1 to 9. titles, descriptions, a taxon's names ({\"fr\": text,\n"
+		"...}), looks, confusions and the survey's behaviour_names are for volunteers\n"
+		"(docs/operating.md).\n"
 		"`pages` takes a folder in place of the one before, whole or not at all: guide.md,\n"
-		"tutorial.md, guide/CODE.md and practice/CODE.md of a taxon, the same in other languages\n"
-		"(guide.sw.md, guide/CODE.sw.md), and PNG, JPEG, WebP or SVG pictures: taxa/CODE.png "
-		"stands\n"
-		"in the grid, looks/LOOK/VALUE.png at a look, any other in a page, "
-		"![words](its/path.png).\n"},
+		"tutorial.md, guide/CODE.md and practice/CODE.md of a taxon, the same in other\n"
+		"languages (guide.sw.md, guide/CODE.sw.md), and PNG, JPEG, WebP or SVG pictures:\n"
+		"taxa/CODE.png stands in the grid, looks/LOOK/VALUE.png at a look, any other in a\n"
+		"page, ![words](its/path.png).\n"},
 	{"deployment", cmd_deployment, "list DIR PROJECT | set DIR PROJECT NAME OPTIONS",
 		"list or correct deployments",
 		"--latitude D, --longitude D   where it stood, in degrees (WGS 84)\n"
@@ -54,25 +53,18 @@ static const struct command commands[] = {
 		"show DIR PROJECT | cards DIR PROJECT [--json] | set DIR PROJECT FILE.json [--dry-run "
 		"[--json]]",
 		"the rules a project decides by",
-		"FILE holds the fields to change: alpha, alpha_blank, delta, tau, audit_tau, kappa, cap,\n"
-		"cant_tell, min_answers, auto_label, auto_blank, common_gold, audit_rate, audits,\n"
-		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate, "
-		"plant_blank,\n"
-		"plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind, confirm_wrong,\n"
-		"reveal, reveal_others, lease_s, refit_hour, protected_expert, costs (a list of [truth, "
-		"decided, cost], "
-		"each a\n"
-		"taxon's code or kind:animal, kind:blank, kind:human, kind:vehicle; an ordinary mistake\n"
-		"costs 1)\n"
-		"(docs/consensus.md). Each change is a new version; every decision keeps the version that "
-		"it\n"
-		"was made under. --dry-run changes nothing: it tells, from a copy of the database in "
-		"TMPDIR,\n"
-		"how many subjects would be decided otherwise. cards sets confirm cards beside blind "
-		"surveys: how\n"
-		"often a right and a wrong guess is confirmed, and what an answer to each question is "
-		"worth, in\n"
-		"bits and bits a second.\n"},
+		"FILE holds the fields to change: alpha, alpha_blank, delta, tau, audit_tau, kappa,\n"
+		"cap, cant_tell, min_answers, auto_label, auto_blank, common_gold, audit_rate, audits,\n"
+		"expert_share, drift_delta, drift_rate, auto_weight, plant_first, plant_rate,\n"
+		"plant_blank, plant_rare, blank_share, confirm_above, confirm_ends, confirm_blind,\n"
+		"confirm_wrong, reveal, reveal_others, lease_s, refit_hour, protected_expert, costs (a\n"
+		"list of [truth, decided, cost], each a taxon's code or kind:animal, kind:blank,\n"
+		"kind:human, kind:vehicle; an ordinary mistake costs 1) (docs/consensus.md). Each\n"
+		"change is a new version; every decision keeps the version that it was made under.\n"
+		"--dry-run changes nothing: it tells, from a copy of the database in TMPDIR, how many\n"
+		"subjects would be decided otherwise. cards sets confirm cards beside blind surveys:\n"
+		"how often a right and a wrong guess is confirmed, and what an answer to each question\n"
+		"is worth, in bits and bits a second.\n"},
 	{"import", cmd_import,
 		"DIR PROJECT PATH... [--manifest CSV] [--gap SECONDS] [--crop-bottom PX] [--utc-offset "
 		"+HH:MM] [--link] [--json]",
@@ -93,15 +85,13 @@ static const struct command commands[] = {
 		"draw DIR PROJECT --n N --purpose P [--by-class] | add DIR PROJECT FILE.csv | list DIR "
 		"PROJECT",
 		"subjects whose truth an expert gives",
-		"draw puts N random open subjects into the expert queue; P is certify (never shown, never\n"
-		"trained on: what certificates stand on), train-people or probe; --not-holdout leaves out "
-		"the\n"
-		"deployments that models are judged on; --seed S repeats a draw; --by-class takes as many "
-		"of\n"
-		"each class that the model says, for people to learn rare ones (not for certify). add "
-		"reads the columns "
-		"subject\n"
-		"and label (a taxon's code); rows that were not drawn become train-people gold.\n"},
+		"draw puts N random open subjects into the expert queue; P is certify (never shown,\n"
+		"never trained on: what certificates stand on), train-people or probe; --not-holdout\n"
+		"leaves out the deployments that models are judged on; --seed S repeats a draw;\n"
+		"--by-class takes as many of each class that the model says, for people to learn rare\n"
+		"ones (not for certify). add reads the columns subject and label (a taxon's code), all\n"
+		"rows or none; several rows of a subject are the species in it; what was not drawn\n"
+		"becomes train-people gold.\n"},
 	{"certificate", cmd_certificate,
 		"list DIR PROJECT | show DIR PROJECT ID | check DIR PROJECT [ID], each with [--json]",
 		"under which bounds the model labels alone",
@@ -121,8 +111,9 @@ static const struct command commands[] = {
 		"Reasons: cap (as many answers as the policy allows), cant_tell, out_of_reach (no further\n"
 		"answers could settle it), audit (people and the model differ, or a share of where they "
 		"do\n"
-		"not), protected (the policy's protected_expert), gold. In the order in which they are\n"
-		"handed out. The page does not tell experts why: it would sway them.\n"},
+		"not), protected (the policy's protected_expert), flagged (as a person, or as offensive),\n"
+		"gold. In the order in which they are handed out. The page does not tell experts why: it\n"
+		"would sway them.\n"},
 	{"worker", cmd_worker,
 		"URL --token-file FILE [--device D] [--media DIR] [--name NAME] [--once] [--quiet]",
 		"take predictions and trainings from a server",

@@ -49,7 +49,7 @@ static enum status check_media(
 	bool may = had;
 	enum status st = may ? OK : role_has(r->db, project_id, &r->volunteer, "expert", &may, err);
 	if (st == OK && !may)
-		return err_set(err, DENIED, "this photograph was not given to you");
+		return err_set(err, DENIED, "this photograph was not given to you, or is hidden");
 	return st;
 }
 

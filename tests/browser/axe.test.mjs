@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Mock } from './mock.mjs';
 import { serengeti } from './serengeti.mjs';
-import { launch, onScreen } from './support.mjs';
+import { launch, logIn, onScreen } from './support.mjs';
 
 const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8').catch(() => null);
 const day = (ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
@@ -19,7 +19,7 @@ const PAGE = {
 };
 const SURVEY = { count: true, young: true, sex: true, life_stage: true, behaviours: ['eating', 'moving'] };
 
-describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not installed (npm ci)' }, () => {
+describe('access', { timeout: 300_000, skip: AXE ? false : 'axe-core is not installed (npm ci)' }, () => {
 	let browser, mock, context, page;
 
 	before(async () => {
@@ -106,7 +106,12 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 	for (const [name, width, height, colorScheme] of [['wide', 1280, 800, 'light'], ['phone', 360, 740, 'dark']])
 		it(`has nothing to complain of where one learns and sees better: ${name}, ${colorScheme}`, async () => {
 			await mock.stop();
-			mock = new Mock({ project: serengeti() });
+			const project = serengeti();
+			const idOf = (code) => project.taxa.find((taxon) => taxon.code === code).id;
+			mock = new Mock({ project });
+			mock.addUser('mo', 'a long password', { mara: ['moderator'] });
+			mock.truths = new Map([[101, idOf('topi')]]);
+			mock.practice = [{ subject: 102, taxa: [idOf('topi')], why: 'Its thighs are *dark*.' }];
 			await mock.start();
 			await open({ colorScheme, viewport: { width, height }, reducedMotion: 'reduce' });
 			await page.goto(`${mock.url}#/p/mara`);
@@ -123,9 +128,36 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 			await page.waitForTimeout(200);
 			await check('looks');
 			await page.keyboard.press('Escape');
-			await page.locator('.taxa .choice').first().click();
+			await page.click('.taxa .choice:has(.name:text-is("Impala"))');
 			await onScreen(page, first);
+			await page.click('.feedback .compare');
+			await page.waitForSelector('.comparison');
+			await check('look-alikes');
+			await page.keyboard.press('Escape');
+			await page.click('.feedback .close');
 			await checkDialogs('the aids', ['.recent', '.flag-aid', '.learn-aid']);
+			await page.click('.talk-aid');
+			await page.fill('.talk textarea', 'A foal?');
+			await page.click('.talk .primary');
+			await page.waitForSelector('.comment');
+			await check('talk');
+			await page.keyboard.press('Escape');
+			await page.click('.learn-aid');
+			await page.click('dialog >> text=Practice');
+			await page.waitForSelector('dialog.practice .choice:enabled');
+			await check('the practice');
+			await page.click('dialog.practice .taxa .choice >> nth=0');
+			await page.waitForSelector('.explained:not([hidden])');
+			await check('its explanation');
+			await page.keyboard.press('Escape');
+			mock.flags = [{ volunteer: 1, subject: 103, kind: 'damaged' }];
+			await logIn(page, 'mo', 'a long password');
+			await onScreen(page);
+			await page.click('.learn-aid');
+			await page.click('dialog >> text=Comments and flags');
+			await page.waitForSelector('.flagged');
+			await page.click('.comment >> text=Hide');
+			await check('moderation');
 		});
 
 	it('keeps whatever has the focus in view on a small phone', async () => {
@@ -143,6 +175,24 @@ describe('access', { timeout: 240_000, skip: AXE ? false : 'axe-core is not inst
 			assert.ok(isSeen, `after ${i + 1} steps`);
 		}
 	});
+
+	for (const locale of ['en', 'es', 'fr', 'sw'])
+		it(`has nothing wider than a small phone, in ${locale}, and every key inside its box`, async () => {
+			await open({ viewport: { width: 320, height: 568 }, locale });
+			await page.goto(`${mock.url}#/p/mara`);
+			await onScreen(page);
+			const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+			assert.equal(await width(), 320);
+			await page.click('#help');
+			assert.deepEqual(await page.$$eval('.help kbd', (keys) => keys.filter((key) => key.scrollWidth > key.clientWidth).map((key) => key.textContent)), []);
+			await page.keyboard.press('Escape');
+			await page.evaluate(() => document.activeElement.blur());
+			await mock.stop();
+			await page.keyboard.press('z');
+			await page.keyboard.press('Enter');
+			await page.waitForSelector('#sending:not([hidden])');
+			assert.equal(await width(), 320, 'with answers that wait');
+		});
 
 	it('keeps words whole and inside their buttons at 200 %', async () => {
 		await open({ viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 });

@@ -136,4 +136,25 @@ describe('an evening of labelling', { timeout: 240_000 }, () => {
 		await page.keyboard.press('t');
 		await sent(page, mock, 2);
 	});
+
+	it('goes on with subjects to come when an answer is taken back after enough for today', async () => {
+		await open();
+		await page.goto(`${mock.url}#/p/mara`);
+		const first = await onScreen(page);
+		await worked(199, 20, 1);
+		await page.keyboard.press('z');
+		await onScreen(page, first);
+		await sent(page, mock, 1);
+		await page.click('.pause >> text=Enough for today');
+		await page.waitForSelector('text=Thank you for today!');
+		const held = async (isEnough) => {
+			for (let i = 0; i < 100 && !isEnough(mock.leases.size); i++)
+				await page.waitForTimeout(50);
+			assert.ok(isEnough(mock.leases.size), `${mock.leases.size} are held`);
+		};
+		await held((n) => n === 0);
+		await page.keyboard.press('Backspace');
+		await onScreen(page, undefined, first);
+		await held((n) => n > 1);
+	});
 });

@@ -195,6 +195,43 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		assertOnce(1);
 	});
 
+	it('stays on the screen that was asked for last, whichever reply comes first', async () => {
+		let let_go;
+		const held = new Promise((resolve) => {
+			let_go = resolve;
+		});
+		mock.hooks['before mara'] = () => held;
+		await open();
+		await page.goto(`${mock.url}#/p/mara`);
+		await page.waitForSelector('#account button');
+		await page.evaluate(() => {
+			location.hash = '#/';
+		});
+		await page.waitForSelector('.card');
+		const replied = page.waitForResponse('**/api/projects/mara');
+		let_go();
+		await (await replied).finished();
+		await page.waitForTimeout(300);
+		assert.ok(await page.isVisible('.card'));
+		assert.equal(await page.locator('.work').count(), 0);
+		delete mock.hooks['before mara'];
+		await page.click('.card .primary');
+		await onScreen(page);
+	});
+
+	it('takes no key for an answer that is typed in the list of languages', async () => {
+		await open();
+		await label();
+		const first = await onScreen(page);
+		await page.focus('#language');
+		await page.keyboard.press('z');
+		assert.equal(await page.getAttribute('.work', 'data-subject'), first);
+		await page.evaluate(() => document.activeElement.blur());
+		await page.keyboard.press('t');
+		await sent(page, mock, 1);
+		assert.equal(mock.answers[0].body.taxa[0].taxon, 13);
+	});
+
 	it('disables the answers until the picture is decoded', async () => {
 		let let_go;
 		const held = new Promise((resolve) => {

@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -111,11 +111,35 @@ export class Real {
 		throw new Error('topi serve does not answer');
 	}
 
-	/** An account that is an expert of the project. @param {string} name @param {string} password */
-	async addExpert(name, password) {
+	/** An account with a role in the project. @param {string} name @param {string} password @param {'expert'|'moderator'} role */
+	async addUser(name, password, role) {
 		const file = join(this.root, 'password');
 		await writeFile(file, `${password}\n`);
-		await run(TOPI, ['user', 'add', this.dir, name, '--role', 'expert', '--project', 'mara', '--password-file', file]);
+		await run(TOPI, ['user', 'add', this.dir, name, '--role', role, '--project', 'mara', '--password-file', file]);
+	}
+
+	/** Pages and pictures of the project. @param {Record<string, string|Buffer>} files by path */
+	async setPages(files) {
+		const folder = join(this.root, 'pages');
+		for (const [path, bytes] of Object.entries(files)) {
+			await mkdir(dirname(join(folder, path)), { recursive: true });
+			await writeFile(join(folder, path), bytes);
+		}
+		await run(TOPI, ['project', 'pages', this.dir, 'mara', folder]);
+	}
+
+	/** Some of the project, as its file has it. @param {object} fields */
+	async setProject(fields) {
+		const file = join(this.root, 'change.json');
+		await writeFile(file, JSON.stringify(fields));
+		await run(TOPI, ['project', 'set', this.dir, 'mara', file]);
+	}
+
+	/** Truths to learn from. @param {Record<string, string>} labels code by subject */
+	async addGold(labels) {
+		const file = join(this.root, 'gold.csv');
+		await writeFile(file, ['subject,label', ...Object.entries(labels).map((row) => row.join(','))].join('\n') + '\n');
+		await run(TOPI, ['gold', 'add', this.dir, 'mara', file]);
 	}
 
 	/** kill -9, as a power cut would. */

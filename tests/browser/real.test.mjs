@@ -166,7 +166,7 @@ describe('the labelling page on topi serve', { timeout: 240_000, skip: skip ?? f
 	});
 
 	it('gives experts what others cannot tell', async () => {
-		await real.addExpert('vera', 'a long password');
+		await real.addUser('vera', 'a long password', 'expert');
 		const hard = await onScreen(page);
 		assert.ok(await page.isHidden('.switch'));
 		await page.keyboard.press('0');

@@ -1,0 +1,134 @@
+// What stands beside the answering, on the real server: guide and pictures, practice, flags, comments, moderation, the likely row.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { scene } from './png.mjs';
+import { Real, missing } from './real.mjs';
+import { launch, logIn, onScreen, sent } from './support.mjs';
+
+const skip = await missing();
+/** With these the project has enough names for a row of the likely ones. */
+const MORE = ['Aardvark', 'Bushbuck', 'Caracal', 'Duiker', 'Eland', 'Fox', 'Genet', 'Honey badger', 'Impala', 'Jackal', 'Kudu'];
+
+describe('reading, practising, flagging and talking on topi serve', { timeout: 120_000, skip: skip ?? false }, () => {
+	let browser, real, context, page;
+	const faults = [];
+
+	before(async () => {
+		browser = await launch();
+		real = await Real.make(browser, 8);
+		await real.setProject({ taxa: MORE.map((name) => ({ code: name.toLowerCase().replace(' ', '_'), kind: 'animal', common_name: name, scientific_name: `${name} sp.` })) });
+		await real.setPages({
+			'guide.md': '# The animals\n\nLook for *stripes*.\n', 'guide/zebra.md': '# Plains zebra\n\n![stripes](../taxa/zebra.png)\n',
+			'practice/topi.md': 'Its thighs are *dark*.\n', 'taxa/zebra.png': scene(1, 96, 64),
+		});
+		await real.addGold({ 8: 'topi' });
+		await real.addUser('mo', 'a long password', 'moderator');
+		await real.addUser('vera', 'a long password', 'expert');
+		context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+		page = await watched(context);
+	});
+	after(async () => {
+		await context?.close();
+		await real?.remove();
+		await browser.close();
+		assert.deepEqual(faults, []);
+	});
+
+	/** A tab on the project. */
+	async function watched(where) {
+		const tab = await where.newPage();
+		tab.setDefaultTimeout(10_000);
+		tab.on('pageerror', (error) => faults.push(String(error)));
+		tab.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+		await tab.goto(`${real.url}#/p/mara`);
+		await onScreen(tab);
+		return tab;
+	}
+	const drawn = (selector) => page.waitForFunction((one) => document.querySelector(one)?.naturalWidth > 0, selector);
+
+	it('draws a taxon’s picture and reads the guide', async () => {
+		await drawn('.taxa .choice img');
+		await page.keyboard.press('@');
+		await page.click('dialog.learn >> text=Field guide');
+		await page.waitForSelector('dialog.reading em >> text=stripes');
+		assert.equal(await page.textContent('dialog.reading h2'), 'The animals');
+		await page.click('.kinds >> text=Plains zebra');
+		await drawn('dialog.reading .page img');
+		await page.keyboard.press('Escape');
+	});
+
+	it('practises on gold and sends nothing', async () => {
+		await page.click('.practice-offer .primary');
+		await page.waitForSelector('dialog.practice .choice:enabled');
+		await page.click('dialog.practice .choice:has(.name:text-is("Topi"))');
+		await page.waitForSelector('.explained em >> text=dark');
+		assert.equal(await page.textContent('.explained h3'), 'Right: Topi.');
+		await page.keyboard.press('Enter');
+		await page.waitForSelector('dialog.practice', { state: 'detached' });
+		assert.deepEqual(await real.standing(), []);
+	});
+
+	it('sends a comment, shows it in the list of answers, and a moderator hides it', async () => {
+		const shown = await onScreen(page);
+		await page.keyboard.press('z');
+		await onScreen(page, shown);
+		await sent(page, real, 1);
+		await page.click('.talk-aid');
+		await page.fill('.talk textarea', 'Is that a foal?');
+		await page.click('.talk >> text=Send');
+		await page.waitForSelector('.comment .said >> text=Is that a foal?');
+		await page.keyboard.press('Escape');
+		await page.click('button.recent');
+		assert.deepEqual(await page.locator('.answers-given strong').allTextContents(), ['Plains zebra']);
+		await drawn('.answers-given img');
+		await page.click('.answers-given [aria-label="Talk about Plains zebra"]');
+		await page.waitForSelector('.comment .said >> text=a foal');
+		await page.keyboard.press('Escape');
+
+		const other = await browser.newContext();
+		const moderator = await watched(other);
+		await logIn(moderator, 'mo', 'a long password');
+		await onScreen(moderator);
+		await moderator.keyboard.press('@');
+		await moderator.click('dialog >> text=Comments and flags');
+		await moderator.click('.comment >> text=Hide');
+		await moderator.fill('.hide input', 'a test');
+		await moderator.keyboard.press('Enter');
+		await moderator.waitForSelector('.hidden-comment');
+		await other.close();
+		await page.click('.talk-aid');
+		await page.waitForSelector('.talk .comment, .talk li.hint');
+		assert.equal(await page.locator('.talk >> text=a foal').count(), 0);
+		await page.keyboard.press('Escape');
+	});
+
+	it('flags a person, and the photograph is hidden until an expert has looked', async () => {
+		const subject = await onScreen(page);
+		await page.keyboard.press('!');
+		await page.check('.flag:has-text("A person can be recognised") input');
+		await page.waitForFunction(() => document.querySelector('.flags [role=status]').textContent !== '');
+		await page.keyboard.press('Escape');
+		const file = await page.$eval('.picture img', (image) => image.src);
+		assert.notEqual((await fetch(file)).status, 200);
+		const other = await browser.newContext();
+		const expert = await watched(other);
+		await logIn(expert, 'vera', 'a long password');
+		await onScreen(expert);
+		await expert.keyboard.press('@');
+		await expert.click('dialog >> text=Comments and flags');
+		await expert.waitForSelector(`.flagged li:has-text("A person can be recognised"):has-text("${subject}")`);
+		await expert.waitForFunction(() => document.querySelector('.flagged img')?.naturalWidth > 0);
+		await expert.keyboard.press('Escape');
+		await expert.check('.switch input');
+		await onScreen(expert, undefined, subject);
+		await expert.keyboard.press('l'); // the verdict retires the subject
+		await sent(expert, real, 2);
+		await other.close();
+	});
+
+	it('offers what is labelled here first', async () => {
+		await page.reload();
+		await onScreen(page);
+		assert.deepEqual(await page.locator('.quick .name').allTextContents(), ['Lion']);
+	});
+});
