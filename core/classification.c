@@ -214,6 +214,14 @@ static enum status reveal(struct db *db, const struct project *p, const struct c
 		: st;
 }
 
+static bool can_name_people(const struct project *p)
+{
+	for (int z = 0; z < p->k; z++)
+		if (p->taxa[z].kind == TAXON_HUMAN && !p->taxa[z].retired)
+			return true;
+	return false;
+}
+
 static enum status add(struct db *db, const struct project *p, const struct classification *c,
 	int64_t now_ms, struct classification_result *out, struct err *err)
 {
@@ -252,8 +260,10 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	st = a.n > 1
 		? label_by_expert_set(db, p, s.id, a.classes, a.n, c->volunteer_id, id, now_ms, err)
 		: label_by_expert(db, p, s.id, a.n ? a.classes[0] : -1, c->volunteer_id, id, now_ms, err);
-	/* They have seen whether there is a person: where there is, the label hides it from now on. */
-	return st == OK ? flag_close(db, s.id, FLAG_PERSON, now_ms, err) : st;
+	/* They have said whether there is a person: where there is, the label hides it from now on. */
+	return st == OK && a.n > 0 && can_name_people(p)
+		? flag_close(db, s.id, FLAG_PERSON, now_ms, err)
+		: st;
 }
 
 /* The first reply may have been lost: what it told is told again, and nothing that it did not tell. */

@@ -320,7 +320,7 @@ static enum status media_row(
 	const struct camtrap_deployment *d = find_deployment(c, col_int(row, 1));
 	const char *hash = col_text(row, 3);
 	int class = col_null(row, 5) ? -1 : project_class(c->job->project, col_int(row, 5));
-	/* Whether a person is in it is known only where it has a label. */
+	/* Whether a person is in it is known only where it has a label; and people may have flagged it since. */
 	bool public = class >= 0 && c->job->project->taxa[class].kind != TAXON_HUMAN &&
 		!col_int(row, 6);
 	snprintf(id, sizeof id, "m%lld", (long long)col_int(row, 0));

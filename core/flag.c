@@ -10,11 +10,6 @@ static const char *const names[N_FLAG_KINDS] = {
 
 #define DAY_MS (24LL * 3600 * 1000)
 
-const char *flag_name(enum flag_kind kind)
-{
-	return names[kind];
-}
-
 enum status flag_parse(const char *text, enum flag_kind *out, struct err *err)
 {
 	for (int i = 0; i < N_FLAG_KINDS; i++)

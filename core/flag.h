@@ -18,7 +18,6 @@ enum flag_kind {
 /* Flags that hide a subject, of one volunteer in a day. */
 enum { FLAG_DAY_MAX = 20 };
 
-const char *flag_name(enum flag_kind kind);
 /* Errors: BAD_INPUT. */
 enum status flag_parse(const char *text, enum flag_kind *out, struct err *err) MUST_CHECK;
 /* Whether it hides the subject. */

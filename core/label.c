@@ -429,6 +429,8 @@ enum status label_reopen(struct db *db, const struct project *p, int64_t subject
 	const char *why, int64_t now_ms, struct err *err)
 {
 	struct subject s;
+	struct stmt *row = NULL;
+	enum label_refitted what;
 	enum status st = subject_load(db, subject_id, &s, err);
 	struct change c = {.state = "open", .what = "reopened", .reason = why};
 	if (st == OK)
@@ -437,7 +439,15 @@ enum status label_reopen(struct db *db, const struct project *p, int64_t subject
 		st = apply(db, p, &s, &c, now_ms, err);
 	if (st == OK)
 		st = prediction_adopt(db, p, subject_id, err);
-	return st == OK ? label_decide(db, p, subject_id, 0, now_ms, err) : st;
+	if (st == OK)
+		st = db_one(db, Q_FLAG_HIDES, &row, err, "i", subject_id);
+	if (st == NOT_FOUND)
+		return label_decide(db, p, subject_id, 0, now_ms, err);
+	if (st != OK)
+		return st;
+	db_done(row); /* who may not see it cannot be asked */
+	st = label_flagged(db, p, subject_id, now_ms, err);
+	return st == OK ? label_refit(db, p, subject_id, 0, now_ms, &what, err) : st;
 }
 
 static bool was_audit(const struct subject *s)

@@ -60,7 +60,10 @@ enum status label_by_expert_set(struct db *db, const struct project *project, in
 enum status label_flagged(struct db *db, const struct project *project, int64_t subject_id,
 	int64_t now_ms, struct err *err) MUST_CHECK;
 
-/* Takes the label of a subject back and opens it, with the reason ("undone", "revoked"); then decides it anew. */
+/*
+ * Takes the label of a subject back and opens it, with the reason ("undone", "revoked"); then decides it anew. One that a flag
+ * hides goes to the expert queue instead.
+ */
 enum status label_reopen(struct db *db, const struct project *project, int64_t subject_id,
 	const char *why, int64_t now_ms, struct err *err) MUST_CHECK;
 

@@ -35,6 +35,3 @@ enum status pages_take(struct db *db, const char *dir, int64_t project_id, const
 
 /* Where a picture lies. Shapes: file is '<64 hex digits>.<type>', path [n]. */
 void pages_path(const char *dir, const char *file, char *path, size_t n);
-
-/* What a file is by its bytes: "png", "jpg", "webp", "svg", or NULL. */
-const char *pages_type(const uint8_t *bytes, size_t n);

@@ -42,7 +42,8 @@ static bool is_utf8(const uint8_t *bytes, size_t n)
 	return good;
 }
 
-const char *pages_type(const uint8_t *bytes, size_t n)
+/* What a file is by its bytes; NULL: nothing that is shown. */
+static const char *pages_type(const uint8_t *bytes, size_t n)
 {
 	static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 	if (n > sizeof png && memcmp(bytes, png, sizeof png) == 0)

@@ -103,6 +103,8 @@ static const char rows[] =
 	" (6, CAST(printf('%016d', 6) AS BLOB), 1, 2, 2, 'taxa', 1, 1, 0, 1, NULL, NULL, "
 	"1590900000000);"
 	"UPDATE classification SET superseded_by = 5 WHERE id = 4;"
+	"INSERT INTO flag (subject_id, volunteer_id, kind, project_id, created_ms, closed_ms) VALUES "
+	"(1, 1, 'person', 1, 0, 1), (8, 1, 'offensive', 1, 0, NULL);"
 	"UPDATE classification SET guess_id = 1, guess_model_id = 1, told = 1 WHERE id = 2;"
 	"INSERT INTO annotation (classification_id, taxon_id, count) VALUES (1, 1, 2), (2, 1, 5), (4, "
 	"1, 9), (6, 2, NULL);";

@@ -62,7 +62,7 @@ static const char wanted_media[] =
 	"m5,d2:NA,activityDetection,2020-05-30T00:10:00-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303035.jpg,false,IMG_5.JPG,image/jpeg,,,\r\n"
 	"m6,d2:NA,activityDetection,2020-05-30T02:56:40-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303036.jpg,false,IMG_6.JPG,image/jpeg,,,\r\n"
 	"m7,d2:NA,activityDetection,2020-05-30T05:43:20-03:30,media/30/3030303030303030303030303030303030303030303030303030303030303037.jpg,false,IMG_7.JPG,image/jpeg,,,\r\n"
-	"m8,cam A again,activityDetection,2020-05-31T07:40:00+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303038.jpg,true,IMG_8.JPG,image/jpeg,,,\r\n"
+	"m8,cam A again,activityDetection,2020-05-31T07:40:00+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303038.jpg,false,IMG_8.JPG,image/jpeg,,,\r\n"
 	"m9,\"cam, \"\"A\"\"\",activityDetection,2020-05-30T03:53:25+03:00,media/30/3030303030303030303030303030303030303030303030303030303030303039.jpg,true,\"Gro\xc3\x9f, \"\"a|b\"\"\n\xef\xbf\xbd.jpg\",image/jpeg,,,\r\n";
 
 static const char wanted_observations[] =

@@ -14,13 +14,12 @@
 
 static struct test_server server;
 static struct test_project *t = &server.project;
-static struct client ann, ben, emil, mona, ada;
+static struct client ann, ben, emil, mona, ada, *const all[] = {&ann, &ben, &emil, &mona, &ada};
 static int n_uuid;
 
 static int set_up_with(const char *policy)
 {
 	test_server_open(&server, 4, 12, policy);
-	struct client *all[] = {&ann, &ben, &emil, &mona, &ada};
 	static const char *const names[] = {NULL, NULL, "emil", "vera", "ada"};
 	test_sql(t,
 		"INSERT INTO role (project_id, volunteer_id, role) SELECT %d, id, 'moderator' FROM "
@@ -49,11 +48,8 @@ static int set_up_revealing(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	client_close(&ann);
-	client_close(&ben);
-	client_close(&emil);
-	client_close(&mona);
-	client_close(&ada);
+	for (size_t i = 0; i < 5; i++)
+		client_close(all[i]);
 	test_server_close(&server);
 	return 0;
 }
@@ -68,8 +64,7 @@ static void give(struct client *c, int64_t subject)
 {
 	test_sql(t,
 		"INSERT INTO task (project_id, subject_id, volunteer_id, issued_ms, expires_ms) VALUES "
-		"(%d, %d, %d, 0, "
-		"9999999999999) ON CONFLICT DO NOTHING",
+		"(%d, %d, %d, 0, 9999999999999) ON CONFLICT DO NOTHING",
 		(int)t->id, (int)subject, (int)id_of(c));
 }
 
@@ -78,8 +73,7 @@ static void answer(struct client *c, int64_t subject, int class)
 	give(c, subject);
 	if (client_post(c, TEST "/classifications",
 			"{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, \"answer\": "
-			"\"taxa\", \"taxa\": "
-			"[{\"taxon\": %lld}]}",
+			"\"taxa\", \"taxa\": [{\"taxon\": %lld}]}",
 			++n_uuid, (long long)subject, (long long)t->taxa[class]) != 200)
 		fail_msg("%s", c->body);
 }
@@ -108,15 +102,36 @@ static int flag(struct client *c, int64_t subject, const char *kind, bool on)
 		(long long)subject, kind, on ? "true" : "false");
 }
 
+static int close_flags(struct client *c, int64_t subject, const char *kind)
+{
+	return client_post(
+		c, TEST "/moderation", "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)subject, kind);
+}
+
 static size_t n_flags(const struct client *c)
 {
 	return json_array_size(json_object_get(c->json, "flags"));
+}
+
+/* Emil's, who has the subject; class -1: cannot tell. */
+static void verdict(int64_t subject, int class)
+{
+	char taxa[60] = "";
+	if (class >= 0)
+		snprintf(taxa, sizeof taxa, "{\"taxon\": %lld}", (long long)t->taxa[class]);
+	assert_int_equal(client_post(&emil, TEST "/classifications",
+						 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, "
+						 "\"answer\": \"%s\", \"taxa\": [%s], \"queue\": \"expert\"}",
+						 ++n_uuid, (long long)subject, class < 0 ? "cant_tell" : "taxa", taxa),
+		200);
+	assert_string_equal(test_text(t, "state", subject), "retired");
 }
 
 static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state)
 {
 	static const char *const kinds[] = {"person", "offensive"};
 	(void)state;
+	test_sql(t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t->taxa[3]);
 	for (int i = 0; i < 2; i++) {
 		const int64_t s = t->first_subject + i;
 		answer(&ann, s, 1);
@@ -154,20 +169,10 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 			client_post(&emil, TEST "/next", "{\"n\": 1, \"queue\": \"expert\"}"), 200);
 		const json_t *task = json_array_get(json_object_get(emil.json, "tasks"), 0);
 		assert_int_equal(json_integer_value(json_object_get(task, "subject")), s);
-		assert_int_equal(client_post(&emil, TEST "/classifications",
-							 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, "
-							 "\"answer\": \"taxa\", "
-							 "\"taxa\": [{\"taxon\": %lld}], \"queue\": \"expert\"}",
-							 ++n_uuid, (long long)s, (long long)t->taxa[1]),
-			200);
-		assert_string_equal(test_text(t, "state", s), "retired");
+		verdict(s, 1);
 		assert_int_equal(photo(&ann, s), i == 0 ? 200 : 403);
-		assert_int_equal(client_post(&mona, TEST "/moderation",
-							 "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)s, kinds[i]),
-			403);
-		assert_int_equal(client_post(&emil, TEST "/moderation",
-							 "{\"subject\": %lld, \"kind\": \"%s\"}", (long long)s, kinds[i]),
-			200);
+		assert_int_equal(close_flags(&mona, s, kinds[i]), 403);
+		assert_int_equal(close_flags(&emil, s, kinds[i]), 200);
 		assert_int_equal(photo(&ann, s), 200);
 		/* The same person's word does not hide it again; another's does. */
 		assert_int_equal(flag(&ben, s, kinds[i], true), 200);
@@ -178,6 +183,30 @@ static void a_person_or_an_offence_is_seen_by_experts_alone_at_once(void **state
 		assert_string_equal(test_text(t, "by", s), "expert");  /* its label stands meanwhile */
 		assert_int_equal(flag(&ann, s, kinds[i], false), 200); /* a slip */
 		assert_int_equal(photo(&ann, s), 200);
+	}
+}
+
+/* By a verdict that cannot name a person, one that names nothing, and when an answer is taken back, which opens others. */
+static void what_is_flagged_stays_with_experts(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const int64_t s = t->first_subject + i;
+		if (i == 1)
+			test_sql(t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t->taxa[3]);
+		answer(&ann, s, 1);
+		give(&ben, s);
+		assert_int_equal(flag(&ben, s, "person", true), 200);
+		give(&emil, s);
+		if (i < 2)
+			verdict(s, i == 0 ? 1 : -1);
+		else
+			undo_last(&ann);
+		assert_int_equal(photo(&ann, s), 403);
+		assert_int_equal(photo(&emil, s), 200);
+		assert_string_equal(test_text(t, "state", s), i < 2 ? "retired" : "expert");
+		assert_int_equal(
+			test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s), i < 2 ? 1 : 0);
 	}
 }
 
@@ -258,16 +287,10 @@ static void flags_are_ones_own_and_few(void **state)
 	assert_null(strstr(mona.body, "favourite"));
 	assert_int_equal(client_send(&ben, "GET", "/api/me/page", NULL), 200);
 	assert_int_equal(json_array_size(json_object_get(ben.json, "favourites")), 0);
-	assert_int_equal(client_post(&mona, TEST "/moderation",
-						 "{\"subject\": %lld, \"kind\": \"favourite\"}", (long long)s),
-		400);
-	assert_int_equal(client_post(&ann, TEST "/moderation",
-						 "{\"subject\": %lld, \"kind\": \"damaged\"}", (long long)s),
-		403);
+	assert_int_equal(close_flags(&mona, s, "favourite"), 400);
+	assert_int_equal(close_flags(&ann, s, "damaged"), 403);
 	assert_int_equal(client_send(&ann, "GET", TEST "/moderation", NULL), 403);
-	assert_int_equal(client_post(&mona, TEST "/moderation",
-						 "{\"subject\": %lld, \"kind\": \"damaged\"}", (long long)s),
-		200);
+	assert_int_equal(close_flags(&mona, s, "damaged"), 200);
 	assert_int_equal(flag(&ann, s, "favourite", false), 200);
 	assert_int_equal(n_flags(&ann), 0);
 	assert_int_equal(client_send(&ann, "GET", TEST "/flags?subject=x", NULL), 400);
@@ -565,6 +588,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_ROW(a_person_or_an_offence_is_seen_by_experts_alone_at_once, set_up),
+		TEST_ROW(what_is_flagged_stays_with_experts, set_up),
 		TEST_ROW(people_are_kept_from_the_public, set_up),
 		TEST_ROW(flags_are_ones_own_and_few, set_up),
 		TEST_ROW(comments_come_after_ones_own_answer, set_up),

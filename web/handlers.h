@@ -3,6 +3,9 @@
 
 #include "http.h"
 
+/* What the route of one project begins with. */
+#define PROJECT "/api/projects/{project}"
+
 struct task;
 /* A task's frames as docs/api.md has them. */
 json_t *task_frames_json(const struct task *task);

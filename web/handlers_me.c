@@ -208,8 +208,6 @@ static enum status handle_export(struct request *r, struct reply *reply, struct 
 	return st;
 }
 
-#define PROJECT "/api/projects/{project}"
-
 const struct route people_routes[] = {
 	{"POST", "/api/me/password", WHO_SESSION, BODY_JSON, handle_password},
 	{"POST", "/api/invite", WHO_ANYONE, BODY_JSON, handle_invite},

@@ -253,8 +253,6 @@ enum status handle_undo(struct request *r, struct reply *reply, struct err *err)
 	return st;
 }
 
-#define PROJECT "/api/projects/{project}"
-
 const struct route volunteer_routes[] = {
 	{"GET", "/api/me", WHO_ANYONE, BODY_NONE, handle_me},
 	{"POST", "/api/signup", WHO_ANYONE, BODY_JSON, handle_signup},

@@ -80,7 +80,7 @@ ORDER BY c.id;
 
 -- name: export_media
 SELECT m.id, s.deployment_id, m.taken_ms, lower(hex(m.sha256)), m.file_name, s.label_id,
-  EXISTS (SELECT 1 FROM label_also a JOIN taxon x ON x.id = a.taxon_id WHERE a.subject_id = m.subject_id AND x.kind = 'human')
+  EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = m.subject_id)
 FROM media m
 LEFT JOIN subject s ON s.id = m.subject_id
 WHERE +m.project_id = ?1

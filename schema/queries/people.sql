@@ -78,6 +78,10 @@ SELECT kind FROM flag WHERE subject_id = ?1 AND volunteer_id = ?2 AND closed_ms 
 -- name: flag_n_hiding
 SELECT count(*) FROM flag WHERE volunteer_id = ?1 AND kind IN ('person', 'offensive') AND created_ms > ?2;
 
+-- A row where a flag hides the subject.
+-- name: flag_hides
+SELECT 1 FROM flag WHERE subject_id = ?1 AND kind IN ('person', 'offensive') AND closed_ms IS NULL LIMIT 1;
+
 -- Whoever looks at a subject that is hidden now is given another next; an answer still comes in.
 -- name: flag_end_leases
 UPDATE task SET expires_ms = ?2 WHERE subject_id = ?1 AND expert = 0 AND expires_ms > ?2;

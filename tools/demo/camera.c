@@ -123,13 +123,9 @@ static void exif_block(struct tiff *t, const struct shot *s)
 	angle_at(t, LON, s->longitude_deg);
 }
 
-enum status camera_write(const struct shot *s, const char *path, struct err *err)
+enum status jpeg_write(const uint8_t *rgb, int w, int h, int quality, const uint8_t *exif,
+	size_t n_exif, const char *path, struct err *err)
 {
-	struct tiff tiff;
-	exif_block(&tiff, s);
-	uint8_t marker[6 + sizeof tiff.bytes] = "Exif\0";
-	memcpy(marker + 6, tiff.bytes, tiff.n);
-
 	struct jpeg_compress_struct jpeg;
 	struct jpeg_error_mgr errors;
 	unsigned char *bytes = NULL;
@@ -137,17 +133,18 @@ enum status camera_write(const struct shot *s, const char *path, struct err *err
 	jpeg.err = jpeg_std_error(&errors); /* writing to memory fails only when memory is out */
 	jpeg_create_compress(&jpeg);
 	jpeg_mem_dest(&jpeg, &bytes, &n);
-	jpeg.image_width = (JDIMENSION)s->w;
-	jpeg.image_height = (JDIMENSION)s->h;
+	jpeg.image_width = (JDIMENSION)w;
+	jpeg.image_height = (JDIMENSION)h;
 	jpeg.input_components = 3;
 	jpeg.in_color_space = JCS_RGB;
 	jpeg_set_defaults(&jpeg);
-	jpeg_set_quality(&jpeg, 82, TRUE);
-	jpeg.write_JFIF_header = FALSE;
+	jpeg_set_quality(&jpeg, quality, TRUE);
+	jpeg.write_JFIF_header = exif == NULL;
 	jpeg_start_compress(&jpeg, TRUE);
-	jpeg_write_marker(&jpeg, JPEG_APP0 + 1, marker, (unsigned)(6 + tiff.n));
+	if (exif)
+		jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, (unsigned)n_exif);
 	while (jpeg.next_scanline < jpeg.image_height) {
-		JSAMPROW row = s->rgb + (size_t)jpeg.next_scanline * (size_t)s->w * 3;
+		JSAMPROW row = (JSAMPROW)rgb + (size_t)jpeg.next_scanline * (size_t)w * 3;
 		jpeg_write_scanlines(&jpeg, &row, 1);
 	}
 	jpeg_finish_compress(&jpeg);
@@ -161,4 +158,13 @@ enum status camera_write(const struct shot *s, const char *path, struct err *err
 		status = err_set(err, FULL, "cannot write %s: %m", path);
 	free(bytes);
 	return status;
+}
+
+enum status camera_write(const struct shot *s, const char *path, struct err *err)
+{
+	struct tiff tiff;
+	exif_block(&tiff, s);
+	uint8_t marker[6 + sizeof tiff.bytes] = "Exif\0";
+	memcpy(marker + 6, tiff.bytes, tiff.n);
+	return jpeg_write(s->rgb, s->w, s->h, 82, marker, 6 + (size_t)tiff.n, path, err);
 }

@@ -5,6 +5,7 @@
 
 #include "status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -28,3 +29,7 @@ void camera_strip(struct shot *shot);
  * DC-008). Errors: FAULT or FULL with the path when it cannot be written.
  */
 enum status camera_write(const struct shot *shot, const char *path, struct err *err) MUST_CHECK;
+
+/* A picture as a JPEG. Shapes: rgb [h][w][3]; exif: NULL, or the content of its APP1 marker. Errors: those of camera_write. */
+enum status jpeg_write(const uint8_t *rgb, int w, int h, int quality, const uint8_t *exif,
+	size_t n_exif, const char *path, struct err *err) MUST_CHECK;

@@ -2,12 +2,10 @@
 #include "drawing.h"
 
 #include "animal.h"
+#include "camera.h"
 #include "taxa.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <jpeglib.h>
 
 enum { MARGIN = 18, TRIAL = 700, TRIAL_FOOT = 680, NEAR = 100, QUALITY = 88 };
 
@@ -73,38 +71,6 @@ struct canvas drawing_new(int t)
 	return c;
 }
 
-static enum status write_jpeg(const struct canvas *c, const char *path, struct err *err)
-{
-	struct jpeg_compress_struct jpeg;
-	struct jpeg_error_mgr errors;
-	unsigned char *bytes = NULL;
-	unsigned long n = 0;
-	jpeg.err = jpeg_std_error(&errors); /* writing to memory fails only when memory is out */
-	jpeg_create_compress(&jpeg);
-	jpeg_mem_dest(&jpeg, &bytes, &n);
-	jpeg.image_width = (JDIMENSION)c->w;
-	jpeg.image_height = (JDIMENSION)c->h;
-	jpeg.input_components = 3;
-	jpeg.in_color_space = JCS_RGB;
-	jpeg_set_defaults(&jpeg);
-	jpeg_set_quality(&jpeg, QUALITY, TRUE);
-	jpeg_start_compress(&jpeg, TRUE);
-	while (jpeg.next_scanline < jpeg.image_height) {
-		JSAMPROW row = c->rgb + (size_t)jpeg.next_scanline * (size_t)c->w * 3;
-		jpeg_write_scanlines(&jpeg, &row, 1);
-	}
-	jpeg_finish_compress(&jpeg);
-	jpeg_destroy_compress(&jpeg);
-	enum status st = OK;
-	FILE *file = fopen(path, "wb");
-	if (!file || fwrite(bytes, 1, n, file) != n)
-		st = err_set(err, FAULT, "cannot write %s: %m", path);
-	if (file && fclose(file) && st == OK)
-		st = err_set(err, FULL, "cannot write %s: %m", path);
-	free(bytes);
-	return st;
-}
-
 enum status drawings_write(const char *dir, struct err *err)
 {
 	char path[1100];
@@ -114,7 +80,7 @@ enum status drawings_write(const char *dir, struct err *err)
 			continue;
 		struct canvas c = drawing_new(t);
 		snprintf(path, sizeof path, "%.1000s/%s.jpg", dir, taxon_code(t));
-		st = write_jpeg(&c, path, err);
+		st = jpeg_write(c.rgb, c.w, c.h, QUALITY, NULL, 0, path, err);
 		canvas_free(&c);
 	}
 	return st;
