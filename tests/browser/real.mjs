@@ -135,6 +135,13 @@ export class Real {
 		await run(TOPI, ['project', 'set', this.dir, 'mara', file]);
 	}
 
+	/** Some of the policy. @param {object} fields */
+	async setPolicy(fields) {
+		const file = join(this.root, 'policy.json');
+		await writeFile(file, JSON.stringify(fields));
+		await run(TOPI, ['policy', 'set', this.dir, 'mara', file]);
+	}
+
 	/** Truths to learn from. @param {Record<string, string>} labels code by subject */
 	async addGold(labels) {
 		const file = join(this.root, 'gold.csv');

@@ -21,6 +21,7 @@ describe('reading, practising, flagging and talking on topi serve', { timeout: 1
 			'guide.md': '# The animals\n\nLook for *stripes*.\n', 'guide/zebra.md': '# Plains zebra\n\n![stripes](../taxa/zebra.png)\n',
 			'practice/topi.md': 'Its thighs are *dark*.\n', 'taxa/zebra.png': scene(1, 96, 64),
 		});
+		await real.setPolicy({ plant_first: 0, plant_rate: 0 }); // what is planted among the tasks is not practised on
 		await real.addGold({ 8: 'topi' });
 		await real.addUser('mo', 'a long password', 'moderator');
 		await real.addUser('vera', 'a long password', 'expert');
@@ -79,6 +80,7 @@ describe('reading, practising, flagging and talking on topi serve', { timeout: 1
 		await page.waitForSelector('.comment .said >> text=Is that a foal?');
 		await page.keyboard.press('Escape');
 		await page.click('button.recent');
+		await page.waitForSelector('.answers-given strong');
 		assert.deepEqual(await page.locator('.answers-given strong').allTextContents(), ['Plains zebra']);
 		await drawn('.answers-given img');
 		await page.click('.answers-given [aria-label="Talk about Plains zebra"]');
@@ -129,6 +131,7 @@ describe('reading, practising, flagging and talking on topi serve', { timeout: 1
 	it('offers what is labelled here first', async () => {
 		await page.reload();
 		await onScreen(page);
+		await page.waitForSelector('.quick .name');
 		assert.deepEqual(await page.locator('.quick .name').allTextContents(), ['Lion']);
 	});
 });
