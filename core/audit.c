@@ -122,7 +122,7 @@ static enum status load_audited(
 
 /*
  * The same certificate anew, for shadow audits alone. Once: where they too show that the model is wrong more often than alpha,
- * only new gold, another model or another promise gives a reason to ask people again.
+ * only another model or promise, or as much new gold as a test takes, gives a reason to ask people again.
  */
 static enum status follow(
 	struct db *db, const struct project *p, int64_t revoked_id, int64_t now_ms, struct err *err)

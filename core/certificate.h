@@ -21,7 +21,9 @@ enum { CERTIFICATE_MIN_GOLD = 20 }; /* gold to calibrate on: below it a model is
 
 /*
  * Fits the promoted model's calibration and issues certificates, where gold, model or policy are new since the last. A
- * stratum whose gold and rules are those of its last certificate keeps that, revoked or not.
+ * stratum whose gold and rules are those of its last certificate keeps that, revoked or not. Where audits have refuted the promise,
+ * whatever gold came since, only one that follows the revoked certificate is issued, and only when as much gold was drawn
+ * since as a test takes.
  */
 enum status certificate_renew(
 	struct db *db, const struct project *project, int64_t now_ms, struct err *err) MUST_CHECK;

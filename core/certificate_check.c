@@ -21,7 +21,7 @@ struct stored {
 	struct calibration calibration;
 	char state[12];
 	bool was_active, whole, sweeping;
-	bool follows, follows_right; /* a revoked one; of the same stratum, gold and promise */
+	bool follows, follows_right; /* a revoked one; of the same model and stratum */
 	struct policy policy;        /* of its day */
 };
 
@@ -261,7 +261,7 @@ static enum status check_state(
 		find(findings, "%d errors in %d audits put the error above %.4f, and it is %s", k, n, lower,
 			c->state);
 	if (c->follows && !c->follows_right)
-		find(findings, "what it follows is no revoked certificate of its stratum and threshold");
+		find(findings, "what it follows is no revoked certificate of its model and stratum");
 	double bound = certificate_bound(c->alpha, c->follows);
 	if (c->was_active && !(cs_upper(k_shadow, n_shadow, c->delta) < bound))
 		find(

@@ -20,6 +20,7 @@ struct gold {
 	int stratum; /* -1: never auto-labelled; it must not dilute the errors of what is */
 	bool right;
 	double p_top; /* before calibration */
+	int64_t drawn_ms;
 	char group[DEPLOYMENT_GROUP_MAX + 1];
 };
 
@@ -49,7 +50,8 @@ static enum status load_gold(struct db *db, struct work *w, struct err *err)
 			.truth = {col_int(row, 4), col_int(row, 1)},
 			.top = project_class(w->p, col_int(row, 3)),
 			.right = col_int(row, 1) == col_int(row, 3),
-			.p_top = col_real(row, 2)};
+			.p_top = col_real(row, 2),
+			.drawn_ms = col_int(row, 6)};
 		snprintf(g->group, sizeof g->group, "%s", col_text(row, 5));
 	}
 	return st == NOT_FOUND ? OK : st;
@@ -187,21 +189,38 @@ static enum status fit(
 	return st;
 }
 
-/* Whether audits have shown that this gold is wrong about such a promise. */
-static enum status is_refuted(struct db *db, const struct work *w, const struct stratum_now *s,
-	bool *refuted, struct err *err)
+/* The last of the stratum's revoked certificates whose audits put the error above this alpha too; 0: none. */
+static enum status find_refuting(
+	struct db *db, const struct work *w, const struct stratum_now *s, int64_t *out, struct err *err)
 {
-	struct stmt *row = NULL;
-	enum status st = db_one(db, Q_CERTIFICATE_REFUTED, &row, err, "issidd", w->p->model_id,
-		(const char *)s->group, stratum_name(s->part), (int64_t)s->n_gold, s->alpha,
-		w->p->policy.delta);
-	*refuted = st == OK;
-	db_done(st == OK ? row : NULL);
-	return st == NOT_FOUND ? OK : st;
+	struct revoked {
+		int64_t id;
+		double delta;
+	} *all = NULL;
+	int n = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "iss", w->p->model_id,
+		(const char *)s->group, stratum_name(s->part));
+	while ((st = db_step(row, err)) == OK) {
+		all = xrealloc(all, ((size_t)n + 1) * sizeof *all);
+		all[n++] = (struct revoked){col_int(row, 0), col_real(row, 1)};
+	}
+	st = st == NOT_FOUND ? OK : st;
+	*out = 0;
+	for (int i = 0; st == OK && !*out && i < n; i++) {
+		st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", all[i].id);
+		if (st == OK &&
+			cs_lower((int)col_int(row, 1), (int)col_int(row, 0), all[i].delta) > s->alpha)
+			*out = all[i].id;
+		db_done(st == OK ? row : NULL);
+	}
+	free(all);
+	return st;
 }
 
 struct tested {
 	bool passes;
+	int64_t after_id; /* the revoked certificate that it would follow; 0: none */
 	double p_top_min;
 	int n_above, n_wrong;
 };
@@ -215,7 +234,6 @@ static enum status test(const struct work *w, int stratum, struct tested *out, s
 	double *conf = xcalloc((size_t)w->n, sizeof *conf);
 	bool *wrong = xcalloc((size_t)w->n, sizeof *wrong);
 	int n = 0;
-	*out = (struct tested){0};
 	for (int i = 0; i < w->n; i++)
 		if (w->gold[i].stratum == stratum) {
 			conf[n] = w->gold[i].p_top;
@@ -233,22 +251,34 @@ static enum status test(const struct work *w, int stratum, struct tested *out, s
 	return st == NOT_FOUND ? OK : st;
 }
 
-/*
- * Whether the model's last certificate of the stratum is of just this gold and these rules: then there is nothing to
- * renew. A share of delta that has grown since changes nothing either: it was tested more strictly.
- */
-static enum status is_current(struct db *db, const struct work *w, const struct stratum_now *s,
-	bool *current, struct err *err)
+/* The model's last certificate of a stratum. */
+struct last {
+	bool there;
+	bool follows; /* a revoked one; in force, of the promise there is now */
+	/*
+	 * Of just this gold and these rules: then there is nothing to renew. A share of delta that has grown since changes
+	 * nothing either: it was tested more strictly.
+	 */
+	bool current;
+	int64_t since_ms; /* it ended, or was issued */
+};
+
+static enum status find_last(struct db *db, const struct work *w, const struct stratum_now *s,
+	struct last *out, struct err *err)
 {
 	struct stmt *row = NULL;
-	*current = false;
+	*out = (struct last){0};
 	enum status st = db_one(db, Q_CERTIFICATE_LAST_OF_STRATUM, &row, err, "iss", w->p->model_id,
 		(const char *)s->group, stratum_name(s->part));
 	if (st != OK)
 		return st == NOT_FOUND ? OK : st;
-	*current = strcmp(col_text(row, 1), "replaced") != 0 && col_int(row, 2) == s->n_gold &&
-		col_real(row, 3) == s->alpha && col_real(row, 4) == w->p->policy.delta &&
-		col_real(row, 5) <= w->delta_share;
+	const char *state = col_text(row, 1);
+	bool promise = col_real(row, 3) == s->alpha && col_real(row, 4) == w->p->policy.delta;
+	*out = (struct last){.there = true,
+		.follows = promise && col_int(row, 6) && strcmp(state, "probation") == 0,
+		.current = promise && strcmp(state, "replaced") != 0 && col_int(row, 2) == s->n_gold &&
+			col_real(row, 5) <= w->delta_share,
+		.since_ms = col_int(row, 7)};
 	db_done(row);
 	return OK;
 }
@@ -277,8 +307,8 @@ static enum status audit_rate(struct db *db, const struct work *w, const struct 
 	enum status st = db_one(db, Q_SUBJECT_N_UNTOUCHED, &row, err, "i", w->p->id);
 	if (st != OK)
 		return st;
-	*rate = certificate_share(&w->p->policy, certificate_bound(s->alpha, false), w->p->policy.delta,
-		0, (double)col_int(row, 0) * t->n_above / w->n);
+	*rate = certificate_share(&w->p->policy, certificate_bound(s->alpha, t->after_id != 0),
+		w->p->policy.delta, 0, (double)col_int(row, 0) * t->n_above / w->n);
 	db_done(row);
 	return OK;
 }
@@ -322,11 +352,12 @@ static enum status issue(struct db *db, const struct work *w, int stratum, const
 	if (st == OK)
 		st = db_run(db, Q_CERTIFICATE_ADD, err,
 			"iiissdddidddd"
-			"iiiddi",
+			"iiiddiI",
 			w->p->id, w->p->model_id, policy->id, (const char *)s->group, stratum_name(s->part),
 			s->alpha, policy->delta, w->delta_share, (int64_t)w->n_tested, t->p_top_min,
 			confidence(c, t->p_top_min), c.w0, c.w1, (int64_t)s->n_gold, (int64_t)t->n_above,
-			(int64_t)t->n_wrong, cp_upper(t->n_wrong, t->n_above, w->delta_share), rate, now_ms);
+			(int64_t)t->n_wrong, cp_upper(t->n_wrong, t->n_above, w->delta_share), rate, now_ms,
+			t->after_id ? &t->after_id : NULL);
 	return st == OK ? record(db, w, stratum, db_last_id(db), err) : st;
 }
 
@@ -378,21 +409,47 @@ static enum status n_calibration(struct db *db, int64_t model_id, int *out, stru
 	return st;
 }
 
+/* How much of the stratum's gold was drawn after that. */
+static int n_drawn_since(const struct work *w, int stratum, int64_t ms)
+{
+	int n = 0;
+	for (int i = 0; i < w->n; i++)
+		n += w->gold[i].stratum == stratum && w->gold[i].drawn_ms > ms;
+	return n;
+}
+
+/*
+ * What becomes of a stratum. Where audits have refuted the promise, gold only gives a reason to ask people again: as much of
+ * it, drawn since, as a test takes. What is asked already goes on.
+ */
+static enum status decide(
+	struct db *db, const struct work *w, int stratum, int *fate, struct tested *t, struct err *err)
+{
+	const struct stratum_now *s = &w->strata[stratum];
+	struct last last;
+	enum status st = find_last(db, w, s, &last, err);
+	*fate = last.current ? STAYS : 0;
+	if (st != OK || last.current)
+		return st;
+	st = last.there ? find_refuting(db, w, s, &t->after_id, err) : OK;
+	if (st == OK && t->after_id && last.follows)
+		*fate = STAYS;
+	else if (st == OK &&
+		(!t->after_id || n_drawn_since(w, stratum, last.since_ms) >= s->n_needed)) {
+		st = test(w, stratum, t, err);
+		*fate = t->passes ? ISSUED : 0;
+	}
+	return st;
+}
+
 /* Tests what is new. *any: there is something to issue. Shapes: fate, tests [n_strata]. */
 static enum status test_all(struct db *db, const struct work *w, int *fate, struct tested *tests,
 	bool *any, struct err *err)
 {
 	enum status st = OK;
 	for (int i = 0; st == OK && i < w->n_strata; i++) {
-		bool current = false, refuted = false;
-		if (!w->strata[i].tested)
-			continue;
-		st = is_current(db, w, &w->strata[i], &current, err);
-		if (st == OK && !current)
-			st = is_refuted(db, w, &w->strata[i], &refuted, err);
-		if (st == OK && !current && !refuted)
-			st = test(w, i, &tests[i], err);
-		fate[i] = current ? STAYS : tests[i].passes ? ISSUED : 0;
+		if (w->strata[i].tested)
+			st = decide(db, w, i, &fate[i], &tests[i], err);
 		*any = *any || fate[i] == ISSUED;
 	}
 	return st;

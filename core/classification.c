@@ -305,6 +305,19 @@ enum status classification_add(struct db *db, const struct classification *c, in
 	return st;
 }
 
+/* Whether the undo opens the subject again, or leaves what is decided to the next refit. */
+static bool undo_reopens(const struct subject *s, const struct stored *old, int64_t now_ms)
+{
+	return old->counted &&
+		(s->state != SUBJECT_RETIRED ||
+			(strcmp(s->decided_by, "people") == 0 &&
+				now_ms - s->decided_ms <= UNDO_AFTER_RETIREMENT_MS));
+}
+
+/*
+ * The same for every kind of subject and whatever has become of it, so that what may be taken back tells nothing; but nobody
+ * is given photographs again that they may not see.
+ */
 static enum status check_undo(struct db *db, const struct subject *s, const struct stored *old,
 	int64_t now_ms, struct err *err)
 {
@@ -317,15 +330,16 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 	db_done(row);
 	if (far_back)
 		return err_set(err, CONFLICT, "only the last %d answers can be undone", UNDO_LAST);
-	if (old->planted)
-		return OK;
-	if (s->state == SUBJECT_RETIRED && now_ms - s->decided_ms > UNDO_AFTER_RETIREMENT_MS)
-		return err_set(err, CONFLICT, "the subject was decided more than 10 minutes ago");
-	if (old->expert || (s->state == SUBJECT_RETIRED && strcmp(s->decided_by, "people") != 0))
-		return err_set(err, CONFLICT, "%s cannot be undone",
-			old->expert ? "an expert's verdict"
-						: "an answer to a subject that an expert or the model decided");
-	return OK;
+	if (old->expert)
+		return err_set(err, CONFLICT, "an expert's verdict cannot be undone");
+	st = db_one(
+		db, undo_reopens(s, old, now_ms) ? Q_FLAG_HIDES : Q_SUBJECT_HIDDEN, &row, err, "i", s->id);
+	db_done(st == OK ? row : NULL);
+	if (st == OK)
+		return err_set(err, CONFLICT,
+			"the photographs of subject %lld are hidden by now: your answer stays as it is",
+			(long long)s->id);
+	return st == NOT_FOUND ? OK : st;
 }
 
 enum status classification_may_undo(
@@ -352,7 +366,7 @@ static enum status undo(struct db *db, const struct project *p, const struct sub
 		(int64_t)s->blind, p->policy.id, now_ms, (int64_t)old->planted, (int64_t)0, (int64_t)0);
 	if (st == OK)
 		st = db_run(db, Q_CLASSIFICATION_SUPERSEDE, err, "ii", old->id, db_last_id(db));
-	if (st != OK || !old->counted)
+	if (st != OK || !undo_reopens(s, old, now_ms))
 		return st;
 	if (s->state == SUBJECT_OPEN)
 		return label_decide(db, p, s->id, 0, now_ms, err);

@@ -56,6 +56,13 @@ enum status comment_read(struct db *db, int64_t subject_id, int64_t volunteer_id
 	return db_run(db, Q_COMMENT_READ, err, "ii", subject_id, volunteer_id);
 }
 
+enum status comment_overhear(struct db *db, int64_t project_id, int64_t subject_id,
+	int64_t volunteer_id, int64_t now_ms, struct err *err)
+{
+	return db_run(
+		db, Q_COMMENT_OVERHEAR, err, "iiii", volunteer_id, subject_id, project_id, now_ms);
+}
+
 enum status comment_hide(struct db *db, int64_t project_id, int64_t id, int64_t moderator_id,
 	const char *why, int64_t now_ms, struct err *err)
 {

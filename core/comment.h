@@ -1,6 +1,7 @@
 /*
  * What volunteers say to each other about a subject. Nobody reads it before their own answer, so that it sways none; who has
- * read what others say, and then takes the answer back, gives a second one that is no evidence (as after policy.reveal).
+ * read what others say, and then takes the answer back, gives a second one that is no evidence (as after policy.reveal). So is
+ * the answer of a moderator or expert who has read of the subject among a project's comments.
  */
 #pragma once
 
@@ -25,6 +26,10 @@ enum status comment_is_news(
 	struct db *db, int64_t subject_id, int64_t volunteer_id, bool *out, struct err *err) MUST_CHECK;
 enum status comment_read(
 	struct db *db, int64_t subject_id, int64_t volunteer_id, struct err *err) MUST_CHECK;
+
+/* Somebody who keeps the talk friendly has read of a subject without an answer of their own to it. */
+enum status comment_overhear(struct db *db, int64_t project_id, int64_t subject_id,
+	int64_t volunteer_id, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /* Hides a comment from all but moderators, with why, or shows it again (why NULL). Errors: NOT_FOUND. */
 enum status comment_hide(struct db *db, int64_t project_id, int64_t id, int64_t moderator_id,

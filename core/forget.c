@@ -10,7 +10,7 @@ enum status forget_begin(
 {
 	static const enum query drops[] = {Q_SESSION_DROP_ALL, Q_INVITE_DROP, Q_FORGET_ROLES,
 		Q_FORGET_TASKS, Q_FORGET_CURSORS, Q_FORGET_FAVOURITES, Q_CLAIM_DROP_PRACTISED,
-		Q_PERSONAL_DROP};
+		Q_PERSONAL_DROP, Q_FORGET_OVERHEARD};
 	enum status st = db_run(db, Q_FORGET_NAME, err, "iI", volunteer_id, take ? &now_ms : NULL);
 	for (size_t i = 0; st == OK && i < sizeof drops / sizeof *drops; i++)
 		st = db_run(db, drops[i], err, "i", volunteer_id);

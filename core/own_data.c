@@ -153,6 +153,7 @@ enum status own_data_write(
 			{{"project", TEXT}, {"subject", NUMBER}, {"at_ms", NUMBER}, {"text", TEXT},
 				{"hidden", YES_NO}}},
 		{"practice", Q_OWN_PRACTICE, {{"project", TEXT}, {"subject", NUMBER}, {"at_ms", NUMBER}}},
+		{"overheard", Q_OWN_OVERHEARD, {{"project", TEXT}, {"subject", NUMBER}, {"at_ms", NUMBER}}},
 		{"skill", Q_OWN_SKILL, {{"project", TEXT}, {"made_ms", NUMBER}, {"skill", JSON}}},
 	};
 	enum status st = put_account(db, volunteer_id, now_ms, out, err);

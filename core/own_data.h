@@ -7,7 +7,7 @@
 
 /*
  * Writes one JSON object: "account", "sessions", "answers" (all, those taken back too), "leases", "flags", "comments",
- * "practice", "skill" (as their page last said; the label model's own numbers would tell which subjects were gold). In constant
+ * "practice", "overheard", "skill" (as their page last said; the label model's own numbers would tell which subjects were gold). In constant
  * memory; times are Unix milliseconds. Errors: FULL when `out` does not take it; the database's.
  */
 enum status own_data_write(

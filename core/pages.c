@@ -3,6 +3,7 @@
 #include "project.h"
 #include "texts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -89,6 +90,45 @@ static enum status add_page(struct db *db, const struct project *p, const struct
 	return st;
 }
 
+static bool has_id(const json_t *list, const char *id, size_t n, const json_t **out)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach((json_t *)list, i, one)
+	{
+		const char *text = json_string_value(json_object_get(one, "id"));
+		if (text && strlen(text) == n && strncmp(text, id, n) == 0) {
+			*out = one;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "looks/pattern/stripes": the project's file says that there is such a look. */
+static enum status check_look(
+	struct db *db, const struct project *p, const char *path, const char *name, struct err *err)
+{
+	struct stmt *row = NULL;
+	const json_t *look = NULL, *value = NULL;
+	const char *id = name + 6, *slash = strchr(id, '/');
+	enum status st = db_one(db, Q_PROJECT_TEXTS, &row, err, "i", p->id);
+	if (st != OK)
+		return st;
+	json_t *texts = json_loads(col_text(row, 0), 0, NULL);
+	db_done(row);
+	if (!slash || strchr(slash + 1, '/'))
+		st = err_set(err, BAD_INPUT, "%.100s: a look's picture is looks/LOOK/VALUE.png", path);
+	else if (!has_id(json_object_get(texts, "looks"), id, (size_t)(slash - id), &look))
+		st = err_set(err, BAD_INPUT, "%.100s: the project's \"looks\" have no '%.*s'", path,
+			slash - id > 60 ? 60 : (int)(slash - id), id);
+	else if (!has_id(json_object_get(look, "values"), slash + 1, strlen(slash + 1), &value))
+		st = err_set(err, BAD_INPUT, "%.100s: the look '%.*s' has no value '%.60s'", path,
+			slash - id > 60 ? 60 : (int)(slash - id), id, slash + 1);
+	json_decref(texts);
+	return st;
+}
+
 static enum status add_picture(
 	struct db *db, const struct project *p, const struct page_item *item, struct err *err)
 {
@@ -102,6 +142,8 @@ static enum status add_picture(
 	else if (st == OK && strncmp(name, "taxa/", 5) == 0 && !has_taxon(p, name + 5))
 		st = err_set(
 			err, BAD_INPUT, "%.100s: the project has no taxon '%.60s'", item->path, name + 5);
+	else if (st == OK && strncmp(name, "looks/", 6) == 0)
+		st = check_look(db, p, item->path, name, err);
 	free(name);
 	return st;
 }
@@ -172,5 +214,41 @@ enum status pages_take(struct db *db, const char *dir, int64_t project_id, const
 		st = store(db, dir, &p, &f, out, err);
 	project_release(&p);
 	page_folder_release(&f);
+	return st;
+}
+
+/* One folder of pictures. Nothing else is there but what an import has begun (keep). */
+static enum status clean_folder(struct db *db, const char *path, int *n, struct err *err)
+{
+	char file[MAX_PATH + 300];
+	enum status st = OK;
+	DIR *folder = opendir(path);
+	if (!folder)
+		return OK;
+	for (const struct dirent *e; st == OK && (e = readdir(folder)) != NULL;) {
+		struct stmt *row = NULL;
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		st = db_one(db, Q_PAGE_PICTURE_USED, &row, err, "s", e->d_name);
+		db_done(st == OK ? row : NULL);
+		if (st != NOT_FOUND)
+			continue;
+		st = OK;
+		snprintf(file, sizeof file, "%s/%s", path, e->d_name);
+		*n += unlink(file) == 0;
+	}
+	closedir(folder);
+	return st;
+}
+
+enum status pages_clean(struct db *db, const char *dir, int *n, struct err *err)
+{
+	char path[MAX_PATH];
+	enum status st = OK;
+	*n = 0;
+	for (int i = 0; st == OK && i < 256 && strlen(dir) <= 4000; i++) {
+		snprintf(path, sizeof path, "%s/pages/%02x", dir, (unsigned)i);
+		st = clean_folder(db, path, n, err);
+	}
 	return st;
 }

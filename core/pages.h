@@ -33,5 +33,11 @@ struct pages_taken {
 enum status pages_take(struct db *db, const char *dir, int64_t project_id, const char *folder,
 	struct pages_taken *out, struct err *err) MUST_CHECK;
 
+/*
+ * Removes the pictures that no project's pages have any more, and what an ended import left half written. In a write transaction
+ * after the one of pages_take: then no other import is between its pictures and its rows. *n: how many went.
+ */
+enum status pages_clean(struct db *db, const char *dir, int *n, struct err *err) MUST_CHECK;
+
 /* Where a picture lies. Shapes: file is '<64 hex digits>.<type>', path [n]. */
 void pages_path(const char *dir, const char *file, char *path, size_t n);

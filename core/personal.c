@@ -154,8 +154,8 @@ static json_t *mixed_json(const struct project *p, const struct own *own)
 	return ranked_json(list, n);
 }
 
-static enum status refresh(
-	struct db *db, int64_t project_id, int64_t volunteer_id, int64_t now_ms, struct err *err)
+static enum status make(
+	struct db *db, int64_t project_id, int64_t volunteer_id, json_t *made, struct err *err)
 {
 	struct project p = {0};
 	struct own own = {0};
@@ -176,8 +176,11 @@ static enum status refresh(
 		json_object_set_new(out, "best", best_json(&p, m, &own));
 		json_object_set_new(out, "mixed", mixed_json(&p, &own));
 		char *text = json_dumps(out, JSON_COMPACT);
-		st = text ? db_run(db, Q_PERSONAL_PUT, err, "iiis", volunteer_id, project_id, now_ms, text)
-				  : err_set(err, FAULT, "a taxon's name is not UTF-8");
+		if (text)
+			json_array_append_new(
+				made, json_pack("{s:I, s:s}", "project", (json_int_t)project_id, "text", text));
+		else
+			st = err_set(err, FAULT, "a taxon's name is not UTF-8");
 		free(text);
 	}
 	free(own.cells);
@@ -248,13 +251,28 @@ enum status personal_page(struct db *db, int64_t volunteer_id, int64_t now_ms, j
 	return st;
 }
 
-enum status personal_refresh(struct db *db, int64_t volunteer_id, int64_t now_ms, struct err *err)
+enum status personal_make(
+	struct db *db, int64_t volunteer_id, int64_t now_ms, json_t **out, struct err *err)
 {
 	json_t *projects = json_array(), *stale = json_array();
+	*out = json_array();
 	enum status st = read_projects(db, volunteer_id, now_ms, projects, stale, err);
 	for (size_t i = 0; st == OK && i < json_array_size(stale); i++)
-		st = refresh(db, json_integer_value(json_array_get(stale, i)), volunteer_id, now_ms, err);
+		st = make(db, json_integer_value(json_array_get(stale, i)), volunteer_id, *out, err);
 	json_decref(projects);
 	json_decref(stale);
+	return st;
+}
+
+enum status personal_put(
+	struct db *db, int64_t volunteer_id, const json_t *made, int64_t now_ms, struct err *err)
+{
+	enum status st = OK;
+	for (size_t i = 0; st == OK && i < json_array_size(made); i++) {
+		const json_t *one = json_array_get(made, i);
+		st = db_run(db, Q_PERSONAL_PUT, err, "iiis", volunteer_id,
+			(int64_t)json_integer_value(json_object_get(one, "project")), now_ms,
+			json_string_value(json_object_get(one, "text")));
+	}
 	return st;
 }

@@ -14,8 +14,8 @@ enum { PERSONAL_DAYS = 60, PERSONAL_MOST = 5 };
 
 /*
  * {"n_answers", "days": [{"day", "n"}], "projects": [{"slug", "title", "n_answers", "species": [{"taxon", "name", "n"}], and
- * the members that personal_refresh makes}]}; days since 1970-01-01 UTC, newest first.
- * *stale: of some project what is said of the skill is too old, or missing: personal_refresh first.
+ * the members that personal_make makes}]}; days since 1970-01-01 UTC, newest first.
+ * *stale: of some project what is said of the skill is too old, or missing: personal_make and personal_put first.
  * Owns: the caller releases *out, also when it is stale.
  */
 enum status personal_page(struct db *db, int64_t volunteer_id, int64_t now_ms, json_t **out,
@@ -25,7 +25,11 @@ enum status personal_page(struct db *db, int64_t volunteer_id, int64_t now_ms, j
  * Makes what is too old anew: "skill": {"p", "low", "high"}, the probability that a single answer is right, over the classes
  * as often as they are, with a 90 % interval from lambda and its precision through the pooled matrix (null below 10 answers
  * credited); "best": the taxa where it is surest, of those that came up 10 times, by the volunteer's own row with the pooled
- * one as prior; "mixed": what is most often taken for what, from their own counts. In the caller's transaction.
+ * one as prior; "mixed": what is most often taken for what, from their own counts. Only reads, for some milliseconds with many taxa;
+ * personal_put keeps what was made, in the caller's transaction.
+ * Owns: the caller releases *out, also when it fails: [{"project": id, "text": the members as text}].
  */
-enum status personal_refresh(
-	struct db *db, int64_t volunteer_id, int64_t now_ms, struct err *err) MUST_CHECK;
+enum status personal_make(
+	struct db *db, int64_t volunteer_id, int64_t now_ms, json_t **out, struct err *err) MUST_CHECK;
+enum status personal_put(struct db *db, int64_t volunteer_id, const json_t *made, int64_t now_ms,
+	struct err *err) MUST_CHECK;

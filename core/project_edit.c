@@ -93,6 +93,9 @@ static enum status set_taxon(struct db *db, int64_t project_id, const struct tax
 		bool_of(object, "protected", t->protected, &protected, err) != OK ||
 		bool_of(object, "retired", t->retired, &retired, err) != OK)
 		return BAD_INPUT;
+	/* A key of before it was reserved stays until another is given. */
+	if (strcmp(hotkey, t->hotkey) != 0 && project_check_hotkey(t->code, hotkey, err) != OK)
+		return BAD_INPUT;
 	if (texts_check_taxon(t->code, object, err) != OK)
 		return BAD_INPUT;
 	if (strcmp(kind, taxon_kind_name(t->kind)) != 0)
@@ -152,8 +155,6 @@ static enum status check_list(struct db *db, int64_t id, struct err *err)
 		const struct taxon *t = &p.taxa[i];
 		n += !t->retired;
 		n_blank += !t->retired && t->kind == TAXON_BLANK;
-		if (!t->retired)
-			st = project_check_hotkey(t->code, t->hotkey, err);
 		for (int j = 0; st == OK && j < i && !t->retired && t->hotkey[0]; j++)
 			if (!p.taxa[j].retired && strcmp(p.taxa[j].hotkey, t->hotkey) == 0)
 				st = err_set(err, BAD_INPUT, "project: %.60s and %.60s have the hotkey '%s'",

@@ -182,23 +182,44 @@ static enum status check_classes(
 	return st == NOT_FOUND ? OK : st;
 }
 
+/* A training that this worker holds, or one that has its model: then only the same comes again. */
+static enum status check_held(const struct job *job, const char *worker, struct err *err)
+{
+	if (job->kind != JOB_TRAIN)
+		return err_set(err, BAD_INPUT, "job %lld is no training", (long long)job->id);
+	if (job->state == JOB_DONE)
+		return OK;
+	if (job->state != JOB_RUNNING)
+		return err_set(err, CONFLICT, "job %lld is %s: its model is not wanted", (long long)job->id,
+			job_state_name(job->state));
+	return strcmp(job->worker, worker) == 0
+		? OK
+		: err_set(err, CONFLICT, "job %lld is held by %.80s now", (long long)job->id, job->worker);
+}
+
+enum status registry_check_trained(
+	struct db *db, int64_t job_id, const char *worker, struct err *err)
+{
+	struct job job;
+	enum status st = job_get(db, job_id, &job, err);
+	if (st == OK)
+		st = check_held(&job, worker, err);
+	job_release(&job);
+	return st;
+}
+
 enum status registry_add_trained(struct db *db, int64_t job_id, const char *worker,
 	const struct registry_file *file, int64_t now_ms, int64_t *id, struct err *err)
 {
 	struct job job;
 	json_t *classes = json_array();
 	enum status st = job_get(db, job_id, &job, err);
-	if (st == OK && job.kind != JOB_TRAIN)
-		st = err_set(err, BAD_INPUT, "job %lld is no training", (long long)job_id);
+	if (st == OK)
+		st = check_held(&job, worker, err);
 	if (st == OK && job.state == JOB_DONE) {
 		st = replay(db, &job, file, id, err);
 		goto done;
 	}
-	if (st == OK && job.state != JOB_RUNNING)
-		st = err_set(err, CONFLICT, "job %lld is %s: its model is not wanted", (long long)job_id,
-			job_state_name(job.state));
-	if (st == OK && strcmp(job.worker, worker) != 0)
-		st = err_set(err, CONFLICT, "job %lld is held by %.80s now", (long long)job_id, job.worker);
 	if (st == OK)
 		st = check_classes(db, job_id, file->classes, err);
 	if (st == OK)

@@ -64,6 +64,10 @@ struct registry_file {
 enum status registry_parse(const char *path, struct registry_file *out, struct err *err) MUST_CHECK;
 void registry_file_release(struct registry_file *file);
 
+/* Whether registry_add_trained would take this worker's file, but for what is in it. Errors: CONFLICT and BAD_INPUT as there. */
+enum status registry_check_trained(
+	struct db *db, int64_t job_id, const char *worker, struct err *err) MUST_CHECK;
+
 /*
  * Registers what a training made and ends its job; the file is in place. The same file again is answered the same.
  * Errors: CONFLICT the lease is another's, or the job was cancelled; BAD_INPUT the file's classes are not the job's.

@@ -286,6 +286,22 @@ enum status token_revoke(struct db *db, const char *name, int64_t now_ms, struct
 	return st;
 }
 
+enum status token_lend(
+	struct db *db, const char *name, const char *secret, int64_t now_ms, struct err *err)
+{
+	uint8_t hash[HASH_SIZE];
+	secret_hash(secret, hash);
+	enum status st = db_run(db, Q_TOKEN_CLEAN, err, "i", now_ms);
+	return st == OK ? db_run(db, Q_TOKEN_LEND, err, "sbii", name, hash, (size_t)HASH_SIZE, now_ms,
+						  now_ms + TOKEN_LEND_MS)
+					: st;
+}
+
+enum status token_drop(struct db *db, const char *name, struct err *err)
+{
+	return db_run(db, Q_TOKEN_DROP, err, "s", name);
+}
+
 enum status token_check(struct db *db, const char *secret, struct err *err)
 {
 	uint8_t hash[HASH_SIZE];

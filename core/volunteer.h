@@ -109,4 +109,12 @@ enum status token_add(struct db *db, const char *name, const char *secret, int64
 	struct err *err) MUST_CHECK;
 enum status token_revoke(
 	struct db *db, const char *name, int64_t now_ms, struct err *err) MUST_CHECK;
+/*
+ * A token of a program's own worker, which token_drop ends. Those of programs that were killed go after TOKEN_LEND_MS, by the next
+ * one that lends: who goes on for longer lends theirs again.
+ */
+#define TOKEN_LEND_MS (7LL * 24 * 3600 * 1000)
+enum status token_lend(struct db *db, const char *name, const char *secret, int64_t now_ms,
+	struct err *err) MUST_CHECK;
+enum status token_drop(struct db *db, const char *name, struct err *err) MUST_CHECK;
 enum status token_check(struct db *db, const char *secret, struct err *err) MUST_CHECK;

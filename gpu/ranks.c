@@ -117,41 +117,62 @@ static void settle(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-/* Rank 0: takes the others in. A stranger is turned away. */
-static enum status welcome(struct ranks *r, int door, double until_s, struct err *err)
+/* Whoever knocks: a rank that is waited for, or a stranger, who is turned away. Returns whether it is one. */
+static bool let_in(struct ranks *r, int door)
 {
-	int n_left = r->backend.n_ranks - 1;
-	while (n_left > 0) {
-		struct pollfd wait = {.fd = door, .events = POLLIN};
-		double left_s = until_s - now_s();
-		if (left_s <= 0)
-			return err_set(err, BUSY, "%d of %d ranks did not come", n_left, r->backend.n_ranks);
-		if (poll(&wait, 1, (int)(left_s * 1000) + 1) <= 0)
-			continue;
-		int fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
-		char hello[sizeof greeting];
-		int32_t who[2] = {0};
-		struct timeval soon = {.tv_sec = 5};
+	int fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+	char hello[sizeof greeting];
+	int32_t who[2] = {0};
+	struct timeval soon = {.tv_sec = 5};
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+	if (fd < 0 || get(fd, hello, sizeof hello, NULL) || get(fd, who, sizeof who, NULL) ||
+		memcmp(hello, greeting, sizeof hello) || who[1] != r->backend.n_ranks || who[0] < 1 ||
+		who[0] >= r->backend.n_ranks || r->sockets[who[0]] >= 0 ||
+		put(fd, greeting, sizeof greeting, NULL)) {
 		if (fd >= 0)
-			setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
-		if (fd < 0 || get(fd, hello, sizeof hello, NULL) || get(fd, who, sizeof who, NULL) ||
-			memcmp(hello, greeting, sizeof hello) || who[1] != r->backend.n_ranks || who[0] < 1 ||
-			who[0] >= r->backend.n_ranks || r->sockets[who[0]] >= 0 ||
-			put(fd, greeting, sizeof greeting, NULL)) {
-			if (fd >= 0)
-				close(fd);
-			continue;
-		}
-		settle(fd);
-		r->sockets[who[0]] = fd;
-		n_left--;
+			close(fd);
+		return false;
 	}
-	return OK;
+	settle(fd);
+	r->sockets[who[0]] = fd;
+	return true;
 }
 
-static enum status knock(
-	struct ranks *r, const struct addrinfo *at, double until_s, struct err *err)
+/* Rank 0: takes the others in. One that is there says nothing yet: what is heard of it is its end. */
+static enum status welcome(struct ranks *r, int door, double patience_s, struct err *err)
 {
+	const int n = r->backend.n_ranks;
+	const double until_s = now_s() + patience_s;
+	struct pollfd *waits = xmalloc((size_t)n * sizeof *waits);
+	enum status st = OK;
+	for (int n_left = n - 1; st == OK && n_left > 0;) {
+		double left_s = until_s - now_s();
+		waits[0] = (struct pollfd){.fd = door, .events = POLLIN};
+		for (int i = 1; i < n; i++) /* poll leaves out what is below 0 */
+			waits[i] = (struct pollfd){.fd = r->sockets[i], .events = POLLIN};
+		if (left_s <= 0)
+			st = err_set(err, BUSY,
+				"%d of %d ranks did not come within %.0f s: every one is started with "
+				"the same command by one launcher",
+				n_left, n, patience_s);
+		else if (poll(waits, (nfds_t)n, (int)(left_s * 1000) + 1) > 0) {
+			for (int i = 1; st == OK && i < n; i++)
+				if (waits[i].revents)
+					st = err_set(err, FAULT,
+						"rank %d is gone, while %d of %d ranks were waited for", i, n_left, n);
+			if (st == OK && waits[0].revents)
+				n_left -= let_in(r, door);
+		}
+	}
+	free(waits);
+	return st;
+}
+
+static enum status knock(struct ranks *r, const struct ranks_place *place,
+	const struct addrinfo *at, double patience_s, struct err *err)
+{
+	const double until_s = now_s() + patience_s;
 	int32_t who[2] = {r->backend.rank, r->backend.n_ranks};
 	char hello[sizeof greeting];
 	for (;;) {
@@ -168,7 +189,8 @@ static enum status knock(
 		if (fd >= 0)
 			close(fd);
 		if (now_s() > until_s)
-			return err_set(err, BUSY, "rank 0 does not answer");
+			return err_set(err, BUSY, "rank 0 does not answer at %.100s port %d within %.0f s",
+				place->host, place->port, patience_s);
 		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
 	}
 }
@@ -202,9 +224,9 @@ enum status ranks_open(
 			st = err_set(err, BAD_INPUT, "rank 0 cannot listen on %.100s port %s: %s", place->host,
 				port, strerror(errno));
 		else
-			st = welcome(r, door, now_s() + patience_s, err);
+			st = welcome(r, door, patience_s, err);
 	} else if (st == OK) {
-		st = knock(r, found, now_s() + patience_s, err);
+		st = knock(r, place, found, patience_s, err);
 	}
 	if (door >= 0)
 		close(door);

@@ -29,7 +29,7 @@ struct ranks;
 /*
  * Meets the others; waits for patience_s.
  * Owns:   *out is the caller's, to ranks_close.
- * Errors: BUSY when they do not come; BAD_INPUT for a host that cannot be found or listened on.
+ * Errors: BUSY when they do not come; FAULT when one that had come is gone before the last is there; BAD_INPUT for a host that cannot be found or listened on.
  */
 enum status ranks_open(const struct ranks_place *place, double patience_s, struct ranks **out,
 	struct err *err) MUST_CHECK;

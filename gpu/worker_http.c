@@ -21,7 +21,8 @@ struct request {
 	const char *path;
 	const char *body;     /* POST */
 	const char *put_file; /* PUT */
-	FILE *to;             /* the reply's bytes go here, else to memory */
+	FILE *to;             /* the bytes of a good reply go here, else to memory */
+	CURL *curl;           /* that asks */
 	char *bytes;
 	size_t n_bytes;
 	bool full; /* the disk, or the reply's limit */
@@ -79,8 +80,10 @@ void worker_sleep(const struct worker_options *options, long ms)
 static size_t take(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct request *r = arg;
+	long http = 0;
 	(void)one;
-	if (r->to) {
+	curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &http);
+	if (r->to && http >= 200 && http < 300) {
 		r->full = fwrite(bytes, 1, n, r->to) != n;
 		return r->full ? 0 : n;
 	}
@@ -151,6 +154,7 @@ static enum status ask_once(struct client *c, struct request *r, struct err *err
 	free(r->bytes);
 	r->bytes = NULL;
 	r->n_bytes = 0;
+	r->curl = c->curl;
 	set_up(c, r, url, from);
 	CURLcode code = curl_easy_perform(c->curl);
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &http);
@@ -240,6 +244,7 @@ enum status client_get_file(
 		st = err_set(err, FAULT, "%.120s cannot be written", file);
 	if (st != OK)
 		unlink(part);
+	free(r.bytes);
 	return st;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -132,9 +133,10 @@ static char *received(const struct client *c)
 	return text;
 }
 
-enum { N_REPLIES = 7 };
+enum { N_REPLIES = 8 };
 static const char *const asked[N_REPLIES] = {"next", "the photograph", "the small one",
-	"the answer", "the answer again", "undo", "next after undo"};
+	"the answer", "the answer again", "undo", "next after undo",
+	"one's last answers, an hour later"};
 
 static void keep(char **out, int *n, const struct client *c)
 {
@@ -184,7 +186,24 @@ static void get(struct client *c, int64_t subject, const char *size, char **out,
 	keep(out, n, c);
 }
 
-/* What one volunteer receives from the first task to the undo of its answer. Every kind has three digits in its task's id. */
+/* An hour goes by, in which people, a model or an expert have decided what is no gold; some is open still. */
+static void hour_later(enum kind kind, int64_t subject)
+{
+	static const char *const by[N_KINDS] = {
+		[UNSURE] = "people", [SHADOW] = "expert", [AUDIT] = "model", [SURE] = "people"};
+	if (by[kind])
+		test_sql(&server.project,
+			"UPDATE subject SET state = 'retired', label_id = %d, p_label = 1, decided_by = '%s', "
+			"reason = 'risk', decided_ms = %lld WHERE id = %d",
+			(int)server.project.taxa[2], by[kind], (long long)time(NULL) * 1000, (int)subject);
+	test_sql(&server.project, "UPDATE subject SET decided_ms = decided_ms - 3600000 WHERE id = %d",
+		(int)subject);
+	test_sql(&server.project,
+		"UPDATE classification SET created_ms = created_ms - 3600000 WHERE subject_id = %d",
+		(int)subject);
+}
+
+/* What one volunteer receives from the first task to long after its answer. Every kind has three digits in its task's id. */
 static void live_through(enum kind kind, char **out)
 {
 	static int nth;
@@ -198,18 +217,32 @@ static void live_through(enum kind kind, char **out)
 							 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, "
 							 "\"answer\": \"taxa\", "
 							 "\"taxa\": [{\"taxon\": %lld}]}",
-							 nth * 2, (long long)subject, (long long)server.project.taxa[2]),
+							 nth * 3, (long long)subject, (long long)server.project.taxa[2]),
 			200);
 		keep(out, &n, &c);
 	}
 	assert_int_equal(client_post(&c, TEST "/undo",
 						 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"of\": "
 						 "\"00000000-0000-4000-8000-%012d\"}",
-						 nth * 2 + 1, nth * 2),
+						 nth * 3 + 1, nth * 3),
 		200);
 	keep(out, &n, &c);
 	assert_int_equal(client_post(&c, TEST "/next", "{\"n\": 1}"), 200);
 	keep(out, &n, &c);
+	assert_int_equal(client_post(&c, TEST "/classifications",
+						 "{\"uuid\": \"00000000-0000-4000-8000-%012d\", \"subject\": %lld, "
+						 "\"answer\": \"cant_tell\"}",
+						 nth * 3 + 2, (long long)subject),
+		200);
+	hour_later(kind, subject);
+	assert_int_equal(client_send(&c, "GET", TEST "/answers?n=1", NULL), 200);
+	assert_non_null(strstr(c.body, "\"may_undo\":true"));
+	keep(out, &n, &c);
+	/* Labels are counted (what is likely at a camera): those who come next find what the first found. */
+	test_sql(&server.project,
+		"UPDATE subject SET state = 'open', label_id = NULL, decided_by = NULL WHERE id = %d AND "
+		"state = 'retired' AND id < %d",
+		(int)subject, (int)first_of(PROBE));
 	assert_int_equal(n, N_REPLIES);
 	nth++;
 	client_close(&c);

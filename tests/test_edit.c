@@ -281,6 +281,35 @@ static void a_project_is_changed(void **state)
 		ask("SELECT title, camtrap FROM project"), "New,{\"samplingDesign\":\"targeted\"};");
 }
 
+/* A key of before it was reserved is in nobody's way until its taxon is given another. */
+static void a_reserved_key_stays_until_another_is_given(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *file;
+		enum status status;
+		const char *word, *keys; /* of the error; zebra's and lion's afterwards */
+	} cases[] = {
+		{"{\"title\": \"Newer\", \"taxa\": [{\"code\": \"lion\", \"hotkey\": \"l\"}]}", OK, "",
+			"+;l;"},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"+\", \"rank\": \"species\"}]}", OK, "",
+			"+;l;"},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"/\"}]}", BAD_INPUT,
+			"taxon zebra: the hotkey '/'", "+;l;"},
+		{"{\"taxa\": [{\"code\": \"lion\", \"hotkey\": \"+\"}]}", BAD_INPUT,
+			"taxon lion: the hotkey '+'", "+;l;"},
+		{"{\"taxa\": [{\"code\": \"zebra\", \"hotkey\": \"y\"}]}", OK, "", "y;l;"},
+	};
+	ask("UPDATE taxon SET hotkey = '+' WHERE code = 'zebra'");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct err err = {0};
+		if (set_project(cases[i].file, &err) != cases[i].status || !strstr(err.text, cases[i].word))
+			fail_msg("%s: %s", cases[i].file, err.text);
+		assert_string_equal(
+			ask("SELECT hotkey FROM taxon WHERE code <> 'blank' ORDER BY id"), cases[i].keys);
+	}
+}
+
 /* What show prints, add takes, and says the same of what it made. */
 static void show_and_add_agree(void **state)
 {
@@ -341,6 +370,7 @@ int main(void)
 		cmocka_unit_test(events_never_overlap),
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(a_project_is_changed),
+		cmocka_unit_test(a_reserved_key_stays_until_another_is_given),
 		cmocka_unit_test(show_and_add_agree),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -112,6 +112,7 @@ static const struct row {
 	{WORKER, "GET", "/api/worker/models/../../topi.db", NULL, 404, NULL},
 	{WORKER, "GET", "/api/worker/models/%2e%2e%2ftopi.db", NULL, 404, NULL},
 	{WORKER, "POST", TEST "/next", "{\"n\": 1}", 401, NULL},
+	{WORKER, "PUT", "/api/worker/jobs/1/model?worker=w", "no model", 404, "no job 1"},
 	/* bodies */
 	{ANON, "POST", TEST "/next", "", 400, "JSON"},
 	{ANON, "POST", TEST "/next", "{\"n\": 1", 400, "JSON"},

@@ -148,19 +148,36 @@ static void the_last_answers_are_ones_own_and_say_what_may_be_undone(void **stat
 	assert_int_equal(client_send(&a, "GET", "/api/me", NULL), 200);
 	assert_int_equal(client_int(&a, "n_answers"), 10);
 
-	/* A retirement of eleven minutes ago stands. */
+	/* A retirement of eleven minutes ago stands; that the answer may be taken back says nothing of it. */
 	test_sql(t,
 		"UPDATE subject SET state = 'retired', label_id = %d, decided_by = 'people', reason = "
 		"'risk', "
 		"decided_ms = %lld WHERE id = %d",
 		(int)t->taxa[2], (long long)time(NULL) * 1000 - 11 * 60 * 1000, (int)first);
 	assert_int_equal(client_send(&a, "GET", TEST "/answers?n=20", NULL), 200);
-	assert_false(may_undo(past(&a, 9)));
-	/* A person is seen on it by now: no thumbnail. */
+	assert_true(may_undo(past(&a, 9)));
+	/* A person is seen on it by now: no thumbnail, and it is not given again. */
 	test_sql(t, "UPDATE taxon SET kind = 'human' WHERE id = %d", (int)t->taxa[2]);
 	assert_int_equal(client_send(&a, "GET", TEST "/answers?n=20", NULL), 200);
 	assert_null(json_object_get(past(&a, 9), "thumb"));
+	assert_false(may_undo(past(&a, 9)));
 	assert_int_equal(client_send(&a, "GET", undo, NULL), 403);
+	static const char late[] = "{\"uuid\": \"00000000-0000-4000-8000-00000000f900\", \"of\": "
+							   "\"00000000-0000-4000-8000-000000000001\"}";
+	assert_int_equal(client_post(&a, TEST "/undo", late), 409);
+	test_sql(t, "UPDATE taxon SET kind = 'animal' WHERE id = %d", (int)t->taxa[2]);
+	assert_int_equal(client_post(&a, TEST "/undo", late), 200);
+	assert_string_equal(test_text(t, "state", first), "retired");
+	assert_int_equal(client_post(&a, TEST "/classifications",
+						 "{\"uuid\": \"00000000-0000-4000-8000-00000000f901\", \"subject\": %lld, "
+						 "\"answer\": \"cant_tell\"}",
+						 (long long)first),
+		200);
+	assert_int_equal(test_sql(t,
+						 "SELECT count(*) FROM classification WHERE subject_id = %d AND "
+						 "counted = 1 AND superseded_by IS NULL",
+						 (int)first),
+		0);
 	static const char *const bad[] = {"0", "51", "x", "", "-1", "99999"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char path[100];
@@ -239,6 +256,7 @@ static void a_new_password_wants_the_old_one_and_ends_other_sessions(void **stat
 	client_log_in(&b, "vera");
 	assert_int_equal(
 		client_post(&a, "/api/me/password", "{\"old\": \"x\", \"new\": \"12345678\"}"), 403);
+	assert_string_equal(client_text(&a, "error"), "the old password is wrong");
 	assert_int_equal(
 		client_post(&a, "/api/me/password", "{\"old\": \"" TEST_PASSWORD "\", \"new\": \"1\"}"),
 		400);

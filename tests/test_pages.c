@@ -62,6 +62,13 @@ static int set_up(void **state)
 {
 	(void)state;
 	test_server_open(&server, 4, 2, NULL);
+	test_sql(&server.project,
+		"UPDATE project SET texts = "
+		"'{\"titles\":{\"fr\":\"Essai\"},\"looks\":[{\"id\":\"pattern\",\"name\":\"P\","
+		"\"values\":[{\"id\":\"stripes\",\"name\":\"S\"}]}],\"confusions\":[{\"taxa\":[\"animal1\","
+		"\"animal2\"],"
+		"\"text\":\"x\"}]}'; UPDATE taxon SET texts = '{\"names\":{\"fr\":\"un\"}}' WHERE code = "
+		"'animal1'");
 	snprintf(folder, sizeof folder, "/tmp/topi-pages-XXXXXX");
 	assert_non_null(mkdtemp(folder));
 	put("guide.md", "# Guide\n\n![Two](pictures/two.svg) ![one](./taxa/animal1.png \"One\")\n");
@@ -95,13 +102,6 @@ static void a_browser_gets_them(void **state)
 		fail_msg("%s", err.text);
 	assert_int_equal(taken.n_pages, 4);
 	assert_int_equal(taken.n_pictures, 3);
-	test_sql(&server.project,
-		"UPDATE project SET texts = "
-		"'{\"titles\":{\"fr\":\"Essai\"},\"looks\":[{\"id\":\"pattern\",\"name\":\"P\","
-		"\"values\":[{\"id\":\"stripes\",\"name\":\"S\"}]}],\"confusions\":[{\"taxa\":[\"animal1\","
-		"\"animal2\"],"
-		"\"text\":\"x\"}]}'; UPDATE taxon SET texts = '{\"names\":{\"fr\":\"un\"}}' WHERE code = "
-		"'animal1'");
 	client_open(&c, &server);
 	assert_int_equal(client_send(&c, "GET", TEST, NULL), 200);
 	const json_t *taxa = json_object_get(c.json, "taxa");
@@ -166,6 +166,59 @@ static void a_browser_gets_them(void **state)
 	client_close(&c);
 }
 
+static int n_files(const char *words)
+{
+	char line[200], out[20] = "";
+	snprintf(line, sizeof line, "find %s/pages -type f %s | wc -l", server.project.dir, words);
+	FILE *pipe = popen(line, "r");
+	assert_non_null(pipe);
+	assert_non_null(fgets(out, sizeof out, pipe));
+	pclose(pipe);
+	return (int)strtol(out, NULL, 10);
+}
+
+static int clean(void)
+{
+	struct err err = {0};
+	int n = -1;
+	assert_int_equal(db_begin(server.project.db, &err), OK);
+	assert_int_equal(pages_clean(server.project.db, server.project.dir, &n, &err), OK);
+	db_rollback(server.project.db);
+	return n;
+}
+
+static void pictures_that_no_page_has_go(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct pages_taken taken;
+	char path[200];
+	assert_int_equal(clean(), 0); /* there is no folder yet */
+	assert_int_equal(take(&taken, &err), OK);
+	assert_int_equal(clean(), 0);
+	assert_int_equal(n_files(""), 3);
+	/* One that another project has too stays; what an import that was killed had begun goes. */
+	test_sql(&server.project,
+		"INSERT INTO project (slug, title, created_ms) VALUES ('other', 'O', 0); INSERT INTO "
+		"page_picture "
+		"(project_id, name, file) SELECT (SELECT max(id) FROM project), name, file FROM "
+		"page_picture WHERE "
+		"name = 'taxa/animal1'");
+	drop("taxa/animal1.png");
+	drop("looks/pattern/stripes.jpeg");
+	put("guide.md", "New\n");
+	put("guide/animal1.md", "New\n");
+	assert_int_equal(take(&taken, &err), OK);
+	assert_int_equal(n_files(""), 3);
+	snprintf(path, sizeof path, "touch $(dirname $(find %s/pages -name '*.svg'))/.x.svg.part",
+		server.project.dir);
+	assert_int_equal(system(path), 0);
+	assert_int_equal(clean(), 2);
+	assert_int_equal(n_files(""), 2);
+	assert_int_equal(n_files("-name '*.png'"), 1);
+	assert_int_equal(n_files("-name '*.svg'"), 1);
+}
+
 static void half_a_folder_is_not_taken(void **state)
 {
 	(void)state;
@@ -185,6 +238,11 @@ static void half_a_folder_is_not_taken(void **state)
 		{"tutorial.md", "\xff\xfe", "no text in UTF-8"},
 		{"tutorial.md", "", "tutorial.md is empty"},
 		{"taxa/lion.png", PNG, "no taxon 'lion'"},
+		{"looks/patern/stripes.png", PNG,
+			"looks/patern/stripes.png: the project's \"looks\" have no 'patern'"},
+		{"looks/pattern/spots.png", PNG, "the look 'pattern' has no value 'spots'"},
+		{"looks/pattern.png", PNG, "looks/LOOK/VALUE.png"},
+		{"looks/pattern/stripes/x.png", PNG, "looks/LOOK/VALUE.png"},
 		{"taxa/animal1.svg", SVG, "two pictures are called taxa/animal1"},
 		{"pictures/bad.svg", "<svg><SCRIPT>x</SCRIPT></svg>", "'<script' is not taken"},
 		{"pictures/bad.svg", "<svg><a href=\"javascript:x\"/></svg>", "'javascript:' is not taken"},
@@ -257,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_browser_gets_them, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pictures_that_no_page_has_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_a_folder_is_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_picture_that_cannot_be_kept_ends_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sizes_and_links_are_bounded, set_up, tear_down)};

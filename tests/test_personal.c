@@ -42,8 +42,12 @@ static json_t *page_at(int v, int64_t now_ms)
 		assert_int_equal(db_begin(t.db, &err), OK);
 		if (personal_page(t.db, t.volunteers[v], now_ms, &page, &stale, &err) != OK)
 			fail_msg("%s", err.text);
-		if (stale && personal_refresh(t.db, t.volunteers[v], now_ms, &err) != OK)
+		json_t *made = NULL;
+		if (stale &&
+			(personal_make(t.db, t.volunteers[v], now_ms, &made, &err) != OK ||
+				personal_put(t.db, t.volunteers[v], made, now_ms, &err) != OK))
 			fail_msg("%s", err.text);
+		json_decref(made);
 		assert_int_equal(db_commit(t.db, &err), OK);
 	}
 	assert_false(stale);

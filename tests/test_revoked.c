@@ -3,10 +3,13 @@
 #include "bounds.h"
 #include "certificate.h"
 #include "certificate_check.h"
+#include "flag.h"
+#include "gold.h"
 #include "prediction.h"
 #include "replay.h"
 #include "support_command.h"
 #include "support_strata.h"
+#include "task.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -239,11 +242,182 @@ static void another_model_in_between_makes_no_new_certificate(void **state)
 	test_project_close(t);
 }
 
+/* Up to n more animals, drawn and labelled now, as the model says; those that are not asked of people. */
+static int add_gold(int n, int64_t now_ms)
+{
+	struct err err = {0};
+	struct project p = {0};
+	int added = 0;
+	assert_int_equal(project_load(t->db, t->id, &p, &err), OK);
+	for (int64_t s; added < n; added++) {
+		s = test_sql(t,
+			"SELECT s.id FROM subject s JOIN prediction p ON p.subject_id = s.id WHERE s.state = "
+			"'open' AND s.blind = 0 AND s.n_answers = 0 AND p.p_top > .9 AND p.top_id = %d ORDER "
+			"BY "
+			"s.id LIMIT 1",
+			(int)t->taxa[1]);
+		if (s <= 0)
+			break;
+		test_sql(t,
+			"INSERT INTO gold (subject_id, project_id, purpose, p_draw, drawn_ms, plant_u) VALUES "
+			"(%d, %d, 'certify', .5, %d, .5)",
+			(int)s, (int)t->id, (int)now_ms);
+		assert_int_equal(db_begin(t->db, &err), OK);
+		assert_int_equal(gold_label(t->db, &p, s, p.taxa[1].code, "certify", now_ms, &err), OK);
+		assert_int_equal(db_commit(t->db, &err), OK);
+	}
+	project_release(&p);
+	strata_settle(now_ms);
+	return added;
+}
+
+static void gold_does_not_bring_back_what_audits_have_refuted(void **state)
+{
+	(void)state;
+	with_revoked();
+	strata_sweep(21);
+	/* What is asked already goes on, and is counted on. */
+	answer_one(22);
+	assert_int_equal(add_gold(1, 23), 1);
+	assert_int_equal(test_sql(t, "SELECT count(*) FROM certificate"), 2);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'probation'"), 2);
+	assert_int_equal(
+		test_sql(t, "SELECT count(*) FROM audit WHERE certificate_id = 2 AND state = 'done'"), 1);
+	assert_false(is_heard(t->model_id));
+	/* The second round shows the same. Gold drawn before its end, or a little, gives no third. */
+	strata_answer_blind(true, 30);
+	strata_sweep(31);
+	assert_int_equal(test_sql(t, "SELECT count(*) FROM certificate WHERE state = 'revoked'"), 2);
+	assert_int_equal(add_gold(2, 30), 2);
+	assert_int_equal(add_gold(60, 32), 60);
+	assert_int_equal(n_in_force(), 0);
+	assert_false(is_heard(t->model_id));
+	/* A little more alpha, or another delta, is no other promise: the audits are against it too. */
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.alpha', 0.0341, '$.delta', 0.06)");
+	strata_settle(33);
+	assert_int_equal(n_in_force(), 0);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.alpha', 0.034, '$.delta', 0.05)");
+	/* As much as a test takes is a reason to ask once more; and still it is audits that must bear it. */
+	assert_int_equal(add_gold(26, 34), 26);
+	assert_int_equal(n_in_force(), 0);
+	assert_int_equal(add_gold(1, 34), 1);
+	assert_int_equal(test_sql(t, "SELECT after_id FROM certificate WHERE state = 'probation'"), 2);
+	assert_false(is_heard(t->model_id));
+	assert_int_equal(n_labels(), 0);
+	must_check(3);
+	test_project_close(t);
+}
+
+/* Flagged by somebody who has it before them. */
+static void put_flag(int64_t subject, enum flag_kind kind, int64_t now_ms)
+{
+	struct err err = {0};
+	const struct flag flag = {.project_id = t->id,
+		.subject_id = subject,
+		.volunteer_id = t->volunteers[63],
+		.kind = kind};
+	test_sql(t,
+		"INSERT INTO task (project_id, subject_id, volunteer_id, issued_ms, expires_ms) VALUES "
+		"(%d, %d, %d, 0, 9999999)",
+		(int)t->id, (int)subject, (int)t->volunteers[63]);
+	assert_int_equal(db_begin(t->db, &err), OK);
+	if (flag_set(t->db, &flag, true, now_ms, &err) != OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(db_commit(t->db, &err), OK);
+}
+
+/* What a revocation takes back: its label, whatever its flags; whoever may not see it is not asked about it. */
+static void what_is_flagged_goes_from_the_model_to_an_expert(void **state)
+{
+	(void)state;
+	static const enum flag_kind kinds[] = {
+		FLAG_PERSON, FLAG_OFFENSIVE, FLAG_DAMAGED, FLAG_WRONG_BURST, FLAG_FAVOURITE};
+	enum { N = sizeof kinds / sizeof *kinds };
+	int64_t s[N + 1];
+	struct err err = {0};
+	struct project p = {0};
+	struct replay replay;
+	struct task_list list;
+	strata_open("{\"auto_blank\": false, \"expert_share\": 0}", NULL);
+	strata_activate(10);
+	for (int i = 0; i < N; i++) { /* those that break_promise comes to last */
+		s[i] = test_sql(t,
+			"SELECT id FROM subject WHERE state = 'retired' AND decided_by = 'model' AND id NOT IN "
+			"(SELECT subject_id FROM flag) ORDER BY audit_u DESC LIMIT 1");
+		put_flag(s[i], kinds[i], 15);
+		assert_string_equal(
+			test_text(t, "state", s[i]), flag_hides(kinds[i]) ? "expert" : "retired");
+		assert_string_equal(test_text(t, "by", s[i]), "model");
+	}
+	/* One that is flagged while it is audited. */
+	s[N] = test_sql(t,
+		"SELECT id FROM subject WHERE state = 'retired' AND decided_by = 'model' ORDER BY audit_u "
+		"DESC LIMIT 1 OFFSET 3");
+	assert_int_equal(project_load(t->db, t->id, &p, &err), OK);
+	assert_int_equal(db_begin(t->db, &err), OK);
+	assert_int_equal(certificate_audit_more(t->db, &p, s[N], 0, 16, &err), OK);
+	assert_int_equal(db_commit(t->db, &err), OK);
+	put_flag(s[N], FLAG_OFFENSIVE, 17);
+	break_promise(16, 20);
+	strata_sweep(21);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'revoked'"), 1);
+	for (int i = 0; i <= N; i++) {
+		const bool hides = i == N || flag_hides(kinds[i]);
+		assert_string_equal(test_text(t, "state", s[i]), hides ? "expert" : "open");
+		assert_int_equal(test_sql(t,
+							 "SELECT label_id IS NULL AND decided_by IS NULL AND certificate_id IS "
+							 "NULL FROM subject WHERE id = %d",
+							 (int)s[i]),
+			1);
+		assert_int_equal(test_sql(t,
+							 "SELECT count(*) FROM label_event WHERE subject_id = %d AND what = "
+							 "'reopened' AND reason = 'revoked'",
+							 (int)s[i]),
+			1);
+		if (hides)
+			assert_int_equal(test_sql(t,
+								 "SELECT count(*) FROM label_event WHERE subject_id = %d AND what "
+								 "= 'to_expert' AND reason = 'flag' AND decided_by IS NULL",
+								 (int)s[i]),
+				1);
+		assert_int_equal(test_sql(t,
+							 "SELECT count(*) FROM audit WHERE subject_id = %d AND state IN "
+							 "('crowd', 'expert') AND %d",
+							 (int)s[i], hides),
+			0);
+	}
+	assert_int_equal(test_sql(t,
+						 "SELECT count(*) FROM hidden h JOIN subject s ON s.id = h.subject_id "
+						 "WHERE s.state = 'open'"),
+		0);
+	assert_int_equal(replay_check(t->db, &p, &replay, &err), OK);
+	assert_int_equal(replay.n_differ,
+		test_sql(t,
+			"SELECT count(*) FROM subject WHERE decided_by = 'expert' AND id NOT IN (SELECT "
+			"subject_id FROM gold)"));
+	/* Nobody is given one, and an expert ends it. */
+	test_sql(t, "UPDATE subject SET priority = 9 WHERE id IN (SELECT subject_id FROM hidden)");
+	assert_int_equal(db_begin(t->db, &err), OK);
+	assert_int_equal(task_next(t->db, t->id, t->volunteers[50], false, 10, 22, &list, &err), OK);
+	assert_int_equal(list.n, 10);
+	for (int i = 0; i < list.n; i++)
+		for (int j = 0; j <= N; j++)
+			assert_true(list.tasks[i].subject_id != s[j] || (j < N && !flag_hides(kinds[j])));
+	task_list_release(&list);
+	assert_int_equal(label_by_expert(t->db, &p, s[0], 1, 0, 0, 23, &err), OK);
+	assert_int_equal(db_commit(t->db, &err), OK);
+	assert_string_equal(test_text(t, "by", s[0]), "expert");
+	project_release(&p);
+	test_project_close(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shadow_audits_alone_may_bear_the_promise_again),
 		cmocka_unit_test(a_model_that_is_wrong_again_asks_no_more),
+		cmocka_unit_test(gold_does_not_bring_back_what_audits_have_refuted),
+		cmocka_unit_test(what_is_flagged_goes_from_the_model_to_an_expert),
 		cmocka_unit_test(another_model_in_between_makes_no_new_certificate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,26 @@ static void a_rank_that_does_not_come_is_told(void **state)
 	assert_int_equal(ranks_open(&place, 0.2, &ranks, &err), BUSY);
 }
 
+/* The first of two others comes and ends: rank 0 does not wait for the second. */
+static void a_rank_that_is_gone_ends_the_wait(void **state)
+{
+	(void)state;
+	struct ranks *ranks = NULL;
+	struct err err = {0};
+	struct ranks_place place = {.n_ranks = 3, .host = "127.0.0.1", .port = 20001};
+	place.port += (int)(getpid() % 20000) + 41;
+	pid_t child = fork();
+	if (child == 0) {
+		place.rank = 1;
+		_exit(ranks_open(&place, 20, &ranks, &err) != OK);
+	}
+	int how = -1;
+	assert_int_equal(ranks_open(&place, 60, &ranks, &err), FAULT);
+	assert_string_equal(err.text, "rank 1 is gone, while 1 of 3 ranks were waited for");
+	assert_int_equal(waitpid(child, &how, 0), child);
+	assert_int_equal(how, 0);
+}
+
 int main(int argc, char **argv)
 {
 	train_world_init(&world);
@@ -228,10 +248,12 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder))
 		return 1;
 	enum { N_ROWS = sizeof rows / sizeof *rows };
-	struct CMUnitTest tests[N_ROWS + 2] = {cmocka_unit_test(two_ranks_train_one_net),
-		cmocka_unit_test(a_rank_that_does_not_come_is_told)};
+	enum { N_FIRST = 3 };
+	struct CMUnitTest tests[N_ROWS + N_FIRST] = {cmocka_unit_test(two_ranks_train_one_net),
+		cmocka_unit_test(a_rank_that_does_not_come_is_told),
+		cmocka_unit_test(a_rank_that_is_gone_ends_the_wait)};
 	for (int i = 0; i < N_ROWS; i++)
-		tests[i + 2] = (struct CMUnitTest){
+		tests[i + N_FIRST] = (struct CMUnitTest){
 			rows[i].name, a_launcher_is_understood, NULL, NULL, (void *)(uintptr_t)&rows[i]};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(folder);

@@ -160,6 +160,44 @@ static void a_wrong_token_and_no_server_end_the_worker(void **state)
 	assert_int_equal(frames_wait(start_worker("gopher://x", token_file, "w", true)), 2);
 }
 
+/* Why a file is not sent is what its job says. */
+static void the_servers_words_are_passed_on(void **state)
+{
+	(void)state;
+	char line[200];
+	snprintf(line, sizeof line, "find %s/models -type f -delete", frames.dir);
+	assert_int_equal(system(line), 0); /* a test's own folder under /tmp */
+	frames_wait(start_worker(server_url(server), token_file, "w", false));
+	assert_int_equal(sql("SELECT error LIKE '%%there is no such file' FROM job"), 1);
+}
+
+/* A model of a job that is not this worker's is refused before it is kept. */
+static void a_model_that_is_not_wanted_is_not_kept(void **state)
+{
+	(void)state;
+	const char *queue[] = {
+		"topi", "train", frames.dir, "p", "--from", "start", "--queue", "--json", NULL};
+	assert_int_equal(frames_wait(start_worker(server_url(server), token_file, "w", true)), 0);
+	frames_label(&frames);
+	json_decref(frames_json(&frames, queue));
+	const int64_t job = sql("SELECT max(id) FROM job WHERE kind = 'train'");
+	assert_true(job > 0);
+	sql("UPDATE job SET state = 'running', worker = 'other', lease_ms = 9999999999999 WHERE id = "
+		"%d",
+		(int)job);
+	char line[600];
+	snprintf(line, sizeof line,
+		"cd %s && cp $(ls models/*.safetensors models/*/*.safetensors 2>/dev/null | head -1) copy "
+		"&& printf x "
+		">> copy; n=$(find models -type f | wc -l); curl -s -X PUT -H \"Authorization: Bearer "
+		"$(cat token)\" "
+		"--data-binary @copy '%s/api/worker/jobs/%d/model?worker=w' | grep -q 'held by other' && "
+		"test $n = "
+		"$(find models -type f | wc -l)",
+		frames.dir, server_url(server), (int)job);
+	assert_int_equal(system(line), 0);
+}
+
 static int64_t check_training(json_t *reply)
 {
 	json_t *model = json_object_get(reply, "model"), *report = json_object_get(model, "report");
@@ -357,6 +395,8 @@ int main(void)
 		CASE(killed_at_any_point_every_subject_is_predicted_once),
 		CASE(two_workers_share_the_work),
 		CASE(a_wrong_token_and_no_server_end_the_worker),
+		CASE(the_servers_words_are_passed_on),
+		CASE(a_model_that_is_not_wanted_is_not_kept),
 		CASE(trainings_make_candidates),
 		CASE(an_ensemble_is_a_model_like_any_other),
 		CASE(a_set_that_cannot_be_trained_on_says_why),

@@ -91,6 +91,7 @@ static enum status pages(struct db *db, char **args, struct err *err)
 {
 	struct pages_taken taken = {0};
 	int64_t id = 0;
+	int n_removed = 0;
 	enum status st = db_begin(db, err);
 	if (st == OK)
 		st = project_find(db, args[0], &id, err);
@@ -102,6 +103,11 @@ static enum status pages(struct db *db, char **args, struct err *err)
 	if (st == OK)
 		printf("project %s has %d pages and %d pictures now\n", args[0], taken.n_pages,
 			taken.n_pictures);
+	if (st == OK)
+		st = db_begin(db, err);
+	if (st == OK)
+		st = pages_clean(db, args[-1], &n_removed, err);
+	db_rollback(db); /* it has only looked */
 	return st;
 }
 

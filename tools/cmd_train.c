@@ -199,7 +199,7 @@ static enum status follow(const struct options *o, const struct ranks_place *pla
 	struct ranks *ranks = NULL;
 	enum status st = worker_cache_dir(cache, sizeof cache, err);
 	if (st == OK)
-		st = ranks_open(place, RANKS_PATIENCE_S, &ranks, err);
+		st = ranks_meet(place, o->json, &ranks, err);
 	struct worker_options w = {.device = o->device,
 		.media = o->dir,
 		.cache = cache,

@@ -73,8 +73,7 @@ int cmd_worker(int argc, char **argv)
 	o.token = token;
 	o.cache = cache;
 	if (ranks_place(&place, &err) != OK ||
-		(place.n_ranks > 1 && place.rank == 0 &&
-			ranks_open(&place, RANKS_PATIENCE_S, &o.ranks, &err) != OK))
+		(place.n_ranks > 1 && place.rank == 0 && ranks_meet(&place, o.quiet, &o.ranks, &err) != OK))
 		return cmd_fail(&err);
 	if (o.ranks)
 		ranks_device(&place, &o.device, device, sizeof device);

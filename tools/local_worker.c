@@ -103,12 +103,37 @@ static void end_child(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
+static enum status with_token(const struct local_worker *w, bool add, struct err *err)
+{
+	struct db *db = NULL;
+	enum status st = db_open(w->dir, DB_WRITE, &db, err);
+	if (st == OK)
+		st = db_begin(db, err);
+	if (st == OK && add)
+		st = token_lend(db, w->token_name, w->token, now_ms(), err);
+	else if (st == OK)
+		st = token_drop(db, w->token_name, err);
+	if (st == OK)
+		st = db_commit(db, err);
+	db_close(db);
+	return st;
+}
+
+/* Again for every child: a server may go on for longer than it is lent, and another program clean up. */
+static void lend_again(const struct local_worker *w)
+{
+	struct err err = {0};
+	if (with_token(w, true, &err) != OK && !w->quiet)
+		fprintf(stderr, "topi: the local worker's token: %s\n", err.text);
+}
+
 static void *watch(void *arg)
 {
 	struct local_worker *w = arg;
 	long pause = 500;
 	pthread_mutex_lock(&w->mutex);
 	while (!w->stop) {
+		lend_again(w);
 		pid_t child = spawn(w);
 		int64_t started = now_ms();
 		pid_t ended = 0;
@@ -124,22 +149,6 @@ static void *watch(void *arg)
 	}
 	pthread_mutex_unlock(&w->mutex);
 	return NULL;
-}
-
-static enum status with_token(struct local_worker *w, bool add, struct err *err)
-{
-	struct db *db = NULL;
-	enum status st = db_open(w->dir, DB_WRITE, &db, err);
-	if (st == OK)
-		st = db_begin(db, err);
-	if (st == OK && add)
-		st = token_add(db, w->token_name, w->token, now_ms(), err);
-	else if (st == OK)
-		st = token_revoke(db, w->token_name, now_ms(), err);
-	if (st == OK)
-		st = db_commit(db, err);
-	db_close(db);
-	return st;
 }
 
 static void free_all(struct local_worker *w)
@@ -167,7 +176,7 @@ enum status local_worker_start(
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	enum status st = with_token(w, true, err);
+	enum status st = with_token(w, true, err); /* a directory that cannot be written is told here */
 	if (st == OK && pthread_create(&w->thread, NULL, watch, w) != 0)
 		st = err_set(err, FAULT, "no thread for the local worker");
 	if (st != OK)

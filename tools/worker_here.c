@@ -24,6 +24,19 @@ const atomic_bool *worker_stop_on_signal(void)
 	return &stop;
 }
 
+enum status ranks_meet(
+	const struct ranks_place *place, bool quiet, struct ranks **out, struct err *err)
+{
+	if (!quiet)
+		fprintf(stderr,
+			"topi: rank %d of %d, as the launcher's variables say: waiting for %s at %s port %d, "
+			"up to "
+			"%d s\n",
+			place->rank, place->n_ranks, place->rank ? "rank 0" : "the others", place->host,
+			place->port, RANKS_PATIENCE_S);
+	return ranks_open(place, RANKS_PATIENCE_S, out, err);
+}
+
 void ranks_device(const struct ranks_place *place, const char **device, char *room, size_t size)
 {
 	if (!*device || strcmp(*device, "cuda") != 0)

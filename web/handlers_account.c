@@ -270,6 +270,8 @@ enum status handle_password(struct request *r, struct reply *reply, struct err *
 		st = password_check(new, err);
 	if (st == OK)
 		st = check_password(r, reply, r->volunteer.name, old, &account, err);
+	if (st == DENIED)
+		return err_set(err, DENIED, "the old password is wrong");
 	if (st == OK)
 		st = hash_new(new, hash, err);
 	struct account_work w = {
@@ -348,6 +350,8 @@ enum status handle_delete(struct request *r, struct reply *reply, struct err *er
 		st = body_text(r, "password", &password, err);
 		if (st == OK)
 			st = check_password(r, reply, r->volunteer.name, password, &account, err);
+		if (st == DENIED)
+			return err_set(err, DENIED, "the password is wrong");
 	}
 	if (st == OK)
 		st = writer_do(r->app->writer, do_leave, &w, err);

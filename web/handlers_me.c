@@ -111,10 +111,29 @@ static enum status handle_release(struct request *r, struct reply *reply, struct
 	return writer_do(r->app->writer, do_release, &w, err);
 }
 
-static enum status do_refresh(struct db *db, void *arg, struct err *err)
+struct personal_work {
+	int64_t volunteer_id, now_ms;
+	json_t *made;
+};
+
+static enum status do_put(struct db *db, void *arg, struct err *err)
 {
-	const struct release_work *w = arg;
-	return personal_refresh(db, w->volunteer_id, w->now_ms, err);
+	const struct personal_work *w = arg;
+	return personal_put(db, w->volunteer_id, w->made, w->now_ms, err);
+}
+
+/* Computed here: the writer's thread only keeps it. */
+static enum status refresh(struct request *r, struct err *err)
+{
+	struct personal_work w = {.volunteer_id = r->volunteer.id, .now_ms = r->now_ms};
+	enum status st = db_read_begin(r->db, err); /* one moment */
+	if (st == OK)
+		st = personal_make(r->db, w.volunteer_id, w.now_ms, &w.made, err);
+	db_rollback(r->db);
+	if (st == OK)
+		st = writer_do(r->app->writer, do_put, &w, err);
+	json_decref(w.made);
+	return st;
 }
 
 /* {"slug", "subject", "thumb"?}, the newest first. */
@@ -160,13 +179,12 @@ static void date_days(json_t *days)
 
 static enum status handle_me_page(struct request *r, struct reply *reply, struct err *err)
 {
-	struct release_work w = {.volunteer_id = r->volunteer.id, .now_ms = r->now_ms};
 	bool stale = false;
 	enum status st = personal_page(r->db, r->volunteer.id, r->now_ms, &reply->json, &stale, err);
 	if (st == OK && stale) {
 		json_decref(reply->json);
 		reply->json = NULL;
-		st = writer_do(r->app->writer, do_refresh, &w, err);
+		st = refresh(r, err);
 		if (st == OK)
 			st = personal_page(r->db, r->volunteer.id, r->now_ms, &reply->json, &stale, err);
 	}

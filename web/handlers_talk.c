@@ -203,10 +203,13 @@ enum status handle_comment(struct request *r, struct reply *reply, struct err *e
 	snprintf(who, sizeof who, "%lld", (long long)r->volunteer.id);
 	if (st == OK)
 		st = http_limit(r, reply, LIMIT_COMMENT, who, err);
-	if (st == OK)
-		st = writer_do(r->app->writer, do_comment, &w, err);
+	if (st != OK)
+		return st;
+	st = writer_do(r->app->writer, do_comment, &w, err);
 	if (st == OK)
 		reply->json = json_pack("{s:I}", "id", (json_int_t)w.id);
+	else /* one that is refused is none */
+		limit_give(r->app->limits, LIMIT_COMMENT, who);
 	return st;
 }
 
@@ -233,8 +236,26 @@ enum status handle_comment_hide(struct request *r, struct reply *reply, struct e
 	return st == OK ? writer_do(r->app->writer, do_hide, &w, err) : st;
 }
 
+/* Subjects that are told about to who has not answered them. */
+struct overheard_work {
+	int64_t project_id, volunteer_id, now_ms;
+	int64_t subjects[RECENT_COMMENTS];
+	int n;
+};
+
+static enum status do_overhear(struct db *db, void *arg, struct err *err)
+{
+	const struct overheard_work *w = arg;
+	enum status st = OK;
+	for (int i = 0; st == OK && i < w->n; i++)
+		st = comment_overhear(db, w->project_id, w->subjects[i], w->volunteer_id, w->now_ms, err);
+	return st;
+}
+
 static enum status put_recent(struct request *r, bool moderates, json_t *out, struct err *err)
 {
+	struct overheard_work w = {
+		.project_id = r->project_id, .volunteer_id = r->volunteer.id, .now_ms = r->now_ms};
 	enum status st;
 	json_t *list = json_array();
 	struct stmt *row = db_query(
@@ -245,9 +266,12 @@ static enum status put_recent(struct request *r, bool moderates, json_t *out, st
 		json_object_set_new(one, "subject", json_integer((json_int_t)col_int(row, 6)));
 		if (!col_null(row, 7) && moderates)
 			json_object_set_new(one, "reason", json_string(col_text(row, 7)));
+		if (col_int(row, 8) && (moderates || !col_int(row, 5)))
+			w.subjects[w.n++] = col_int(row, 6);
 		json_array_append_new(list, one);
 	}
-	return st == NOT_FOUND ? OK : st;
+	st = st == NOT_FOUND ? OK : st;
+	return st == OK && w.n ? writer_do(r->app->writer, do_overhear, &w, err) : st;
 }
 
 /* Thumbnails that a moderator may see: an expert all, others those of subjects that are not hidden. */

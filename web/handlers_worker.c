@@ -278,6 +278,8 @@ static enum status put_model(struct request *r, struct reply *reply, struct err 
 		st = query_get(r, "worker", worker, sizeof worker, err);
 	if (st == NOT_FOUND)
 		st = err_set(err, BAD_INPUT, "the address wants ?worker=NAME");
+	if (st == OK) /* before the file is kept for ever; add_model looks again */
+		st = registry_check_trained(r->db, w.job, worker, err);
 	if (st == OK)
 		st = registry_parse(r->file, &file, err);
 	if (st == OK)

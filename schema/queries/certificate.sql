@@ -19,15 +19,16 @@ WHERE s.id = ?1;
 SELECT id, model_id, alpha, delta, p_top_min, audit_rate, state, issued_ms, after_id FROM certificate WHERE id = ?1;
 
 -- name: certificate_last_of_stratum
-SELECT id, state, n_gold, alpha, delta, delta_share FROM certificate
+SELECT id, state, n_gold, alpha, delta, delta_share, after_id IS NOT NULL, COALESCE(ended_ms, issued_ms) FROM certificate
 WHERE model_id = ?1 AND group_name = ?2 AND stratum = ?3 ORDER BY id DESC LIMIT 1;
 
--- Audits have shown that what this gold says of this promise, or of a laxer one, is not so; and no later ones have borne it.
--- name: certificate_refuted
-SELECT 1 FROM certificate c
-WHERE c.model_id = ?1 AND c.group_name = ?2 AND c.stratum = ?3 AND c.n_gold = ?4 AND c.alpha >= ?5 AND c.delta = ?6
-  AND c.state = 'revoked'
-  AND NOT EXISTS (SELECT 1 FROM certificate f WHERE f.after_id = c.id AND f.active_ms IS NOT NULL AND f.state <> 'revoked') LIMIT 1;
+-- A model's revoked certificates of a stratum, the newest first, since the last one whose shadow audits made good for those before.
+-- name: certificate_revoked
+SELECT c.id, c.delta FROM certificate c
+WHERE c.model_id = ?1 AND c.group_name = ?2 AND c.stratum = ?3 AND c.state = 'revoked'
+  AND NOT EXISTS (SELECT 1 FROM certificate f WHERE f.model_id = ?1 AND f.group_name = ?2 AND f.stratum = ?3 AND f.id > c.id
+                  AND f.after_id IS NOT NULL AND f.active_ms IS NOT NULL AND f.state <> 'revoked')
+ORDER BY c.id DESC;
 
 -- A model's certificates in force.
 -- name: certificate_of_model
@@ -36,8 +37,8 @@ WHERE model_id = ?1 AND state IN ('probation', 'active') ORDER BY id;
 
 -- name: certificate_add
 INSERT INTO certificate (project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta_share, n_strata,
-  p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 'probation', ?19);
+  p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms, after_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 'probation', ?19, ?20);
 
 -- One that follows ?1, which was revoked: the same in all but its audits.
 -- name: certificate_add_after
@@ -240,8 +241,8 @@ UPDATE subject SET state = 'expert', reason = COALESCE(?2, reason) WHERE id = ?1
 SELECT c.project_id, c.model_id, c.stratum, c.alpha, c.delta, c.delta_share, c.n_strata, c.p_top_min, c.threshold, c.w0, c.w1,
   c.n_gold, c.n_above, c.n_wrong, c.p_error_upper, c.state, c.active_ms, q.rules,
   (SELECT p.sweep_id IS NOT NULL FROM project p WHERE p.id = c.project_id), c.after_id,
-  (SELECT f.state = 'revoked' AND f.after_id IS NULL AND f.model_id = c.model_id AND f.group_name = c.group_name
-     AND f.stratum = c.stratum AND f.alpha = c.alpha AND f.p_top_min = c.p_top_min FROM certificate f WHERE f.id = c.after_id)
+  (SELECT f.state = 'revoked' AND f.id < c.id AND f.model_id = c.model_id AND f.group_name = c.group_name
+     AND f.stratum = c.stratum FROM certificate f WHERE f.id = c.after_id)
 FROM certificate c JOIN policy q ON q.id = c.policy_id WHERE c.id = ?1;
 
 -- The gold that a certificate stands on, and what it says today; whether the model says a class of the certificate's, and was

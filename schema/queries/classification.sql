@@ -19,10 +19,12 @@ UPDATE classification SET several = 1 WHERE id = ?1;
 UPDATE classification SET superseded_by = ?2 WHERE id = ?1 AND superseded_by IS NULL;
 
 -- What there is to a subject already: an answer in force of the volunteer, one of theirs with which they heard what the model
--- thinks, and how many routine ones. (By subject: it has few answers, a volunteer may have thousands.)
+-- or others think (or what they have read of it before any), and how many routine ones. (By subject: it has few answers, a volunteer may have thousands.)
 -- name: classification_before
 SELECT COALESCE(max(volunteer_id = ?2 AND expert = ?3 AND superseded_by IS NULL AND answer <> 'undone'), 0),
-  COALESCE(max(volunteer_id = ?2 AND told = 1), 0), COALESCE(sum(expert = 0 AND answer <> 'undone'), 0)
+  COALESCE(max(volunteer_id = ?2 AND told = 1), 0)
+    OR EXISTS (SELECT 1 FROM overheard o WHERE o.volunteer_id = ?2 AND o.subject_id = ?1),
+  COALESCE(sum(expert = 0 AND answer <> 'undone'), 0)
 FROM classification WHERE subject_id = ?1;
 
 -- name: classification_n_since

@@ -70,5 +70,8 @@ INSERT INTO page_picture (project_id, name, file) VALUES (?1, ?2, ?3);
 -- name: page_picture_list
 SELECT name, file FROM page_picture WHERE project_id = ?1 ORDER BY name;
 
+-- name: page_picture_used
+SELECT 1 FROM page_picture WHERE file = ?1 LIMIT 1;
+
 -- name: page_picture_there
 SELECT 1 FROM page_picture WHERE project_id = ?1 AND file = ?2 LIMIT 1;

@@ -79,6 +79,9 @@ SELECT kind FROM flag WHERE subject_id = ?1 AND volunteer_id = ?2 AND closed_ms 
 SELECT count(*) FROM flag WHERE volunteer_id = ?1 AND kind IN ('person', 'offensive') AND created_ms > ?2;
 
 -- A row where a flag hides the subject.
+-- name: subject_hidden
+SELECT 1 FROM hidden WHERE subject_id = ?1 LIMIT 1;
+
 -- name: flag_hides
 SELECT 1 FROM flag WHERE subject_id = ?1 AND kind IN ('person', 'offensive') AND closed_ms IS NULL LIMIT 1;
 
@@ -122,9 +125,15 @@ SELECT 1 FROM classification WHERE volunteer_id = ?2 AND subject_id = ?1 AND sup
 -- name: comment_hide
 UPDATE comment SET hidden_ms = ?3, hidden_by = ?4, hidden_why = ?5 WHERE id = ?1 AND project_id = ?2;
 
+-- The last column: somebody else's, of a subject that nothing is marked of yet (comment_overhear).
 -- name: comment_recent
-SELECT c.id, v.name, c.created_ms, c.text, c.volunteer_id = ?2, c.hidden_ms IS NOT NULL, c.subject_id, c.hidden_why
+SELECT c.id, v.name, c.created_ms, c.text, c.volunteer_id = ?2, c.hidden_ms IS NOT NULL, c.subject_id, c.hidden_why,
+  c.volunteer_id <> ?2 AND NOT EXISTS (SELECT 1 FROM overheard o WHERE o.volunteer_id = ?2 AND o.subject_id = c.subject_id)
 FROM comment c JOIN volunteer v ON v.id = c.volunteer_id WHERE c.project_id = ?1 ORDER BY c.id DESC LIMIT ?3;
+
+-- name: comment_overhear
+INSERT INTO overheard (volunteer_id, subject_id, project_id, at_ms) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (volunteer_id, subject_id) DO NOTHING;
 
 -- name: practice_held
 SELECT r.subject_id FROM practised r JOIN gold g ON g.subject_id = r.subject_id
@@ -197,6 +206,9 @@ DELETE FROM flag WHERE volunteer_id = ?1 AND kind = 'favourite';
 -- name: forget_comments
 DELETE FROM comment WHERE volunteer_id = ?1;
 
+-- name: forget_overheard
+DELETE FROM overheard WHERE volunteer_id = ?1;
+
 -- name: forget_next
 SELECT id FROM volunteer WHERE take_ms IS NOT NULL ORDER BY id LIMIT 1;
 
@@ -241,6 +253,10 @@ WHERE c.volunteer_id = ?1 ORDER BY c.id;
 -- name: own_practice
 SELECT p.slug, r.subject_id, r.at_ms FROM practised r JOIN project p ON p.id = r.project_id
 WHERE r.volunteer_id = ?1 ORDER BY r.subject_id;
+
+-- name: own_overheard
+SELECT p.slug, o.subject_id, o.at_ms FROM overheard o JOIN project p ON p.id = o.project_id
+WHERE o.volunteer_id = ?1 ORDER BY o.subject_id;
 
 -- name: own_skill
 SELECT p.slug, s.made_ms, s.skill FROM personal s JOIN project p ON p.id = s.project_id

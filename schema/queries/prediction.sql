@@ -27,7 +27,7 @@ SELECT p.model_id, p.top, EXISTS (SELECT 1 FROM prediction_unheard u WHERE u.id 
 -- is wrong: the truth is then one that the model did not name.
 -- name: prediction_gold
 SELECT g.subject_id, COALESCE((SELECT a.taxon_id FROM label_also a WHERE a.subject_id = g.subject_id AND g.taxon_id = p.top_id
-  ORDER BY a.taxon_id LIMIT 1), g.taxon_id), p.p_top, p.top_id, p.id, d.group_name
+  ORDER BY a.taxon_id LIMIT 1), g.taxon_id), p.p_top, p.top_id, p.id, d.group_name, g.drawn_ms
 FROM gold g JOIN prediction p ON p.subject_id = g.subject_id AND p.model_id = ?2
 JOIN subject s ON s.id = g.subject_id JOIN deployment d ON d.id = s.deployment_id
 WHERE g.project_id = ?1 AND g.purpose = 'certify' AND g.taxon_id IS NOT NULL

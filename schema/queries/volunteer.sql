@@ -116,6 +116,16 @@ ORDER BY p.slug, r.role;
 -- name: token_add
 INSERT INTO token (name, kind, token_hash, created_ms) VALUES (?1, 'worker', ?2, ?3);
 
+-- name: token_lend
+INSERT INTO token (name, kind, token_hash, created_ms, expires_ms) VALUES (?1, 'worker', ?2, ?3, ?4)
+ON CONFLICT (name) DO UPDATE SET expires_ms = excluded.expires_ms;
+
+-- name: token_clean
+DELETE FROM token WHERE expires_ms < ?1;
+
+-- name: token_drop
+DELETE FROM token WHERE name = ?1;
+
 -- name: token_by_name
 SELECT id FROM token WHERE name = ?1;
 
