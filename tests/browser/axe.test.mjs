@@ -2,10 +2,9 @@
 // view, words that stay whole, and what a screen reader is told.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
+import { describe, it } from 'node:test';
 import { serengeti } from './serengeti.mjs';
-import { launch, logIn, onScreen } from './support.mjs';
+import { logIn, onScreen, visits } from './support.mjs';
 
 const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8').catch(() => null);
 const day = (ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
@@ -24,26 +23,16 @@ const WINDOWS = [['wide', 1280, 800], ['phone', 360, 740]];
 const SURVEY = { count: true, young: true, sex: true, life_stage: true, behaviours: ['eating', 'moving'] };
 
 describe('access', { timeout: 300_000, skip: AXE ? false : 'axe-core is not installed (npm ci)' }, () => {
-	let browser, mock, context, page;
+	const { visit, serve } = visits();
+	let mock, page;
 
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
-	beforeEach(async () => {
-		mock = new Mock({ survey: SURVEY });
-		mock.page = PAGE;
-		await mock.start();
-	});
-	afterEach(async () => {
-		await context?.close();
-		await mock.stop().catch(() => null);
-	});
-
-	async function open(options) {
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-		page = await context.newPage();
-		return page;
+	/** Opens the page on a mock of its own: with a survey, where nothing else is said. */
+	async function open(options, what = { survey: SURVEY }, prepare = () => undefined) {
+		mock = await serve(what, (server) => {
+			server.page = PAGE;
+			prepare(server);
+		});
+		page = await visit(options);
 	}
 
 	/** No violation of what WCAG 2.2 AA asks, however slight; of the dark, what colours decide, for nothing else differs there. */
@@ -113,15 +102,13 @@ describe('access', { timeout: 300_000, skip: AXE ? false : 'axe-core is not inst
 
 	for (const [name, width, height] of WINDOWS)
 		it(`has nothing to complain of where one learns and sees better on a ${name} screen`, async () => {
-			await mock.stop();
 			const project = serengeti();
 			const idOf = (code) => project.taxa.find((taxon) => taxon.code === code).id;
-			mock = new Mock({ project });
-			mock.addUser('mo', 'a long password', { mara: ['moderator'] });
-			mock.truths = new Map([[101, idOf('topi')]]);
-			mock.practice = [{ subject: 102, taxa: [idOf('topi')], why: 'Its thighs are *dark*.' }];
-			await mock.start();
-			await open({ viewport: { width, height }, reducedMotion: 'reduce' });
+			await open({ viewport: { width, height }, reducedMotion: 'reduce' }, { project }, (server) => {
+				server.addUser('mo', 'a long password', { mara: ['moderator'] });
+				server.truths = new Map([[101, idOf('topi')]]);
+				server.practice = [{ subject: 102, taxa: [idOf('topi')], why: 'Its thighs are *dark*.' }];
+			});
 			await page.goto(`${mock.url}#/p/mara`);
 			const first = await onScreen(page);
 			await check('54 kinds');
@@ -225,8 +212,7 @@ describe('access', { timeout: 300_000, skip: AXE ? false : 'axe-core is not inst
 	});
 
 	it('tells a screen reader the answer and then the next picture', async () => {
-		mock.survey = {};
-		await open();
+		await open({}, {});
 		await page.goto(`${mock.url}#/p/mara`);
 		const first = await onScreen(page);
 		await page.waitForTimeout(800);
