@@ -11,7 +11,7 @@ import { scene } from './png.mjs';
 const STATIC = new URL('../../static/', import.meta.url);
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml' };
 
-export const TAXA = [
+const TAXA = [
 	['blank', 'blank', 'Nothing here', '', ''],
 	['zebra', 'animal', 'Plains zebra', 'Equus quagga', 'z'],
 	['topi', 'animal', 'Topi', 'Damaliscus lunatus', 't'],
