@@ -1,49 +1,29 @@
 // Choosing the answer among 54 kinds: by look, by search, by key, from the row of the likely ones.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
+import { describe, it } from 'node:test';
 import { serengeti } from './serengeti.mjs';
-import { choices, launch, onScreen, sent } from './support.mjs';
+import { PHONE, choices, onScreen, press, sent, visits } from './support.mjs';
 
 const PROJECT = serengeti();
 const idOf = (code) => PROJECT.taxa.find((taxon) => taxon.code === code).id;
 
 describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
-	let browser, mock, context, page, faults;
-
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
+	const { visit, serve } = visits();
+	let mock, page;
 
 	async function open({ likely = null, survey = {}, ...options } = {}) {
-		faults = [];
-		mock = new Mock({ project: PROJECT, survey });
-		mock.likely = likely;
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-		page = await context.newPage();
-		page.setDefaultTimeout(8_000);
-		page.on('pageerror', (error) => faults.push(String(error)));
-		page.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+		mock = await serve({ project: PROJECT, survey }, (server) => {
+			server.likely = likely;
+		});
+		page = await visit(options);
 		await page.goto(`${mock.url}#/p/mara`);
 		return onScreen(page);
 	}
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
-		assert.deepEqual(faults, []);
-	});
-
-	const press = async (...keys) => {
-		for (const key of keys)
-			await page.keyboard.press(key);
-	};
 	const given = () => mock.standing().map(({ body }) => body.answer === 'taxa' ? body.taxa.map((one) => one.taxon) : body.answer);
 	const badgeOf = (name) => page.textContent(`.choice:has(.name:text-is("${name}")) kbd`);
 
 	it('finds the zebra by stripes and a horse’s shape in three taps of a thumb', async () => {
-		const first = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		const first = await open(PHONE);
 		const taps = ['.by-look', '.value:has(:text-is("Stripes"))', '.value:has(:text-is("Horse"))'];
 		for (const what of taps)
 			await page.tap(what);
@@ -63,24 +43,24 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 
 	it('leaves by look only what has every look that was chosen, by keys alone', async () => {
 		await open();
-		await press('#');
+		await press(page, '#');
 		await page.waitForSelector('.looks-place:not([hidden])');
 		await page.focus('.value:has(:text-is("Stripes"))');
-		await press('Space');
+		await press(page, 'Space');
 		assert.deepEqual(await choices(page), ['Aardwolf', 'Striped hyena', 'Plains zebra', 'Zorilla']);
 		assert.equal(await page.getAttribute('.value:has(:text-is("Stripes"))', 'aria-pressed'), 'true');
 		assert.ok(await page.locator('.value.none:has(:text-is("Cow"))').count(), 'no striped cow');
 		await page.focus('.value:has(:text-is("Small"))');
-		await press('Space');
+		await press(page, 'Space');
 		assert.deepEqual(await choices(page), ['Aardwolf', 'Zorilla']);
 		await page.focus('.value:has(:text-is("Bands"))');
-		await press('Enter');
+		await press(page, 'Enter');
 		assert.deepEqual(await choices(page), PROJECT.taxa.filter(({ looks }) => looks?.pattern.includes('bands') && looks.build.includes('small'))
 			.map((taxon) => taxon.common_name));
 		await page.click('.clear');
 		assert.equal((await choices(page)).length, 54);
 		await page.focus('.value:has(:text-is("Bands"))');
-		await press('Escape');
+		await press(page, 'Escape');
 		assert.ok(await page.isHidden('.looks-place'));
 		assert.match(await page.evaluate(() => document.activeElement?.className), /by-look/);
 	});
@@ -90,16 +70,16 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		const rows = [['zebre', 'zebra'], ['punda', 'zebra'], ['equus', 'zebra'], ['millia', 'zebra'], ['gazella thomson', null], ['lepard', 'leopard'],
 			['hyean', 'hyena-spotted'], ['nu azul', 'wildebeest'], ['wild', 'wildcat'], ['fox', 'bat-eared-fox'], ['xqzw', null]];
 		for (const [typed, code] of rows) {
-			await press('/');
+			await press(page, '/');
 			await page.keyboard.type(typed);
 			const [first] = await choices(page);
 			assert.equal(first, PROJECT.taxa.find((taxon) => taxon.code === code)?.common_name, typed);
-			await press('Escape');
+			await press(page, 'Escape');
 		}
 		assert.equal((await choices(page))[0], 'Aardvark', 'the grid is in its order again');
-		await press('/');
+		await press(page, '/');
 		await page.keyboard.type('zébre');
-		await press('Enter');
+		await press(page, 'Enter');
 		shown = await onScreen(page, shown);
 		await sent(page, mock, 1);
 		assert.deepEqual(given(), [[idOf('zebra')]]);
@@ -117,9 +97,9 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		assert.ok(!badges.some(([key]) => /n/i.test(key)), '"something else" of the card');
 		assert.equal(await badgeOf('Plains zebra'), 'z');
 		assert.equal(await badgeOf('Zorilla'), '⇧Z');
-		await press('Shift+Z');
+		await press(page, 'Shift+Z');
 		const second = await onScreen(page, first);
-		await press('z');
+		await press(page, 'z');
 		await onScreen(page, second);
 		await sent(page, mock, 2);
 		assert.deepEqual(given(), [[idOf('zorilla')], [idOf('zebra')]]);
@@ -132,7 +112,7 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		const places = () => page.$$eval('.taxa .choice', (nodes) => nodes.map((node) => [node.textContent, node.offsetTop, node.offsetLeft]));
 		assert.deepEqual(await offered(), ['Impala', 'Plains zebra', 'Topi']);
 		const before = await places();
-		await press('Shift+Z');
+		await press(page, 'Shift+Z');
 		const second = await onScreen(page, first);
 		assert.deepEqual(await offered(), ['Zorilla', 'Impala', 'Plains zebra', 'Topi']);
 		await page.click('.quick >> text=Topi');
@@ -146,7 +126,7 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 	it('keeps keys of one’s own over a reload, exchanges one that is taken, and gives all back', async () => {
 		await open();
 		const openKeys = async () => {
-			await press('?');
+			await press(page, '?');
 			await page.click('dialog >> text=Change keys');
 		};
 		await openKeys();
@@ -155,13 +135,13 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		assert.match(await page.textContent('.keys [role=status]'), /^Plains zebra had it; its key is/);
 		await page.fill('[aria-label="Key of Giraffe"]', '+');
 		assert.match(await page.textContent('.keys [role=status]'), /“\+” cannot be a key/);
-		await press('Escape');
+		await press(page, 'Escape');
 		await page.reload();
 		const first = await onScreen(page);
 		assert.equal(await badgeOf('Giraffe'), 'z');
 		assert.equal(await badgeOf('Plains zebra'), held);
 		assert.equal(await badgeOf('Zorilla'), '⇧Z', 'the others stay');
-		await press('z');
+		await press(page, 'z');
 		await onScreen(page, first);
 		await sent(page, mock, 1);
 		assert.deepEqual(given(), [[idOf('giraffe')]]);
@@ -173,28 +153,28 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 
 	it('has only arrows and Enter where letters are turned off', async () => {
 		await open();
-		await press('?');
+		await press(page, '?');
 		await page.click('dialog >> text=Change keys');
 		await page.uncheck('.keys .switch input');
-		await press('Escape');
+		await press(page, 'Escape');
 		await page.reload();
 		const first = await onScreen(page);
-		await press('z', 'Shift+Z', '0', ' ', '+', '/', '#', '=', '?', '1');
+		await press(page, 'z', 'Shift+Z', '0', ' ', '+', '/', '#', '=', '?', '1');
 		await page.waitForTimeout(200);
 		assert.equal(mock.answers.length, 0);
 		assert.equal(await page.locator('dialog[open]').count(), 0);
 		assert.ok(await page.isHidden('.draft'));
 		assert.equal(await page.locator('.taxa kbd').count(), 0);
-		await press('ArrowRight');
+		await press(page, 'ArrowRight');
 		await page.focus('.taxa .choice');
-		await press('ArrowRight', 'Enter');
+		await press(page, 'ArrowRight', 'Enter');
 		await onScreen(page, first);
 		await sent(page, mock, 1);
 		assert.deepEqual(given(), [[idOf('aardwolf')]]);
 	});
 
 	it('keeps Done at the thumb while another species is looked for among them', async () => {
-		const first = await open({ survey: { count: true, behaviours: ['eating'] }, viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		const first = await open({ survey: { count: true, behaviours: ['eating'] }, ...PHONE });
 		await page.tap('.taxa .choice:has-text("Impala")');
 		await page.tap('.option:text-is("11–50")');
 		await page.tap('text=Another species');

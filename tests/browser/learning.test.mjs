@@ -1,45 +1,23 @@
-// Learning: the guide's Markdown, look-alikes, the practice; and flags and comments.
+// Learning: the guide's Markdown, look-alikes, the practice; and flags.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
+import { describe, it } from 'node:test';
 import { serengeti } from './serengeti.mjs';
-import { launch, logIn, onScreen, sent } from './support.mjs';
+import { PHONE, onScreen, press, sent, visits } from './support.mjs';
 
 const PROJECT = serengeti();
 const taxonOf = (code) => PROJECT.taxa.find((taxon) => taxon.code === code);
 const idOf = (code) => taxonOf(code).id;
 
-describe('learning, flags and talk', { timeout: 120_000 }, () => {
-	let browser, mock, context, page, faults;
+describe('learning and flags', { timeout: 120_000 }, () => {
+	const { visit, serve } = visits();
+	let mock, page;
 
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
-
-	async function open(prepare = () => null, options = {}) {
-		faults = [];
-		mock = new Mock({ project: PROJECT });
-		prepare(mock);
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-		page = await context.newPage();
-		page.setDefaultTimeout(8_000);
-		page.on('pageerror', (error) => faults.push(String(error)));
-		page.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+	async function open(prepare, options) {
+		mock = await serve({ project: PROJECT }, prepare);
+		page = await visit(options);
 		await page.goto(`${mock.url}#/p/mara`);
 		return onScreen(page);
 	}
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
-		assert.deepEqual(faults, []);
-	});
-
-	const press = async (...keys) => {
-		for (const key of keys)
-			await page.keyboard.press(key);
-	};
 
 	it('makes of Markdown what it names and nothing else', async () => {
 		await open();
@@ -85,15 +63,15 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('looks a name up before it is chosen: its page, its look-alikes', async () => {
 		const first = await open();
-		await press('=');
+		await press(page, '=');
 		assert.equal(await page.getAttribute('.look-up', 'aria-pressed'), 'true');
-		await press('t');
+		await press(page, 't');
 		await page.waitForSelector('dialog.reading >> text=yellow socks');
 		assert.equal(await page.textContent('dialog.reading h2'), 'Topi');
 		assert.deepEqual(await page.locator('.pair').first().locator('figcaption').allTextContents(), ['Topi', 'Hartebeest']);
 		assert.equal(await page.locator('.comparison').count(), 2);
 		assert.equal(mock.answers.length, 0);
-		await press('Escape');
+		await press(page, 'Escape');
 		assert.equal(await page.getAttribute('.look-up', 'aria-pressed'), 'false');
 		await page.click('.look-up');
 		await page.click('.taxa .choice:has(.name:text-is("Topi"))');
@@ -110,12 +88,12 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 			server.truths = new Map([[101, idOf('topi')]]);
 			server.opinions = new Map([[102, idOf('topi')]]);
 		});
-		await press('i'); // impala
+		await press(page, 'i'); // impala
 		await page.click('.feedback >> text=What tells them apart');
 		await page.waitForSelector('dialog >> text=shaped like a lyre');
-		await press('Escape');
+		await press(page, 'Escape');
 		shown = await onScreen(page, shown);
-		await press('i');
+		await press(page, 'i');
 		await page.waitForSelector('.feedback >> text=The computer thinks: Topi.');
 		assert.equal(await page.locator('.compare').count(), 0);
 		assert.equal(await page.locator('dialog[open]').count(), 0);
@@ -124,7 +102,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('reads the guide and the tutorial', async () => {
 		await open((server) => void server, { locale: 'sw' });
-		await press('@');
+		await press(page, '@');
 		await page.click('dialog.learn button >> nth=0');
 		await page.waitForSelector('dialog.reading >> text=aina 54');
 		await page.click('.kinds button >> nth=0');
@@ -144,7 +122,7 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		});
 		await page.waitForSelector('.practice-offer:not([hidden])');
 		await page.focus('.practice-offer .primary');
-		await press('Enter');
+		await press(page, 'Enter');
 		await page.waitForSelector('dialog.practice .choice:enabled');
 		const lessons = [];
 		const answers = [['z'], [' '], ['+', 't', 'z', 'Enter'], ['i'], ['0'], ['m']];
@@ -152,14 +130,14 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		for (const keys of answers) {
 			await page.waitForSelector('dialog.practice .choice:enabled');
 			lessons.push(await page.textContent('.lesson'));
-			await press('ArrowRight', ...keys);
+			await press(page, 'ArrowRight', ...keys);
 			verdicts.push(await page.textContent('.explained:not([hidden]) h3'));
 			if (keys[0] === 'z')
 				await page.waitForSelector('.explained em >> text=stripes');
 			if (keys[0] === 'i')
 				await page.waitForSelector('.explained >> text=shaped like a lyre');
 			assert.match(await page.evaluate(() => document.activeElement?.className), /primary/);
-			await press('Enter');
+			await press(page, 'Enter');
 		}
 		assert.deepEqual(verdicts, ['Right: Plains zebra.', 'Right: Nothing here.', 'Right: Topi + Plains zebra.',
 			'An expert says: Topi. You said: Impala.', 'An expert says: Giraffe. Not to be sure is fine too.', 'Right: Lion, male.']);
@@ -170,19 +148,19 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await onScreen(page);
 		await page.waitForTimeout(300);
 		assert.ok(await page.isHidden('.practice-offer'), 'it is offered once');
-		await press('@');
+		await press(page, '@');
 		await page.click('dialog >> text=Practice');
 		await page.waitForSelector('dialog.practice .choice:enabled');
-		await press('Escape');
+		await press(page, 'Escape');
 		await page.waitForSelector('dialog.practice', { state: 'detached' });
-		await press('z');
+		await press(page, 'z');
 		await sent(page, mock, 1);
 	});
 
 	it('keeps the picture in sight beside the explanation on a phone', async () => {
 		await open((server) => {
 			server.practice = [{ subject: 102, taxa: [idOf('topi')], why: 'Its thighs are dark.' }];
-		}, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+		}, PHONE);
 		await page.tap('.practice-offer .primary');
 		await page.waitForSelector('dialog.practice .choice:enabled');
 		await page.tap('dialog.practice .choice:has-text("Impala")');
@@ -194,13 +172,13 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 
 	it('flags what must not be shown, and takes it back', async () => {
 		const first = Number(await open());
-		await press('!');
+		await press(page, '!');
 		await page.check('.flag:has-text("A person can be recognised") input');
 		await page.check('.flag:has-text("A favourite") input');
 		await page.waitForFunction(() => document.querySelector('.flags [role=status]').textContent !== '');
-		await press('Escape');
+		await press(page, 'Escape');
 		assert.deepEqual(mock.flags.map(({ subject, kind }) => [subject, kind]), [[first, 'person'], [first, 'favourite']]);
-		await press('!');
+		await press(page, '!');
 		await page.waitForSelector('.flag:has-text("A favourite") input:checked');
 		await page.uncheck('.flag:has-text("A favourite") input');
 		await page.waitForFunction(() => document.querySelector('.flags [role=status]').textContent === 'Taken back.');
@@ -211,39 +189,5 @@ describe('learning, flags and talk', { timeout: 120_000 }, () => {
 		await page.locator('.flag:has-text("damaged") input').click();
 		await page.waitForSelector('.flags .refusal:not(:empty)');
 		assert.equal(await page.isChecked('.flag:has-text("damaged") input'), false, 'what was not noted is not shown as noted');
-	});
-
-	it('talks about a subject only after the answer, and moderators hide with a reason', async () => {
-		await open((server) => server.addUser('mo', 'a long password', { mara: ['moderator'] }));
-		assert.ok(await page.isDisabled('.talk-aid'));
-		await press('z');
-		await sent(page, mock, 1);
-		await page.waitForSelector('.talk-aid:enabled');
-		await press('"');
-		await page.fill('.talk textarea', 'Is that <b>a foal</b> behind it?');
-		await page.click('.talk >> text=Send');
-		await page.waitForSelector('.comment .said >> text=Is that <b>a foal</b> behind it?');
-		assert.equal(await page.locator('.said b').count(), 0);
-		assert.equal(await page.locator('.comment >> text=Hide').count(), 0);
-		await press('Escape', 'Shift+Backspace');
-		await page.click('.answers-given [aria-label="Talk about Plains zebra"]');
-		await page.waitForSelector('.comment .said >> text=a foal');
-		await press('Escape', '@');
-		assert.equal(await page.locator('dialog >> text=Comments and flags').count(), 0);
-		await press('Escape');
-		await logIn(page, 'mo', 'a long password');
-		await onScreen(page);
-		await press('@');
-		mock.flags = [{ volunteer: 1, subject: 103, kind: 'damaged' }, { volunteer: 2, subject: 103, kind: 'damaged' }];
-		await page.click('dialog >> text=Comments and flags');
-		await page.waitForSelector('.flagged >> text=The picture is damaged × 2');
-		await page.click('.flagged >> text=Looked at');
-		await page.waitForSelector('.moderation >> text=Nothing is flagged.');
-		assert.deepEqual(mock.flags, []);
-		await page.click('.comment >> text=Hide');
-		await page.fill('.hide input', 'a test');
-		await press('Enter');
-		await page.waitForSelector('.hidden-comment');
-		assert.deepEqual(mock.comments.map(({ hidden, reason }) => [hidden, reason]), [[true, 'a test']]);
 	});
 });

@@ -1,9 +1,8 @@
 // One's own page: what it shows, and what one may do with one's data.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
-import { launch, onScreen, sent, signUp } from './support.mjs';
+import { beforeEach, describe, it } from 'node:test';
+import { onScreen, sent, signUp, visits } from './support.mjs';
 
 const day = (ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
 const PAGE = {
@@ -18,21 +17,12 @@ const PAGE = {
 };
 
 describe('one’s own page', { timeout: 120_000 }, () => {
-	let browser, mock, context, page;
+	const { visit, serve } = visits();
+	let mock, page;
 
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
 	beforeEach(async () => {
-		mock = new Mock();
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-		page = await context.newPage();
-	});
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
+		mock = await serve();
+		page = await visit();
 	});
 
 	it('tells what one gave, saw and knows', async () => {

@@ -1,14 +1,17 @@
 // A server in memory that follows docs/api.md, for what the real one cannot be made to do on command: dying between a
 // commit and its reply, a picture that takes its time, an answer that is refused.
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import http from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { scene } from './png.mjs';
 
 const STATIC = new URL('../../static/', import.meta.url);
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml' };
 
-export const TAXA = [
+const TAXA = [
 	['blank', 'blank', 'Nothing here', '', ''],
 	['zebra', 'animal', 'Plains zebra', 'Equus quagga', 'z'],
 	['topi', 'animal', 'Topi', 'Damaliscus lunatus', 't'],
@@ -29,6 +32,23 @@ async function page() {
 	const files = (await readdir(new URL('lang/', STATIC))).sort().join(' ');
 	return (await readFile(new URL('index.html', STATIC), 'utf8')).replace('name="languages" content="en.js"', `name="languages" content="${files}"`);
 }
+
+/** main.js and page.css are one file each, as web/CMakeLists.txt makes them: a page of 50 files takes a second to open. */
+const bundle = async (file) => (await promisify(execFile)('esbuild', [fileURLToPath(new URL(file, STATIC)), '--bundle', '--format=esm', '--charset=utf8'],
+	{ maxBuffer: 1 << 24 })).stdout;
+const read = (file) => file === 'index.html' ? page() : /^(main\.js|page\.css)$/.test(file) ? bundle(file) : readFile(new URL(file, STATIC));
+
+/** Makes what was not made before. */
+function once(make) {
+	const made = new Map();
+	return (...of) => {
+		const key = of.join();
+		if (!made.has(key))
+			made.set(key, make(...of));
+		return made.get(key);
+	};
+}
+const readOnce = once(read), draw = once(scene);
 
 class Refusal extends Error {
 	constructor(http_status, status, message) {
@@ -142,14 +162,14 @@ export class Mock {
 			if (media) {
 				await this.hooks.media?.(Number(media[1]), media[2]);
 				const wide = media[2] === '1280' ? 640 : 160;
-				const bytes = await this.picture?.(Number(media[1])) ?? scene(Number(media[1]), wide, wide * 3 / 4);
+				const bytes = await this.picture?.(Number(media[1])) ?? draw(Number(media[1]), wide, wide * 3 / 4);
 				response.writeHead(200, { ...headers, 'Content-Type': bytes[0] === 0xff ? 'image/jpeg' : 'image/png', 'Cache-Control': 'private, max-age=3600' }).end(bytes);
 				return;
 			}
 			const file = path === '/' ? 'index.html' : path.replace('/static/', '');
 			if (!/^(lang\/)?[a-z-]+\.(html|js|css|svg)$/.test(file))
 				throw new Refusal(404, 'not found', `no page ${path}`);
-			const bytes = file === 'index.html' ? await page() : await readFile(new URL(file, STATIC));
+			const bytes = await readOnce(file);
 			response.writeHead(200, { ...headers, 'Content-Type': TYPES[file.split('.')[1]] }).end(bytes);
 		} catch (cause) {
 			const status = cause.http_status ?? 500;

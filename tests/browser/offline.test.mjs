@@ -1,40 +1,18 @@
 // No answer is lost and none is given twice: off line, over a closed tab, from two tabs at once, and when it is changed.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
-import { launch, onScreen, sent } from './support.mjs';
+import { describe, it } from 'node:test';
+import { PHONE, assertOnce, onScreen, pictures, press, sent, until, visits } from './support.mjs';
 
 describe('answers that have to wait, are told about, or are changed', { timeout: 240_000 }, () => {
-	let browser, mock, context, page, faults;
+	const { visit, tab, serve } = visits();
+	let mock, context, page;
 
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
-		assert.deepEqual(faults, []);
-	});
-
-	const tab = async () => {
-		const one = await context.newPage();
-		one.on('pageerror', (error) => faults.push(String(error)));
-		return one;
-	};
 	const label = (one = page) => one.goto(`${mock.url}#/p/mara`);
 	async function open(what = {}, options = {}) {
-		faults = [];
-		mock = new Mock(what);
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-		page = await tab();
+		mock = await serve(what);
+		page = await visit(options);
+		context = page.context();
 	}
-	const assertOnce = (n) => {
-		assert.equal(mock.standing().length, n);
-		assert.equal(new Set(mock.standing().map((a) => `${a.volunteer}/${a.subject}`)).size, n);
-		assert.equal(new Set(mock.answers.map((a) => a.uuid)).size, mock.answers.length);
-	};
 	/** Answers n subjects; resolves to the one on screen then. */
 	async function answer(n, one = page, key = 'z') {
 		let shown = await onScreen(one);
@@ -44,28 +22,17 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 		}
 		return shown;
 	}
-	/** Every file of the subjects that the page holds has been fetched. */
-	async function fetched(from, to) {
-		const files = () => mock.requests.filter(({ path }) => path.endsWith('/1280.jpg')).map(({ path }) => path);
-		const wanted = mock.subjects.slice(from, to).flatMap(({ frames }) => frames.map((id) => `/media/${id}/1280.jpg`));
-		const end_ms = Date.now() + 15_000;
-		while (!wanted.every((file) => files().includes(file))) {
-			assert.ok(Date.now() < end_ms, 'the pictures ahead are fetched');
-			await page.waitForTimeout(50);
-		}
-	}
 
 	it('takes ten answers off line after their leases ended, and sends them once when the tab is opened again', async () => {
 		await open({ n_subjects: 100 });
+		mock.lease_ms = 4_000;
+		const whole = pictures(context);
 		await label();
 		await answer(1);
 		await sent(page, mock, 1);
-		mock.lease_ms = 3_000;
-		await page.evaluate(() => dispatchEvent(new Event('online'))); // asks again: all it holds is leased for a moment only
-		await fetched(1, 11);
-		await page.waitForTimeout(300);
+		await whole(11); // the one that was answered and ten more
 		await context.setOffline(true);
-		await page.waitForTimeout(3_000);
+		await until(() => [...mock.leases.values()].every((end_ms) => end_ms < Date.now()), 'the leases have ended');
 		let shown = await onScreen(page);
 		for (let i = 0; i < 10; i++) {
 			await page.keyboard.press('ArrowRight');
@@ -79,34 +46,12 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 		assert.equal(mock.answers.length, 1);
 		await page.close();
 		await context.setOffline(false);
-		page = await tab();
+		page = await tab(context);
 		await label();
 		await sent(page, mock, 11);
-		assertOnce(11);
+		await assertOnce(mock, 11);
 		await onScreen(page);
 		assert.equal(await page.locator('.problem').count(), 0);
-	});
-
-	it('sends from two tabs at once after both were off line', async () => {
-		await open({ n_subjects: 20 });
-		await label();
-		const other = await tab();
-		await label(other);
-		await answer(1);
-		await sent(page, mock, 1);
-		await onScreen(other);
-		await fetched(1, 4);
-		await context.setOffline(true);
-		const mine = await answer(1);
-		const theirs = await onScreen(other, mine);
-		await other.keyboard.press('w');
-		await onScreen(page, theirs);
-		await page.keyboard.press('t');
-		await context.setOffline(false);
-		await Promise.all([page, other].map((one) => one.evaluate(() => dispatchEvent(new Event('online')))));
-		await sent(page, mock, 4);
-		await page.waitForSelector('#sending', { state: 'hidden' });
-		assertOnce(4);
 	});
 
 	it('shows subjects whose lease ended when the server is slow to say who has them', async () => {
@@ -125,15 +70,19 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 		assert.deepEqual(mock.standing().map((a) => String(a.subject)), [first, second]);
 	});
 
-	for (const [width, height] of [[1280, 800], [360, 740]])
+	for (const [width, height, device] of [[1280, 800, {}], [360, 740, PHONE]])
 		it(`tells what an expert said without moving anything at ${width} px`, async () => {
-			await open({}, { viewport: { width, height }, hasTouch: width < 500, isMobile: width < 500 });
+			await open({}, device);
 			mock.truths = new Map([[101, 13], [102, 12]]);
 			mock.others = { n: 5, shares: [[13, 0.8], [12, 0.2]] };
-			let let_go;
+			const held = [];
 			mock.hooks['after classifications'] = () => new Promise((resolve) => {
-				let_go = resolve;
+				held.push(resolve);
 			});
+			const letGo = async () => {
+				await until(() => held.length > 0, 'the answer is at the server');
+				held.pop()();
+			};
 			await page.clock.install();
 			await label();
 			const boxes = () => page.$$eval('.stage, .thumb, .choice, .undo, .top', (nodes) =>
@@ -142,7 +91,7 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 			await page.keyboard.press('z');
 			const second = await onScreen(page, first);
 			const before_px = await boxes();
-			let_go();
+			await letGo();
 			await page.waitForSelector('.feedback >> text=An expert says: Topi.');
 			await page.waitForSelector('.feedback >> text=You said: Plains zebra.');
 			await page.waitForSelector('.feedback >> text=5 earlier answers: Topi 80%, Plains zebra 20%');
@@ -164,8 +113,7 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 			assert.equal(await page.locator('.feedback').count(), 0);
 			await page.keyboard.press('z');
 			await onScreen(page, second);
-			await page.waitForTimeout(300);
-			let_go();
+			await letGo();
 			await page.waitForSelector('.feedback.right >> text=An expert says so too');
 			await page.mouse.move(5, height - 5);
 			await page.clock.fastForward(7_000);
@@ -175,23 +123,19 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 	it('changes the seventh last answer, from another tab too, with the survey filled in', async () => {
 		await open({ n_subjects: 14, survey: { count: true, young: true, behaviours: ['standing', 'resting'] } });
 		await label();
-		const press = async (...keys) => {
-			for (const key of keys)
-				await page.keyboard.press(key);
-		};
 		let shown = await onScreen(page);
 		const subjects = [];
 		for (const keys of [['z', '3', 'y', 'r', 'Enter'], ...Array.from({ length: 6 }, () => ['h'])]) {
 			subjects.push(shown);
-			await press(...keys);
+			await press(page, ...keys);
 			shown = await onScreen(page, shown);
 		}
 		await sent(page, mock, 7);
 		mock.retired = new Set([Number(subjects[6])]);
-		page = await tab(); // one that has given none of them
+		page = await tab(context); // one that has given none of them
 		await label();
 		shown = await onScreen(page);
-		await press('Shift+Backspace');
+		await press(page, 'Shift+Backspace');
 		await page.waitForSelector('dialog.recent li:nth-child(7) img');
 		assert.equal(await page.textContent('dialog.recent li:first-child > small'), 'decided');
 		assert.equal(await page.locator('dialog.recent li >> text=Change').count(), 6);
@@ -200,10 +144,10 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 		assert.match(await page.textContent('.ask'), /You said “Plains zebra”/);
 		assert.deepEqual(await page.$$eval('.option[aria-pressed=true]', (nodes) => nodes.map((node) => node.dataset.option)),
 			['3', 'young', 'resting']);
-		await press('5', 'Enter');
+		await press(page, '5', 'Enter');
 		await onScreen(page, undefined, shown);
 		await sent(page, mock, 7);
-		assertOnce(7);
+		await assertOnce(mock, 7);
 		const changed = mock.standing().find((given) => String(given.subject) === subjects[0]);
 		assert.deepEqual(changed.body.taxa, [{ taxon: 12, count: 5, young: true, behaviours: ['resting'] }]);
 	});
@@ -229,6 +173,6 @@ describe('answers that have to wait, are told about, or are changed', { timeout:
 		const gnus = () => mock.standing().filter((given) => given.body.taxa[0].taxon === 14);
 		await sent(page, { standing: gnus }, 1);
 		assert.equal(String(gnus()[0].subject), first);
-		assertOnce(1);
+		await assertOnce(mock, 1);
 	});
 });

@@ -1,30 +1,15 @@
 // Pictures of real size: what moved in a burst, and how soon the next one is on screen. The figures are printed.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
-import { launch, onScreen, sent } from './support.mjs';
+import { describe, it } from 'node:test';
+import { onScreen, sent, visits } from './support.mjs';
 
 describe('pictures of real size', { timeout: 240_000 }, () => {
-	let browser, mock, context, page, faults;
-
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
-		assert.deepEqual(faults, []);
-	});
+	const { visit, serve } = visits();
+	let mock, page;
 
 	async function open(what) {
-		faults = [];
-		mock = new Mock(what);
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-		page = await context.newPage();
-		page.on('pageerror', (error) => faults.push(String(error)));
-		page.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+		mock = await serve(what);
+		page = await visit();
 		await hidden();
 		await page.goto(`${mock.url}#/p/mara`);
 		return onScreen(page);

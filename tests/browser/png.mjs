@@ -24,18 +24,19 @@ function chunk(type, data) {
 export function scene(seed, width, height) {
 	const rows = Buffer.alloc(height * (1 + 3 * width));
 	const x0 = width * (0.2 + ((seed * 37) % 60) / 100), y0 = height * 0.62, size = width * 0.12;
-	for (let y = 0; y < height; y++)
+	const animal = [90 + (seed * 53) % 80, 60, 40 + (seed * 29) % 60];
+	for (let y = 0; y < height; y++) {
+		const behind = y > height * 0.5 ? [150 - y / 8, 120 - y / 9, 60] : [190, 190 + y / 10, 200 + y / 12];
 		for (let x = 0; x < width; x++) {
 			const at = y * (1 + 3 * width) + 1 + 3 * x;
-			const isGround = y > height * 0.5;
-			let rgb = isGround ? [150 - y / 8, 120 - y / 9, 60] : [190, 190 + y / 10, 200 + y / 12];
 			const dx = (x - x0) / size, dy = (y - y0) / (size * 0.6);
-			if (dx * dx + dy * dy < 1 || (Math.abs(Math.abs(dx) - 0.7) < 0.12 && dy > 0 && dy < 2))
-				rgb = [90 + (seed * 53) % 80, 60, 40 + (seed * 29) % 60];
+			const isAnimal = dx * dx + dy * dy < 1 || (Math.abs(Math.abs(dx) - 0.7) < 0.12 && dy > 0 && dy < 2);
+			const rgb = isAnimal ? animal : behind;
 			const noise = ((x * 7919 + y * 104729 + seed * 31) % 13) - 6;
 			for (let c = 0; c < 3; c++)
 				rows[at + c] = Math.max(0, Math.min(255, rgb[c] + noise));
 		}
+	}
 	const head = Buffer.alloc(13);
 	head.writeUInt32BE(width, 0);
 	head.writeUInt32BE(height, 4);

@@ -54,9 +54,9 @@ async function drawJpegs(browser, n, grain) {
 	return drawn.map((text) => Buffer.from(text, 'base64'));
 }
 
-async function freePort() {
+async function freePort(host) {
 	const socket = net.createServer();
-	await new Promise((resolve) => socket.listen(0, '127.0.0.1', resolve));
+	await new Promise((resolve) => socket.listen(0, host, resolve));
 	const { port } = socket.address();
 	await new Promise((resolve) => socket.close(resolve));
 	return port;
@@ -70,9 +70,10 @@ function fields(line) {
 export class Real {
 	#n_exports = 0;
 
-	/** A project of n_subjects capture events of two photographs each. */
-	static async make(browser, n_subjects, grain = 0) {
+	/** A project of n_subjects capture events of two photographs each, served at an address of this machine. */
+	static async make(browser, n_subjects, grain = 0, host = '127.0.0.1') {
 		const real = new Real();
+		real.host = host;
 		real.root = await mkdtemp(join(tmpdir(), 'topi-browser-'));
 		real.dir = join(real.root, 'data');
 		const photos = join(real.root, 'photos');
@@ -88,17 +89,17 @@ export class Real {
 		await run(TOPI, ['init', real.dir]);
 		await run(TOPI, ['project', 'add', real.dir, join(real.root, 'project.json')]);
 		await run(TOPI, ['import', real.dir, 'mara', photos, '--manifest', join(photos, 'manifest.csv'), '--utc-offset', '+00:00']);
-		real.port = await freePort();
+		real.port = await freePort(host);
 		await real.start();
 		return real;
 	}
 
 	get url() {
-		return `http://127.0.0.1:${this.port}/`;
+		return `http://${this.host}:${this.port}/`;
 	}
 
 	async start() {
-		this.server = spawn(TOPI, ['serve', this.dir, '--listen', `127.0.0.1:${this.port}`, '--worker', 'none'], { stdio: 'inherit' });
+		this.server = spawn(TOPI, ['serve', this.dir, '--listen', `${this.host}:${this.port}`, '--worker', 'none'], { stdio: 'inherit' });
 		for (let i = 0; i < 100; i++) {
 			if (await fetch(`${this.url}healthz`).then((reply) => reply.ok, () => false))
 				return;
@@ -173,5 +174,11 @@ export class Real {
 		const names = fields(head);
 		const rows = lines.map((line) => Object.fromEntries(fields(line).map((value, i) => [names[i], value])));
 		return rows.filter((row) => row.answer !== 'undone' && row.superseded_by === '');
+	}
+
+	/** The answers that are given from now on, as a server to ask. */
+	async fromNow() {
+		const known = new Set((await this.standing()).map(({ uuid }) => uuid));
+		return { standing: async () => (await this.standing()).filter(({ uuid }) => !known.has(uuid)) };
 	}
 }

@@ -1,38 +1,19 @@
 // Seeing better: closer, in another light, side by side, at another speed, over the whole screen.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
-import { launch, onScreen, sent } from './support.mjs';
+import { describe, it } from 'node:test';
+import { PHONE, onScreen, press, sent, visits } from './support.mjs';
 
 describe('seeing', { timeout: 240_000 }, () => {
-	let browser, mock, context, page, faults;
+	const { visit, serve } = visits();
+	let mock, page;
 
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
-		assert.deepEqual(faults, []);
-	});
-
-	async function open(options = {}, what = {}, prepare = async () => null) {
-		faults = [];
-		mock = new Mock(what);
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-		page = await context.newPage();
-		page.on('pageerror', (error) => faults.push(String(error)));
-		page.on('console', (message) => /Content Security Policy/.test(message.text()) && faults.push(message.text()));
+	async function open(options, what, prepare = async () => null) {
+		mock = await serve(what);
+		page = await visit(options);
 		await prepare();
 		await page.goto(`${mock.url}#/p/mara`);
 		return onScreen(page);
 	}
-	const press = async (...keys) => {
-		for (const key of keys)
-			await page.keyboard.press(key);
-	};
 	/** The picture's box with its zoom, and the stage's. */
 	const boxes = () => page.evaluate(() => ['.picture', '.stage'].map((what) => document.querySelector(what).getBoundingClientRect().toJSON()));
 	const scale = async () => {
@@ -68,7 +49,7 @@ describe('seeing', { timeout: 240_000 }, () => {
 		const first = await open();
 		const [, stage] = await boxes();
 		for (const [fx, fy] of [[0.3, 0.4], [0.8, 0.2], [0.55, 0.9]]) {
-			await press('*');
+			await press(page, '*');
 			const at = { x: stage.x + fx * stage.width, y: stage.y + fy * stage.height };
 			await page.mouse.move(at.x, at.y);
 			for (let i = 0; i < 3; i++) {
@@ -84,37 +65,37 @@ describe('seeing', { timeout: 240_000 }, () => {
 		await page.mouse.up();
 		const [moved] = await boxes();
 		assert.ok(Math.abs(moved.x - was.x + 0.05 * stage.width) < 4 && moved.width === was.width, 'the picture follows the mouse');
-		await press('ArrowRight');
+		await press(page, 'ArrowRight');
 		assert.ok(await scale() > 2, 'the next picture of the burst is as close');
-		await press('z');
+		await press(page, 'z');
 		await onScreen(page, first);
 		assert.equal(await scale(), 1);
 	});
 
 	it('zooms and pans by keys, and every letter is an answer still', async () => {
 		const first = await open();
-		await press('PageUp', 'PageUp');
+		await press(page, 'PageUp', 'PageUp');
 		assert.ok(Math.abs(await scale() - 2.25) < 0.01);
 		const [was] = await boxes();
-		await press('Shift+ArrowLeft');
+		await press(page, 'Shift+ArrowLeft');
 		assert.ok((await boxes())[0].x > was.x + 20);
 		assert.equal(await page.textContent('.counter'), '1 / 3', 'a shifted arrow flips nothing');
-		await press('PageDown', 'PageDown');
+		await press(page, 'PageDown', 'PageDown');
 		assert.equal(await scale(), 1);
 		await page.mouse.dblclick(400, 400);
 		assert.equal(await scale(), 2.5);
-		await press('*');
+		await press(page, '*');
 		assert.equal(await scale(), 1);
-		await press('<', '>', ',', ',', ';', ';', ':', ':', '%', '%', '*');
+		await press(page, '<', '>', ',', ',', ';', ';', ':', ':', '%', '%', '*');
 		assert.equal(mock.answers.length, 0, 'a key of the picture is no answer');
-		await press('t');
+		await press(page, 't');
 		await onScreen(page, first);
 		await sent(page, mock, 1);
 	});
 
 	it('zooms by two fingers and by a double tap, and flips by one', async () => {
-		const first = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
-		const cdp = await context.newCDPSession(page);
+		const first = await open(PHONE);
+		const cdp = await page.context().newCDPSession(page);
 		const touch = (type, ...points) => cdp.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
 		const [, stage] = await boxes();
 		const middle = { x: 180, y: stage.y + stage.height / 2 };
@@ -153,26 +134,26 @@ describe('seeing', { timeout: 240_000 }, () => {
 	it('changes the light by keys and by touch, keeps it, and takes it back by one key', async () => {
 		await open({ hasTouch: true });
 		const plain = await meanLuma();
-		await press(':');
-		await press('ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight');
+		await press(page, ':');
+		await press(page, 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight');
 		const bright = await meanLuma();
 		assert.ok(bright > plain + 10, `${plain} became ${bright}`);
-		await press('Escape', '*');
+		await press(page, 'Escape', '*');
 		assert.ok(Math.abs(await meanLuma() - plain) < 1);
-		await press(':');
+		await press(page, ':');
 		const gamma = await page.locator('.adjust input[type=range]').nth(2).boundingBox();
 		await page.touchscreen.tap(gamma.x + 0.9 * gamma.width, gamma.y + gamma.height / 2);
 		const lifted = await meanLuma();
 		assert.ok(lifted > plain + 10, `${plain} became ${lifted}`);
 		await page.tap('.adjust .switch input');
-		await press('Escape');
+		await press(page, 'Escape');
 		const inverted = await meanLuma();
 		assert.ok(Math.abs(inverted - lifted) > 5);
 		await page.reload();
 		await onScreen(page);
 		assert.ok(Math.abs(await meanLuma() - inverted) < 3, 'kept for the session');
 		assert.ok(await page.locator('.tool[data-tool=light].changed').count() === 1, 'and the button tells it');
-		await press('*');
+		await press(page, '*');
 		assert.ok(Math.abs(await meanLuma() - plain) < 3);
 		assert.equal(mock.answers.length, 0);
 	});
@@ -182,31 +163,31 @@ describe('seeing', { timeout: 240_000 }, () => {
 		const counter = () => page.textContent('.counter');
 		await page.waitForFunction(() => document.querySelectorAll('.thumb img').length === 3);
 		for (let i = 0; i < 3; i++)
-			await press('ArrowRight'); // all are decoded then
+			await press(page, 'ArrowRight'); // all are decoded then
 		await page.waitForFunction(() => document.querySelector('.stage .wait').hidden);
 		await page.clock.pauseAt(Date.now() + 60_000);
-		await press('.');
+		await press(page, '.');
 		await page.clock.runFor(460);
 		assert.equal(await counter(), '2 / 3');
-		await press('<', '<'); // a quarter
+		await press(page, '<', '<'); // a quarter
 		assert.equal(await page.textContent('.speed'), '0.25×');
 		await page.clock.runFor(1_700);
 		assert.equal(await counter(), '2 / 3');
 		await page.clock.runFor(200);
 		assert.equal(await counter(), '3 / 3');
-		await press('>', '>', '>', '>', '>');
+		await press(page, '>', '>', '>', '>', '>');
 		assert.equal(await page.textContent('.speed'), '4×');
 		await page.clock.runFor(240);
 		assert.equal(await counter(), '2 / 3');
-		await press('.', ',');
+		await press(page, '.', ',');
 		assert.equal(await page.locator('.sheet .cell').count(), 3);
 		assert.equal(await page.locator('.sheet .cell[aria-current]').getAttribute('aria-label'), 'Picture 2 of 3');
 		await page.click('.sheet .cell:nth-child(3)');
 		assert.ok(await page.isHidden('.sheet'));
 		assert.equal(await counter(), '3 / 3');
-		await press(',', 'Escape');
+		await press(page, ',', 'Escape');
 		assert.ok(await page.isHidden('.sheet'));
-		await press(',', 'z');
+		await press(page, ',', 'z');
 		await page.waitForFunction(() => document.querySelector('.sheet').hidden);
 	});
 
@@ -215,16 +196,16 @@ describe('seeing', { timeout: 240_000 }, () => {
 			const first = await open({}, { survey: { count: true } }, () => has ? null : page.addInitScript(() => {
 				delete Element.prototype.requestFullscreen;
 			}));
-			await press('%');
+			await press(page, '%');
 			await page.waitForFunction((isFull) => Boolean(document.fullscreenElement) === isFull, has);
 			const [, stage] = await boxes();
 			const window_px = await page.evaluate(() => innerWidth * innerHeight);
 			assert.ok(stage.width * stage.height > 0.9 * window_px, 'the picture has the screen');
-			await press('z');
+			await press(page, 'z');
 			assert.ok(await page.isVisible('.draft >> text=How many?'), 'what is asked is seen');
-			await press('Enter');
+			await press(page, 'Enter');
 			await onScreen(page, first);
-			await press('Escape');
+			await press(page, 'Escape');
 			if (has)
 				await page.evaluate(() => document.exitFullscreen().catch(() => null)); // the browser's own Escape
 			await page.waitForFunction(() => !document.body.classList.contains('full'));

@@ -1,92 +1,73 @@
 // What a volunteer says beyond one species: several of them, and what a project asks about each, by keys and by touch.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Mock } from './mock.mjs';
-import { choices, launch, onScreen, sent } from './support.mjs';
+import { describe, it } from 'node:test';
+import { choices, onScreen, press, sent, smallTargets, visits } from './support.mjs';
 
 const SURVEY = { count: true, young: true, behaviours: ['standing', 'resting', 'moving', 'eating'] };
 
 describe('answers of several species and surveys', { timeout: 240_000 }, () => {
-	let browser, mock, context, page, faults;
-
-	before(async () => {
-		browser = await launch();
-	});
-	after(() => browser.close());
+	const { visit, serve } = visits();
+	let mock, page;
 
 	/** Opens the page on a project with this survey; resolves to the subject on screen. */
-	async function open(survey, options = {}) {
-		faults = [];
-		mock = new Mock({ survey });
-		await mock.start();
-		context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-		page = await context.newPage();
-		page.on('pageerror', (error) => faults.push(String(error)));
+	async function open(survey, options) {
+		mock = await serve({ survey });
+		page = await visit(options);
 		await page.goto(`${mock.url}#/p/mara`);
 		return onScreen(page);
 	}
-	afterEach(async () => {
-		await context.close();
-		await mock.stop();
-		assert.deepEqual(faults, []);
-	});
-
-	const press = async (...keys) => {
-		for (const key of keys)
-			await page.keyboard.press(key);
-	};
 	const given = () => mock.standing().map(({ body }) => body);
 
 	it('takes two species by keys where nothing is asked about them', async () => {
 		const first = await open({});
-		await press('+', 'z', 'w');
+		await press(page, '+', 'z', 'w');
 		assert.deepEqual(await page.locator('.chip').allTextContents(), ['Plains zebra×', 'Blue wildebeest×']);
 		assert.equal(await page.locator('.choice[aria-pressed=true]').count(), 2);
 		assert.ok(await page.locator('.choice:has-text("Nothing here")').isHidden());
-		await press(' ', '0'); // nothing here, can't tell: they go with no species
+		await press(page, ' ', '0'); // nothing here, can't tell: they go with no species
 		assert.equal(given().length, 0);
-		await press('Enter');
+		await press(page, 'Enter');
 		const second = await onScreen(page, first);
 		await sent(page, mock, 1);
 		assert.deepEqual(given()[0].taxa, [{ taxon: 12, count: null }, { taxon: 14, count: null }]);
 		assert.equal(given()[0].several, true);
-		await press('t'); // one key is one answer again
+		await press(page, 't'); // one key is one answer again
 		await onScreen(page, second);
 		await sent(page, mock, 2);
 		assert.deepEqual([given()[1].taxa, given()[1].several], [[{ taxon: 13, count: null }], undefined]);
-		await press('Backspace', '?');
+		await press(page, 'Backspace', '?');
 		await page.waitForSelector('dialog >> text=more than one species');
 	});
 
 	it('says that there are several where one can be named', async () => {
 		await open({});
-		await press('+', 'Enter'); // nothing named: no answer yet
+		await press(page, '+', 'Enter'); // nothing named: no answer yet
 		assert.equal(given().length, 0);
-		await press('z', 'w', 'w', 'Enter'); // the second time takes it out
+		await press(page, 'z', 'w', 'w', 'Enter'); // the second time takes it out
 		await sent(page, mock, 1);
 		assert.deepEqual([given()[0].taxa, given()[0].several], [[{ taxon: 12, count: null }], true]);
 	});
 
 	it('leaves what was begun by Escape', async () => {
 		await open(SURVEY);
-		await press('z');
+		await press(page, 'z');
 		await page.waitForSelector('.draft >> text=How many?');
-		await press('Escape');
+		await press(page, 'Escape');
 		assert.ok(await page.locator('.draft').isHidden());
-		await press('+', 'z', '+', 'Escape', 'Escape', 'Escape');
+		await press(page, '+', 'z', '+', 'Escape', 'Escape', 'Escape');
 		assert.ok(await page.locator('.draft').isHidden());
-		await press(' ');
+		await press(page, ' ');
 		await sent(page, mock, 1);
 		assert.deepEqual(given()[0].taxa, [{ taxon: 11, count: null }]);
 	});
 
 	it('asks how many, what they do and for young, each by one key', async () => {
 		const first = await open(SURVEY);
-		await press('z', '3', 'y', 'r', 's', 's', 'Enter'); // standing on and off again
+		await press(page, 'z', '3', 'y', 'r', 's', 's', 'Enter'); // standing on and off again
 		const second = await onScreen(page, first);
-		await press('t', '4', '-', '+', 'w', '=', 'Enter'); // 11-50 topi and 51 or more wildebeest
+		await press(page, 't', '4', '-', '+', 'w', '=', 'Enter'); // 11-50 topi and 51 or more wildebeest
 		const third = await onScreen(page, second);
-		await press('h'); // about people nothing is asked
+		await press(page, 'h'); // about people nothing is asked
 		await onScreen(page, third);
 		await sent(page, mock, 3);
 		assert.deepEqual(given()[0].taxa, [{ taxon: 12, count: 3, young: true, behaviours: ['resting'] }]);
@@ -98,32 +79,32 @@ describe('answers of several species and surveys', { timeout: 240_000 }, () => {
 
 	it('gives sex and life stage the words of Camtrap DP', async () => {
 		await open({ sex: true, life_stage: true });
-		await press('l', 'f', 'm', 'u', 'Enter'); // the last word counts
+		await press(page, 'l', 'f', 'm', 'u', 'Enter'); // the last word counts
 		await sent(page, mock, 1);
 		assert.deepEqual(given()[0].taxa, [{ taxon: 18, count: null, sex: 'male', life_stage: 'subadult' }]);
 	});
 
 	it('can be done with the Tab key and the space bar alone', async () => {
 		await open(SURVEY);
-		await press('z');
+		await press(page, 'z');
 		await page.locator('.option:has-text("young")').focus();
-		await press(' ');
+		await press(page, ' ');
 		assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-pressed')), 'true');
 		await page.locator('.draft .primary').focus();
-		await press('Enter');
+		await press(page, 'Enter');
 		await sent(page, mock, 1);
 		assert.equal(given()[0].taxa[0].young, true);
 	});
 
 	it('keeps nothing of a draft for the next subject, and takes a whole answer back', async () => {
 		const first = await open(SURVEY);
-		await press('z', '2', '+', 'w', '5', 'Enter');
+		await press(page, 'z', '2', '+', 'w', '5', 'Enter');
 		const second = await onScreen(page, first);
 		assert.ok(await page.locator('.draft').isHidden());
 		assert.equal((await choices(page)).length, 10);
 		assert.equal(await page.locator('.last').textContent(), 'Plains zebra + Blue wildebeest');
 		await sent(page, mock, 1);
-		await press('Backspace');
+		await press(page, 'Backspace');
 		await onScreen(page, undefined, first);
 		assert.ok(second !== first && await page.locator('.draft').isHidden());
 		await sent(page, mock, 0);
@@ -132,7 +113,7 @@ describe('answers of several species and surveys', { timeout: 240_000 }, () => {
 	it('tells every species that an expert named', async () => {
 		const first = await open({});
 		mock.truths = new Map([[Number(first), [12, 14]]]);
-		await press('z');
+		await press(page, 'z');
 		await page.waitForSelector('.feedback >> text=An expert says: Plains zebra and Blue wildebeest.');
 	});
 
@@ -140,9 +121,7 @@ describe('answers of several species and surveys', { timeout: 240_000 }, () => {
 		const first = await open(SURVEY, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true });
 		await page.tap('.choice:has-text("Topi")');
 		await page.waitForSelector('.asked');
-		const small = await page.$$eval('button, a, input', (nodes) => nodes.map((node) => [node.textContent, node.getBoundingClientRect()])
-			.filter(([, box]) => box.width > 0 && (box.width < 44 || box.height < 44) && box.width !== 20).map(([text]) => text));
-		assert.deepEqual(small, []);
+		assert.deepEqual(await smallTargets(page), []);
 		assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
 		await page.tap('.option:has-text("11–50")');
 		await page.tap('.option:has-text("eating")');
