@@ -55,8 +55,8 @@ class LabelScreen {
 		on: { click: () => this.#openRecent() },
 	}, icon('list'));
 	#undo = el('button', {
-		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
-	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
+		type: 'button', class: 'undo', disabled: true, title: t('label.keys_undo'), 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
+	}, icon('undo'), el('span', { class: 'word' }, t('label.undo')), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
 	#work = el('div', { class: 'work' });
 	#empty = el('section', { class: 'empty', hidden: true, 'aria-live': 'polite' });
 	#switch = el('input', { type: 'checkbox', role: 'switch', on: { change: () => this.#setQueue(this.#switch.checked) } });
