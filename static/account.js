@@ -91,7 +91,7 @@ export function showAccount(account, place) {
 			place.replaceChildren(
 				el('a', { class: 'who', href: '#/me' }, me.name ?? ''),
 				el('button', {
-					type: 'button', on: { click: () => account.leave().catch((cause) => showError(cause, t('account.logout_failed'))) },
+					type: 'button', class: 'logout', on: { click: () => account.leave().catch((cause) => showError(cause, t('account.logout_failed'))) },
 				}, t('account.logout')));
 	};
 	account.addEventListener('change', draw);

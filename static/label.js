@@ -7,7 +7,7 @@
 import { Aids } from './aids.js';
 import * as api from './api.js';
 import { Cards } from './cards.js';
-import { compareButton } from './compare.js';
+import { aboutButton, compareButton } from './compare.js';
 import { Confirm, OTHER_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
 import { emptyText, thanks } from './empty.js';
@@ -209,12 +209,12 @@ class LabelScreen {
 		tell(this.#cards, {
 			said: entry.label, given: (entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon),
 			thumb: this.#given.find(entry.uuid)?.task.frames[0]?.thumb,
-		}, reply, (id) => this.#nameById(id), ...this.#lookAlikes(entry.body.taxa ?? [], reply.truth));
+		}, reply, (id) => this.#nameById(id), ...this.#whatHelps(entry.body.taxa ?? [], reply.truth));
 	}
 
-	/** What tells the one that was said from the one that an expert named. @param {api.Named[]} said @param {number} [truth] */
-	#lookAlikes(said, truth) {
-		const button = truth && said.length === 1 ? compareButton(this.project, said[0].taxon, truth) : null;
+	/** Why an expert says so: what tells the two apart, else what there is to read of the one. @param {api.Named[]} said @param {number} [truth] */
+	#whatHelps(said, truth) {
+		const button = truth ? (said.length === 1 && compareButton(this.project, said[0].taxon, truth)) || aboutButton(this.project, truth) : null;
 		return button ? [button] : [];
 	}
 

@@ -75,6 +75,7 @@ export const words = {
 	'empty.unsent': 'Waiting to send your answers',
 	'empty.unsent_about': 'The next sightings come once the answers in this browser have reached the server.',
 
+	'feedback.about': 'About {name}',
 	'feedback.others': {
 		one: 'One earlier answer: {shares}.',
 		other: '{n} earlier answers: {shares}.',

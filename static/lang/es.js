@@ -71,6 +71,7 @@ export const words = {
 	'empty.unsent': 'Tus respuestas esperan a ser enviadas',
 	'empty.unsent_about': 'Los siguientes avistamientos llegarán cuando las respuestas guardadas aquí hayan llegado al servidor.',
 
+	'feedback.about': 'Sobre {name}',
 	'feedback.others': {
 		one: '{n} respuesta anterior: {shares}.',
 		other: '{n} respuestas anteriores: {shares}.',

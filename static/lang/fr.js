@@ -71,6 +71,7 @@ export const words = {
 	'empty.unsent': 'Vos réponses attendent d’être envoyées',
 	'empty.unsent_about': 'Les observations suivantes viendront dès que les réponses gardées ici seront arrivées au serveur.',
 
+	'feedback.about': 'À propos de {name}',
 	'feedback.others': {
 		one: '{n} réponse avant la vôtre : {shares}.',
 		other: '{n} réponses avant la vôtre : {shares}.',

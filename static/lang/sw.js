@@ -71,6 +71,7 @@ export const words = {
 	'empty.unsent': 'Majibu yako yanasubiri kutumwa',
 	'empty.unsent_about': 'Matukio yajayo yatakuja majibu yaliyo kwenye kivinjari hiki yakishafika kwenye seva.',
 
+	'feedback.about': 'Kuhusu {name}',
 	'feedback.others': {
 		one: 'Jibu {n} la awali: {shares}.',
 		other: 'Majibu {n} ya awali: {shares}.',

@@ -31,6 +31,7 @@ describe('on a phone', { timeout: 240_000 }, () => {
 		await mock.start();
 		context = await browser.newContext({ viewport: { width, height }, hasTouch: true, isMobile: true, ...options });
 		page = await context.newPage();
+		page.setDefaultTimeout(10_000);
 	}
 	/** Whether a finger in the middle of it meets it. */
 	const isFree = (selector) => page.$eval(selector, (node) => {
@@ -142,6 +143,7 @@ describe('on a phone', { timeout: 240_000 }, () => {
 				await page.waitForSelector('.feedback');
 				await onScreen(page, first);
 				await check('what is told of an answer');
+				await page.click('.feedback .close');
 				await page.click('.recent');
 				await page.waitForSelector('dialog.recent li img');
 				await check('the last answers');
@@ -151,6 +153,9 @@ describe('on a phone', { timeout: 240_000 }, () => {
 				};
 				await page.evaluate(() => document.activeElement.blur());
 				await page.keyboard.press('0');
+				await page.waitForSelector('.problem');
+				await check('a problem');
+				await page.click('.problem button');
 				await page.click('#sending');
 				await page.waitForSelector('dialog.sending li');
 				await check('what waits and what was refused');
@@ -165,5 +170,7 @@ describe('on a phone', { timeout: 240_000 }, () => {
 				await page.goto(`${mock.url}#/me`);
 				await page.waitForSelector('.my-projects');
 				await check('one’s own page');
+				await page.click('.me .row button >> nth=1');
+				await page.waitForSelector('#account .signup', { state: 'attached' }); // logged out
 			});
 });
