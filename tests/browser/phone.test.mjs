@@ -65,27 +65,28 @@ describe('on a phone', { timeout: 240_000 }, () => {
 			assert.equal(mock.standing().length, 0);
 		});
 
-	it('has undo free under a card, beside a survey and where nothing is left', async () => {
-		await open(360, 740, { n_subjects: 2, survey: { count: true, young: true } });
-		mock.guesses = new Map([[102, 20]]);
-		await page.goto(`${mock.url}#/p/mara`);
-		const first = await onScreen(page);
-		await page.tap('.taxa .choice:has-text("zebra")');
-		for (const selector of ['.undo', '.recent', '.draft .primary', '.draft .row button'])
-			assert.ok(await isFree(selector), `${selector} beside a survey`);
-		await page.tap('.draft .primary');
-		await onScreen(page, first);
-		for (const selector of ['.undo', '.recent', '.confirm .yes', '.confirm .choice:last-child'])
-			assert.ok(await isFree(selector), `${selector} under a card`);
-		await page.tap('.confirm .yes');
-		await sent(page, mock, 2);
-		await page.waitForSelector('.empty h2');
-		assert.ok(await isFree('.undo'));
-		await page.tap('.undo');
-		await onScreen(page, undefined, '102');
-		await page.tap('.undo');
-		await onScreen(page, undefined, first);
-	});
+	for (const height of [640, 740])
+		it(`has undo free under a card, beside a survey and where nothing is left, ${height} px high`, async () => {
+			await open(360, height, { n_subjects: 2, survey: { count: true, young: true } });
+			mock.guesses = new Map([[102, 20]]);
+			await page.goto(`${mock.url}#/p/mara`);
+			const first = await onScreen(page);
+			await page.tap('.taxa .choice:has-text("zebra")');
+			for (const selector of ['.undo', '.recent', '.draft .primary', '.draft .row button'])
+				assert.ok(await isFree(selector), `${selector} beside a survey`);
+			await page.tap('.draft .primary');
+			await onScreen(page, first);
+			for (const selector of ['.undo', '.recent', '.confirm .yes', '.confirm .choice:last-child'])
+				assert.ok(await isFree(selector), `${selector} under a card`);
+			await page.tap('.confirm .yes');
+			await sent(page, mock, 2);
+			await page.waitForSelector('.empty h2');
+			assert.ok(await isFree('.undo'));
+			await page.tap('.undo');
+			await onScreen(page, undefined, '102');
+			await page.tap('.undo');
+			await onScreen(page, undefined, first);
+		});
 
 	/** Elements that stick out of the screen at the right or are cut in their own box, as text. */
 	const tooWide = () => page.evaluate(() => [
