@@ -5,7 +5,8 @@
  */
 import * as api from './api.js';
 import { el } from './dom.js';
-import { sentence, t } from './lang.js';
+import { askingForm, openForm, passwordField } from './form.js';
+import { t } from './lang.js';
 import { say, showError, showProblem } from './notice.js';
 
 /** Holds `me`; event `change` when somebody else uses the browser or the numbers moved. */
@@ -90,60 +91,38 @@ export function showAccount(account, place) {
 			place.replaceChildren(
 				el('a', { class: 'who', href: '#/me' }, me.name ?? ''),
 				el('button', {
-					type: 'button', on: { click: () => account.leave().catch((cause) => showError(cause, t('account.logout_failed'))) },
+					type: 'button', class: 'logout', on: { click: () => account.leave().catch((cause) => showError(cause, t('account.logout_failed'))) },
 				}, t('account.logout')));
 	};
 	account.addEventListener('change', draw);
 	draw();
 }
 
-const LEAST = 8;
 /** What a refusal means here. @type {Record<string, Record<number, import('./lang.js').Key>>} */
 const REFUSALS = { login: { 403: 'account.wrong' }, signup: { 409: 'account.taken' } };
 
 /** @param {Account} account @param {'login'|'signup'} how */
 function openDialog(account, how) {
 	const isSignup = how === 'signup';
+	const title = t(`account.${how}`);
 	const name = el('input', { name: 'name', required: true, maxLength: 60, autocomplete: 'username', autocapitalize: 'none' });
-	const password = el('input', {
-		name: 'password', type: 'password', required: true, minLength: isSignup ? LEAST : 1, maxLength: 200,
-		autocomplete: isSignup ? 'new-password' : 'current-password',
-	});
-	const problem = el('p', { class: 'refusal', role: 'alert' });
-	const submit = el('button', { type: 'submit', class: 'primary' }, t(`account.${how}`));
-	const form = el('form', {},
-		el('h2', { id: 'account-title' }, t(`account.${how}`)), el('p', { class: 'hint' }, t(`account.${how}_about`)),
-		el('label', {}, t('account.name'), name),
-		el('label', {}, t('account.password'), password, isSignup ? el('small', {}, t('account.least', { n: LEAST })) : null),
-		problem,
-		el('div', { class: 'row' }, submit, el('button', { type: 'button', on: { click: () => dialog.close() } }, t('account.cancel'))),
-		el('button', {
+	const password = passwordField('password', t('account.password'), isSignup ? 'new-password' : 'current-password');
+	openForm('account-title', title, (close) => {
+		const form = askingForm(title, [
+			el('p', { class: 'hint' }, t(`account.${how}_about`)), el('label', {}, t('account.name'), name), password.field,
+		], async () => {
+			await account.enter(how, name.value.trim(), password.input.value);
+			close();
+			say(t('account.welcome', { name: account.me?.name ?? '' }));
+		}, { cancel: close, refusals: REFUSALS[how] });
+		form.append(el('button', {
 			type: 'button', class: 'link', on: {
 				click: () => {
-					dialog.close();
+					close();
 					openDialog(account, isSignup ? 'login' : 'signup');
 				},
 			},
 		}, t(isSignup ? 'account.to_login' : 'account.to_signup')));
-	const dialog = el('dialog', { class: 'account', 'aria-labelledby': 'account-title', on: { close: () => dialog.remove() } }, form);
-	form.addEventListener('submit', async (event) => {
-		event.preventDefault();
-		submit.disabled = true;
-		problem.textContent = '';
-		try {
-			await account.enter(how, name.value.trim(), password.value);
-			dialog.close();
-			say(t('account.welcome', { name: account.me?.name ?? '' }));
-		} catch (cause) {
-			if (!(cause instanceof api.ApiError))
-				throw cause;
-			const known = REFUSALS[how][cause.status];
-			problem.textContent = sentence(known ? t(known) : cause.message);
-			password.focus();
-		} finally {
-			submit.disabled = false;
-		}
+		return form;
 	});
-	document.body.append(dialog);
-	dialog.showModal();
 }

@@ -38,6 +38,19 @@ export function compareButton(project, said, truth) {
 	return confusion ? el('button', { type: 'button', class: 'compare', on: { click: () => openComparison(project, confusion) } }, t('compare.open')) : null;
 }
 
+/**
+ * A button that opens what the project has to say of a taxon; null where that is nothing.
+ * @param {import('./api.js').Project} project @param {number} id
+ */
+export function aboutButton(project, id) {
+	const taxon = project.taxa.find((one) => one.id === id);
+	if (!taxon || !['guide', 'practice'].some((kind) => hasPage(project, `${kind}/${taxon.code}`)))
+		return null;
+	return el('button', {
+		type: 'button', class: 'compare', on: { click: async () => (await import('./guide.js')).openTaxon(project, taxon) },
+	}, t('feedback.about', { name: nameOf(taxon) }));
+}
+
 /** @param {import('./api.js').Project} project @param {Confusion} confusion */
 async function openComparison(project, confusion) {
 	const dialog = el('dialog', { class: 'reading', 'aria-labelledby': 'compare-title', on: { close: () => dialog.remove() } },

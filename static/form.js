@@ -26,6 +26,7 @@ export function askingForm(title, fields, send, { cancel, refusals = {} } = {}) 
 				throw cause;
 			const known = refusals[cause.status];
 			problem.textContent = sentence(known ? t(known) : cause.message);
+			/** @type {HTMLElement|null} */ (form.querySelector('[type="password"]'))?.focus();
 		} finally {
 			submit.disabled = false;
 		}

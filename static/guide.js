@@ -51,18 +51,19 @@ export async function openPage(project, name) {
 }
 
 /**
- * A taxon: its picture, its page, its look-alikes, and a button that answers with it.
+ * A taxon: its picture, its page, what its practice says, its look-alikes, and a button that answers with it.
  * @param {import('./api.js').Project} project @param {Taxon} taxon @param {(taxon: Taxon) => void} [choose]
  */
 export async function openTaxon(project, taxon, choose) {
 	const alike = looksLike(project, taxon.id);
-	const text = hasPage(project, `guide/${taxon.code}`) ? await page(project, `guide/${taxon.code}`) : null;
+	const part = async (/** @type {string} */ name) => hasPage(project, name) ? page(project, name) : null;
+	const [text, why] = await Promise.all([part(`guide/${taxon.code}`), part(`practice/${taxon.code}`)]);
 	const pairs = await Promise.all(alike.map((confusion) => comparison(project, confusion)));
 	const dialog = show(nameOf(taxon), [
 		taxon.scientific_name ? el('p', { class: 'scientific' }, el('i', { lang: 'la' }, taxon.scientific_name)) : null,
 		taxon.picture && !text?.querySelector('img') ? el('img', { class: 'portrait', src: taxon.picture, alt: '' }) : null,
-		text, pairs.length > 0 ? el('h3', {}, t('compare.title')) : null, ...pairs,
-		text || pairs.length > 0 ? null : el('p', { class: 'hint' }, t('guide.nothing')),
+		text, why, pairs.length > 0 ? el('h3', {}, t('compare.title')) : null, ...pairs,
+		text || why || pairs.length > 0 ? null : el('p', { class: 'hint' }, t('guide.nothing')),
 	], choose ? [el('button', {
 		class: 'primary', type: 'button', on: {
 			click: () => {

@@ -21,7 +21,7 @@ export function openHelp() {
 	/** @type {Group[]} */
 	const groups = [{ title: t('help.page'), keys: [['?', t('help.list')]] }, ...screenKeys()];
 	const dialog = el('dialog', { class: 'help', 'aria-labelledby': 'help-title', on: { close: () => dialog.remove() } },
-		el('h2', { id: 'help-title' }, t('help.title')),
+		el('h2', { id: 'help-title', tabIndex: -1, autofocus: true }, t('help.title')), // else its last button, far below
 		...groups.filter(({ keys }) => keys.length > 0).map((group) => section(group, () => dialog.close())),
 		el('form', { method: 'dialog' }, el('button', { class: 'primary' }, t('main.close'))));
 	document.body.append(dialog);

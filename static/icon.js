@@ -15,6 +15,7 @@ const PATHS = {
 	reset: 'M4 5v5h5M4.6 10A8 8 0 1 1 4 13',
 	sheet: 'M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z',
 	talk: 'M4 5h16v11h-9l-5 4v-4H4z',
+	undo: 'M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-4',
 };
 
 /** @param {keyof typeof PATHS} name */

@@ -7,7 +7,7 @@
 import { Aids } from './aids.js';
 import * as api from './api.js';
 import { Cards } from './cards.js';
-import { compareButton } from './compare.js';
+import { aboutButton, compareButton } from './compare.js';
 import { Confirm, OTHER_KEY, nameOf } from './confirm.js';
 import { el, isTyping } from './dom.js';
 import { emptyText, thanks } from './empty.js';
@@ -55,8 +55,8 @@ class LabelScreen {
 		on: { click: () => this.#openRecent() },
 	}, icon('list'));
 	#undo = el('button', {
-		type: 'button', class: 'undo', disabled: true, 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
-	}, t('label.undo'), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
+		type: 'button', class: 'undo', disabled: true, title: t('label.keys_undo'), 'aria-keyshortcuts': 'Backspace', on: { click: () => this.undo() },
+	}, icon('undo'), el('span', { class: 'word' }, t('label.undo')), el('kbd', { 'aria-hidden': 'true' }, '⌫'));
 	#work = el('div', { class: 'work' });
 	#empty = el('section', { class: 'empty', hidden: true, 'aria-live': 'polite' });
 	#switch = el('input', { type: 'checkbox', role: 'switch', on: { change: () => this.#setQueue(this.#switch.checked) } });
@@ -209,12 +209,12 @@ class LabelScreen {
 		tell(this.#cards, {
 			said: entry.label, given: (entry.body.taxa ?? []).map((/** @type {api.Named} */ one) => one.taxon),
 			thumb: this.#given.find(entry.uuid)?.task.frames[0]?.thumb,
-		}, reply, (id) => this.#nameById(id), ...this.#lookAlikes(entry.body.taxa ?? [], reply.truth));
+		}, reply, (id) => this.#nameById(id), ...this.#whatHelps(entry.body.taxa ?? [], reply.truth));
 	}
 
-	/** What tells the one that was said from the one that an expert named. @param {api.Named[]} said @param {number} [truth] */
-	#lookAlikes(said, truth) {
-		const button = truth && said.length === 1 ? compareButton(this.project, said[0].taxon, truth) : null;
+	/** Why an expert says so: what tells the two apart, else what there is to read of the one. @param {api.Named[]} said @param {number} [truth] */
+	#whatHelps(said, truth) {
+		const button = truth ? (said.length === 1 && compareButton(this.project, said[0].taxon, truth)) || aboutButton(this.project, truth) : null;
 		return button ? [button] : [];
 	}
 

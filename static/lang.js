@@ -44,6 +44,9 @@ export const number = (n, how) => n.toLocaleString(language, how);
 /** A day, or a day with its time. @param {Date} when @param {Intl.DateTimeFormatOptions} [how] */
 export const date = (when, how = { dateStyle: 'medium', timeStyle: 'short' }) => when.toLocaleString(language, how);
 
+/** The time, and where it was not today the day too. @param {Date} at */
+export const when = (at) => date(at, at.toDateString() === new Date().toDateString() ? { timeStyle: 'short' } : undefined);
+
 /** "zebra, topi and lion". @param {string[]} texts */
 export const list = (texts) => new Intl.ListFormat(language).format(texts);
 

@@ -77,15 +77,16 @@ function favouritesPart(favourites) {
 /** @param {import('./account.js').Account} account */
 function dataPart(account) {
 	const isAnonymous = account.me?.anonymous;
+	const leave = (/** @type {boolean} */ everywhere) => account.leave(everywhere).then(() => {
+		location.hash = '#/';
+	}).catch((cause) => showError(cause, t('account.logout_failed')));
 	const button = (/** @type {string} */ text, /** @type {() => void} */ click) => el('button', { type: 'button', on: { click } }, text);
 	return el('section', { 'aria-labelledby': 'data-title' }, el('h2', { id: 'data-title' }, t('me.data')),
 		el('p', { class: 'hint' }, t('me.data_about')),
 		el('div', { class: 'row' },
 			el('a', { class: 'button', href: '/api/me/export', download: 'topi.json' }, t('me.export')),
-			isAnonymous ? null : button(t('mine.password'), openPassword),
-			isAnonymous ? null : button(t('me.everywhere'), () => account.leave(true).then(() => {
-				location.hash = '#/';
-			}).catch((cause) => showError(cause, t('account.logout_failed')))),
+			...isAnonymous ? [] : [button(t('mine.password'), openPassword), button(t('account.logout'), () => leave(false)),
+				button(t('me.everywhere'), () => leave(true))],
 			button(t('mine.delete'), () => openDelete(account))));
 }
 

@@ -1,6 +1,6 @@
 /**
  * The outbox: no answer is lost. An answer is stored in this browser before it is sent and deleted only after the
- * server has acknowledged it; what the server refuses for good is kept with its reason until the person dismisses it.
+ * server has acknowledged it; what the server refuses for good is kept with its reason until the person sends it again or puts it away.
  * Sending twice is harmless, because each answer carries its own UUID. Answers and their undos go out in the order
  * they were given.
  *
@@ -121,6 +121,14 @@ export class Outbox extends EventTarget {
 		const outcome = this.#outcome(body.uuid);
 		await this.#add({ project, kind: 'undo', subject, label: t('outbox.undo', { label }), body });
 		return outcome;
+	}
+
+	/** Sends a refused answer once more, at the person's wish: what stood in its way may be gone. @param {string} uuid */
+	async retry(uuid) {
+		await this.#update((entries) => ({
+			put: entries.filter((entry) => entry.uuid === uuid).map(({ status, reason, ...entry }) => ({ ...entry, state: 'waiting' })),
+		}));
+		await this.sendNow();
 	}
 
 	/** Removes a refused answer from the list, at the person's wish. @param {string} uuid */

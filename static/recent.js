@@ -8,7 +8,7 @@ import * as api from './api.js';
 import { el } from './dom.js';
 import { MOST } from './given.js';
 import { icon } from './icon.js';
-import { date, t } from './lang.js';
+import { t, when } from './lang.js';
 
 /**
  * @param {string} slug @param {import('./outbox.js').Outbox} outbox @param {import('./given.js').Given} given of this tab
@@ -48,9 +48,6 @@ export async function openRecent(slug, outbox, given, inWords, change, talk) {
 		}, icon('talk')));
 	list.replaceChildren(...answers.length ? answers.map(row) : [el('li', { class: 'hint' }, t('recent.none'))]);
 }
-
-/** The time, and where it was not today the day. @param {Date} at */
-const when = (at) => date(at, at.toDateString() === new Date().toDateString() ? { timeStyle: 'short' } : undefined);
 
 /** @param {string} slug @param {import('./outbox.js').Outbox} outbox @param {import('./given.js').Given} given @returns {Promise<Given[]>} newest first */
 async function lastAnswers(slug, outbox, given) {

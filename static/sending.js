@@ -1,6 +1,6 @@
 /** What the outbox holds, as a quiet note in the page's head and a list behind it. */
 import { el } from './dom.js';
-import { date, number, t } from './lang.js';
+import { number, sentence, t, when } from './lang.js';
 
 /**
  * @param {import('./outbox.js').Outbox} outbox
@@ -36,7 +36,12 @@ export function showSending(outbox, note) {
 
 /** @param {import('./store.js').Entry} entry @param {...(Node|string)} after */
 function row(entry, ...after) {
-	return el('li', {}, el('span', {}, el('strong', {}, entry.label), ` · ${date(new Date(entry.at))}`), ...after);
+	return el('li', {}, el('strong', {}, entry.label), ` · ${when(new Date(entry.at))}`, ...after);
+}
+
+/** @param {string} text @param {import('./store.js').Entry} entry @param {() => void} click */
+function button(text, entry, click) {
+	return el('button', { type: 'button', 'aria-label': `${text}: ${entry.label}`, on: { click } }, text);
 }
 
 /** @param {import('./outbox.js').Outbox} outbox */
@@ -49,6 +54,7 @@ function openList(outbox) {
 			el('button', { type: 'button', on: { click: () => dialog.close() } }, t('main.close'))));
 	const draw = () => {
 		const { waiting, refused, held } = outbox;
+		const hadFocus = body.contains(document.activeElement);
 		const keeping = t(outbox.storage === 'memory' ? 'sending.memory' : 'sending.kept');
 		body.replaceChildren(
 			waiting.length === 0 ? el('p', {}, t('sending.all')) : el('section', {},
@@ -61,8 +67,12 @@ function openList(outbox) {
 				el('ul', {}, ...held.map((entry) => row(entry)))),
 			refused.length === 0 ? '' : el('section', {},
 				el('h3', {}, t('sending.refused_title', { n: refused.length })),
-				el('ul', {}, ...refused.map((entry) => row(entry, el('em', {}, ` ${entry.reason} `),
-					el('button', { type: 'button', on: { click: () => outbox.dismiss(entry.uuid) } }, t('sending.dismiss')))))));
+				el('p', { class: 'hint' }, t('sending.refused_about')),
+				el('ul', {}, ...refused.map((entry) => row(entry, el('em', {}, sentence(entry.reason ?? '')), el('div', { class: 'row' },
+					button(t('main.again'), entry, () => outbox.retry(entry.uuid)),
+					button(t('sending.away'), entry, () => outbox.dismiss(entry.uuid))))))));
+		if (hadFocus)
+			dialog.querySelector('button')?.focus(); // the one that was pressed is gone
 	};
 	const listening = new AbortController();
 	outbox.addEventListener('change', draw, { signal: listening.signal });

@@ -75,6 +75,7 @@ export const words = {
 	'empty.unsent': 'Waiting to send your answers',
 	'empty.unsent_about': 'The next sightings come once the answers in this browser have reached the server.',
 
+	'feedback.about': 'About {name}',
 	'feedback.others': {
 		one: 'One earlier answer: {shares}.',
 		other: '{n} earlier answers: {shares}.',
@@ -290,13 +291,14 @@ export const words = {
 	'sending.all': 'Every answer has been sent.',
 	'sending.another': 'Of another account ({n})',
 	'sending.another_about': 'Given here before that account logged out. They are sent when it logs in again.',
-	'sending.dismiss': 'Dismiss',
+	'sending.away': 'Put away',
 	'sending.held': '{n} of another account',
 	'sending.kept': 'They are kept in this browser, also when you close it, and sent by themselves.',
 	'sending.memory': 'This browser may not store anything: keep this page open until they are sent.',
 	'sending.not_yet': 'Not sent yet: {problem}.',
 	'sending.now': 'Send now',
 	'sending.refused': '{n} not accepted',
+	'sending.refused_about': 'They stay here until you put them away. Try again once what stood in the way is gone.',
 	'sending.refused_title': 'Not accepted ({n})',
 	'sending.title': 'Your answers',
 	'sending.waiting': 'Waiting ({n})',

@@ -71,6 +71,7 @@ export const words = {
 	'empty.unsent': 'Tus respuestas esperan a ser enviadas',
 	'empty.unsent_about': 'Los siguientes avistamientos llegarán cuando las respuestas guardadas aquí hayan llegado al servidor.',
 
+	'feedback.about': 'Sobre {name}',
 	'feedback.others': {
 		one: '{n} respuesta anterior: {shares}.',
 		other: '{n} respuestas anteriores: {shares}.',
@@ -288,13 +289,14 @@ export const words = {
 	'sending.all': 'Se han enviado todas las respuestas.',
 	'sending.another': 'De otra cuenta ({n})',
 	'sending.another_about': 'Dadas aquí antes de que esa cuenta saliera. Se enviarán cuando vuelva a entrar.',
-	'sending.dismiss': 'Descartar',
+	'sending.away': 'Quitar',
 	'sending.held': '{n} de otra cuenta',
 	'sending.kept': 'Se guardan en este navegador, aunque lo cierres, y se envían solas.',
 	'sending.memory': 'Este navegador no permite guardar nada: deja esta página abierta hasta que se envíen.',
 	'sending.not_yet': 'Aún sin enviar: {problem}.',
 	'sending.now': 'Enviar ahora',
 	'sending.refused': 'no aceptadas: {n}',
+	'sending.refused_about': 'Se quedan aquí hasta que las quites. Inténtalo de nuevo cuando ya no haya nada que lo impida.',
 	'sending.refused_title': 'No aceptadas ({n})',
 	'sending.title': 'Tus respuestas',
 	'sending.waiting': 'En espera ({n})',

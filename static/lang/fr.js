@@ -71,6 +71,7 @@ export const words = {
 	'empty.unsent': 'Vos réponses attendent d’être envoyées',
 	'empty.unsent_about': 'Les observations suivantes viendront dès que les réponses gardées ici seront arrivées au serveur.',
 
+	'feedback.about': 'À propos de {name}',
 	'feedback.others': {
 		one: '{n} réponse avant la vôtre : {shares}.',
 		other: '{n} réponses avant la vôtre : {shares}.',
@@ -289,13 +290,14 @@ export const words = {
 	'sending.all': 'Toutes les réponses ont été envoyées.',
 	'sending.another': 'D’un autre compte ({n})',
 	'sending.another_about': 'Données ici avant la déconnexion de ce compte. Elles partiront quand il se reconnectera.',
-	'sending.dismiss': 'Retirer',
+	'sending.away': 'Retirer',
 	'sending.held': '{n} d’un autre compte',
 	'sending.kept': 'Elles sont gardées dans ce navigateur, même si vous le fermez, et envoyées d’elles-mêmes.',
 	'sending.memory': 'Ce navigateur ne permet pas de garder des données : laissez cette page ouverte jusqu’à l’envoi.',
 	'sending.not_yet': 'Pas encore envoyées : {problem}.',
 	'sending.now': 'Envoyer maintenant',
 	'sending.refused': 'non acceptées : {n}',
+	'sending.refused_about': 'Elles restent ici jusqu’à ce que vous les retiriez. Réessayez quand plus rien ne s’y oppose.',
 	'sending.refused_title': 'Non acceptées ({n})',
 	'sending.title': 'Vos réponses',
 	'sending.waiting': 'En attente ({n})',

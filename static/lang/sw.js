@@ -71,6 +71,7 @@ export const words = {
 	'empty.unsent': 'Majibu yako yanasubiri kutumwa',
 	'empty.unsent_about': 'Matukio yajayo yatakuja majibu yaliyo kwenye kivinjari hiki yakishafika kwenye seva.',
 
+	'feedback.about': 'Kuhusu {name}',
 	'feedback.others': {
 		one: 'Jibu {n} la awali: {shares}.',
 		other: 'Majibu {n} ya awali: {shares}.',
@@ -287,13 +288,14 @@ export const words = {
 	'sending.all': 'Majibu yote yametumwa.',
 	'sending.another': 'Ya akaunti nyingine ({n})',
 	'sending.another_about': 'Yalitolewa hapa kabla akaunti hiyo haijatoka. Yatatumwa itakapoingia tena.',
-	'sending.dismiss': 'Ondoa',
+	'sending.away': 'Ondoa',
 	'sending.held': '{n} ya akaunti nyingine',
 	'sending.kept': 'Yanahifadhiwa kwenye kivinjari hiki, hata ukikifunga, na yatatumwa yenyewe.',
 	'sending.memory': 'Kivinjari hiki hakiruhusu kuhifadhi chochote: acha ukurasa huu wazi hadi yatumwe.',
 	'sending.not_yet': 'Bado hayajatumwa: {problem}.',
 	'sending.now': 'Tuma sasa',
 	'sending.refused': '{n} hayakukubaliwa',
+	'sending.refused_about': 'Yanabaki hapa mpaka uyaondoe. Jaribu tena kizuizi kikiwa kimeondoka.',
 	'sending.refused_title': 'Hayakukubaliwa ({n})',
 	'sending.title': 'Majibu yako',
 	'sending.waiting': 'Yanayosubiri ({n})',

@@ -85,7 +85,8 @@ describe('learning and flags', { timeout: 120_000 }, () => {
 
 	it('offers the comparison after what an expert corrects, not after what the model thinks', async () => {
 		let shown = await open((server) => {
-			server.truths = new Map([[101, idOf('topi')]]);
+			server.truths = new Map([[101, idOf('topi')], [103, idOf('topi')]]);
+			server.pages.set('practice/topi', { '': 'Its shanks are **yellow**.' });
 			server.opinions = new Map([[102, idOf('topi')]]);
 		});
 		await press(page, 'i'); // impala
@@ -98,6 +99,10 @@ describe('learning and flags', { timeout: 120_000 }, () => {
 		assert.equal(await page.locator('.compare').count(), 0);
 		assert.equal(await page.locator('dialog[open]').count(), 0);
 		await onScreen(page, shown);
+		await press('z'); // no look-alike: what there is to read of the right one
+		await page.click('.feedback >> text=About Topi');
+		await page.waitForSelector('dialog.reading >> text=yellow socks');
+		await page.waitForSelector('dialog.reading >> text=Its shanks are yellow.');
 	});
 
 	it('reads the guide and the tutorial', async () => {

@@ -264,20 +264,38 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('topi.outbox.')));
 	});
 
-	it('shows a refused answer with its reason until it is dismissed', async () => {
+	it('keeps a refused answer with its reason until it is sent again or put away', async () => {
 		await open();
 		await label();
 		mock.hooks['before classifications'] = () => {
 			throw mock.refuse(409, 'conflict', 'you have answered this subject already');
 		};
-		await onScreen(page);
-		await page.keyboard.press('z');
+		let shown = await onScreen(page);
+		for (const key of ['z', 't']) {
+			await page.keyboard.press(key);
+			shown = await onScreen(page, shown);
+		}
 		await page.waitForSelector('.problem:has-text("you have answered this subject already")');
 		await page.reload();
-		await page.click('#sending:has-text("1 not accepted")');
-		await page.waitForSelector('dialog li:has-text("Plains zebra"):has-text("you have answered this subject already")');
-		await page.click('dialog >> text=Dismiss');
+		await page.click('#sending:has-text("2 not accepted")');
+		const zebra = page.locator('dialog li:has-text("Plains zebra"):has-text("You have answered this subject already.")');
+		const tries = () => mock.requests.filter(({ path }) => path.endsWith('/classifications')).length;
+		const before = tries();
+		await zebra.getByText('Try again').click();
+		for (let i = 0; i < 100 && tries() === before; i++)
+			await page.waitForTimeout(50);
+		assert.equal(tries(), before + 1);
+		await zebra.waitFor(); // refused again, and there as before
+		mock.hooks = {};
+		await zebra.getByText('Try again').focus();
+		await page.keyboard.press('Enter');
+		await zebra.waitFor({ state: 'detached' });
+		await sent(page, mock, 1);
+		assert.equal(mock.standing()[0].body.taxa[0].taxon, 12);
+		assert.ok(await page.evaluate(() => document.activeElement.matches('dialog button')), 'the focus stays in the dialog');
+		await page.click('dialog li:has-text("Topi") >> text=Put away');
 		await page.waitForSelector('#sending', { state: 'hidden' });
+		assertOnce(1);
 	});
 
 	it('undoes the last answers: sent, over a reload, and unsent without a server', async () => {
