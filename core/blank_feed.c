@@ -4,7 +4,7 @@
 #include "certificate.h"
 #include "draw.h"
 
-enum { RECENT = 20, SLOTS = 16 };
+enum { SLOTS = 16, DAY_MS = 24 * 60 * 60 * 1000 };
 
 static enum status take_id(struct stmt *row, enum status st, int64_t *id)
 {
@@ -15,27 +15,46 @@ static enum status take_id(struct stmt *row, enum status st, int64_t *id)
 	return OK;
 }
 
-enum status blank_feed_open(struct db *db, int64_t project_id, int64_t volunteer_id,
-	const struct policy *policy, struct blank_feed *out, struct err *err)
+/* 0: there is none, or the share is not kept. */
+static int64_t blank_class(const struct project *p)
 {
+	for (int z = 0; p->policy.blank_share > 0 && z < p->k; z++)
+		if (p->taxa[z].kind == TAXON_BLANK && !p->taxa[z].retired)
+			return p->taxa[z].id;
+	return 0;
+}
+
+enum status blank_feed_open(struct db *db, const struct project *p, int64_t volunteer_id,
+	int64_t now_ms, struct blank_feed *out, struct err *err)
+{
+	const int64_t day = now_ms / DAY_MS;
 	struct stmt *row = NULL;
-	*out = (struct blank_feed){
-		.project_id = project_id, .volunteer_id = volunteer_id, .share = policy->blank_share};
-	if (policy->blank_share <= 0)
+	*out = (struct blank_feed){.project_id = p->id,
+		.volunteer_id = volunteer_id,
+		.share = p->policy.blank_share,
+		.blank_id = blank_class(p),
+		.answer = day << 32};
+	if (!out->blank_id)
 		return OK;
-	enum status st = db_one(db, Q_GOLD_BLANK_CLASS, &row, err, "i", project_id);
-	st = take_id(row, st, &out->blank_id);
-	if (st != OK || !out->blank_id)
-		return st;
-	st = db_one(db, Q_TASK_RECENT_OF_CLASS, &row, err, "iiii", volunteer_id, project_id,
-		out->blank_id, (int64_t)RECENT);
+	enum status st = db_one(db, Q_TASK_RECENT, &row, err, "iii", volunteer_id, day, p->id);
 	if (st != OK)
-		return st;
-	out->n = (int)col_int(row, 0);
-	out->n_blank = (int)col_int(row, 1);
-	out->last_id = col_int(row, 2);
+		return st == NOT_FOUND ? OK : st;
+	out->answer += col_int(row, 0);
+	for (int64_t bits = col_int(row, 1); bits > 1; bits >>= 1) {
+		out->n++;
+		out->n_blank += bits & 1;
+	}
 	db_done(row);
 	return OK;
+}
+
+enum status blank_feed_answered(struct db *db, const struct project *p, int64_t volunteer_id,
+	int64_t subject_id, int64_t now_ms, struct err *err)
+{
+	const int64_t blank_id = blank_class(p);
+	return blank_id ? db_run(db, Q_TASK_RECENT_ADD, err, "iiiii", volunteer_id, now_ms / DAY_MS,
+						  p->id, subject_id, blank_id)
+					: OK;
 }
 
 enum status blank_feed_gave(
@@ -60,7 +79,7 @@ enum status blank_feed_wants(
 	if (!feed->blank_id || missing <= 0)
 		return OK;
 	enum status st = draw_uniform(
-		db, "blank", feed->volunteer_id, feed->last_id * SLOTS + slot, &u, err);
+		db, "blank", feed->volunteer_id, feed->answer * SLOTS + slot, &u, err);
 	*wants = u < missing;
 	return st;
 }

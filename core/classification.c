@@ -1,6 +1,7 @@
 /* Answers: checked, stored once, and followed by the decision in the same transaction. */
 #include "classification.h"
 
+#include "blank_feed.h"
 #include "card.h"
 #include "drift.h"
 #include "flag.h"
@@ -222,7 +223,7 @@ static bool can_name_people(const struct project *p)
 	return false;
 }
 
-static enum status add(struct db *db, const struct project *p, const struct classification *c,
+static enum status store(struct db *db, const struct project *p, const struct classification *c,
 	int64_t now_ms, struct classification_result *out, struct err *err)
 {
 	struct subject s;
@@ -263,6 +264,15 @@ static enum status add(struct db *db, const struct project *p, const struct clas
 	/* They have said whether there is a person: where there is, the label hides it from now on. */
 	return st == OK && a.n > 0 && can_name_people(p)
 		? flag_close(db, s.id, FLAG_PERSON, now_ms, err)
+		: st;
+}
+
+static enum status add(struct db *db, const struct project *p, const struct classification *c,
+	int64_t now_ms, struct classification_result *out, struct err *err)
+{
+	enum status st = store(db, p, c, now_ms, out, err);
+	return st == OK && !c->expert
+		? blank_feed_answered(db, p, c->volunteer_id, c->subject_id, now_ms, err)
 		: st;
 }
 

@@ -28,11 +28,10 @@ struct stmt {
 struct db {
 	sqlite3 *handle;
 	char *dir;
-	int savepoints;
-	int64_t
-		n_rule_changes; /* by this connection: statements that may make one, and all that is undone */
-	int64_t n_skill_changes; /* and statements that may change somebody's skill */
+	/* By this connection: statements that may make one, and all that is undone; and those that may change somebody's skill. */
+	int64_t n_rule_changes, n_skill_changes;
 	bool preparing_change, preparing_skill_change; /* the statement being prepared is one */
+	int64_t data_version; /* of the transaction, which sees no other's commit; 0: not known */
 	void *slot;
 	void (*slot_release)(void *);
 	struct stmt stmts[N_QUERIES + 1];
@@ -130,11 +129,11 @@ static enum status fault(const struct db *db, int code, const char *what, struct
 	}
 }
 
-/* Fixed statements of the machinery itself (pragmas, BEGIN): everything else is named in
- * schema/queries. */
+/* Fixed statements of the machinery itself (pragmas, BEGIN): everything else is named in schema/queries. */
 static enum status run_text(struct db *db, const char *sql, struct err *err)
 {
 	long step = ++n_steps;
+	db->data_version = 0;
 	if (fail_at && step == fail_at)
 		return err_set(err, fail_as, "%s: a fault was asked for", sql);
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
@@ -534,12 +533,14 @@ enum status db_undo(struct db *db, struct err *err)
 enum status db_rules_version(struct db *db, struct rules_version *out, struct err *err)
 {
 	struct stmt *row = NULL;
-	enum status st = db_one(db, Q_CHECK_DATA_VERSION, &row, err, "");
-	if (st != OK)
-		return st;
-	*out = (struct rules_version){col_int(row, 0), db->n_rule_changes, db->n_skill_changes};
-	db_done(row);
-	return OK;
+	enum status st = OK;
+	if (!db->data_version || !db_in_transaction(db)) {
+		st = db_one(db, Q_CHECK_DATA_VERSION, &row, err, "");
+		db->data_version = st == OK ? col_int(row, 0) : 0;
+		db_done(row);
+	}
+	*out = (struct rules_version){db->data_version, db->n_rule_changes, db->n_skill_changes};
+	return st;
 }
 
 bool rules_same(struct rules_version a, struct rules_version b)

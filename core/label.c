@@ -11,7 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REMIX_EVERY = 200 };
+enum { REMIX_FIRST = 200, REMIX_SHARE = 200 };
+
+/* Every 200 subjects, and from 40,000 on when there are between a 200th and a 100th more: one costs as much as fifty answers. */
+static bool is_remix_due(int64_t n_taught)
+{
+	int64_t every = REMIX_FIRST;
+	while (n_taught / every >= REMIX_SHARE)
+		every *= 2;
+	return n_taught % every == 0;
+}
 
 enum status subject_load(struct db *db, int64_t id, struct subject *s, struct err *err)
 {
@@ -156,7 +165,7 @@ static enum status teach(struct db *db, const struct project *p, const struct su
 	while (st == OK);
 	if (st != NOT_FOUND)
 		return st;
-	return n % REMIX_EVERY == 0 ? skill_remix(db, p->id, err) : OK;
+	return is_remix_due(n) ? skill_remix(db, p->id, err) : OK;
 }
 
 /* An audited auto-label stands, with all that it was decided with, until the expert has spoken. */

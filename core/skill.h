@@ -35,7 +35,7 @@ enum { SKILL_SUM_BYTES = sizeof(uint32_t) + sizeof(double) };
 size_t skill_pack_rows(const struct project *project, const double *rows, uint8_t *out);
 
 /*
- * Makes the pooled matrix, the class prior and the rates of confirm cards anew from the counts: after every 200th retirement, and whenever the taxa
- * changed. prior = (n + 1) / (N + k) over the labels in force.
+ * Makes the pooled matrix, the class prior and the rates of confirm cards anew from the counts: after every 200th retirement
+ * (more seldom in a large project: label.c), and whenever the taxa changed. prior = (n + 1) / (N + k) over the labels in force.
  */
 enum status skill_remix(struct db *db, int64_t project_id, struct err *err) MUST_CHECK;

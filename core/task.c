@@ -17,7 +17,7 @@
 enum { RENDITION_PX = 1280, MAX_TOGETHER = 3, MAX_ROUNDS = 20 };
 enum { FORGET_MS = 5 * 60 * 1000 };
 /* Subjects to look at: at the queue's top, from where the last search came to, and at each of the places of a leap. */
-enum { LOOK = 50, WALK = 200, PEEK = 10, PLACES = 20 };
+enum { LOOK = 50, WALK = 100, PEEK = 10, PLACES = 14 };
 /* Other cameras to look at where the queue's next are all of one. */
 enum { OTHERS = 5 };
 
@@ -212,16 +212,13 @@ static bool is_enough(const struct ask *a, const struct search *s)
 	return true;
 }
 
-static enum status is_free(
-	const struct ask *a, int64_t subject_id, int together, int64_t *deployment_id, struct err *err)
+/* NOT_FOUND: it is not. */
+static enum status is_free(const struct ask *a, int64_t subject_id, int together, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(a->db, Q_TASK_IS_FREE, &row, err, "iiiii", subject_id, a->volunteer_id,
 		(int64_t)a->expert, a->now_ms, (int64_t)together);
-	if (st == OK) {
-		*deployment_id = col_int(row, 0);
-		db_done(row);
-	}
+	db_done(st == OK ? row : NULL);
 	return st;
 }
 
@@ -233,14 +230,14 @@ static enum status search(const struct ask *a, struct place from, struct search 
 	int n_most = s->n_most;
 	s->n_seen = s->n_passed = 0;
 	s->last = s->passed = from;
-	struct stmt *row = db_query(a->db, Q_TASK_QUEUE, "isdi", a->project.id,
-		a->expert ? "expert" : "open", from.priority, from.subject_id);
+	struct stmt *row = db_query(a->db, a->expert ? Q_TASK_QUEUE_EXPERT : Q_TASK_QUEUE, "idi",
+		a->project.id, from.priority, from.subject_id);
 	while (
 		!is_enough(a, s) && s->n < LOOK && s->n_seen < n_most && (st = db_step(row, err)) == OK) {
-		struct found one = {.subject_id = col_int(row, 0)};
+		struct found one = {.subject_id = col_int(row, 0), .deployment_id = col_int(row, 2)};
 		s->n_seen++;
 		s->last = (struct place){col_real(row, 1), one.subject_id};
-		enum status free = is_free(a, one.subject_id, s->together, &one.deployment_id, err);
+		enum status free = is_free(a, one.subject_id, s->together, err);
 		if (free == OK) {
 			if (s->n == n_before && n_most - s->n_seen > s->n_wanted + PEEK)
 				n_most = s->n_seen + s->n_wanted + PEEK;
@@ -355,8 +352,8 @@ static enum status elsewhere(const struct ask *a, struct search *s, struct err *
 		row = db_query(
 			a->db, Q_TASK_QUEUE_OF_DEPLOYMENT, "iii", a->project_id, deployment, (int64_t)PEEK);
 		while (!there && (st = db_step(row, err)) == OK) {
-			struct found one = {.subject_id = col_int(row, 0)};
-			enum status free = is_free(a, one.subject_id, s->together, &one.deployment_id, err);
+			struct found one = {.subject_id = col_int(row, 0), .deployment_id = deployment};
+			enum status free = is_free(a, one.subject_id, s->together, err);
 			there = free == OK;
 			if (there)
 				s->found[s->n++] = one;
@@ -472,7 +469,7 @@ enum status task_next(struct db *db, int64_t project_id, int64_t volunteer_id, b
 			err, BAD_INPUT, "n is %d: 1 to %d tasks can be asked for", n_wanted, TASK_MAX);
 	enum status st = project_load(db, project_id, &a.project, err);
 	if (st == OK && !expert)
-		st = blank_feed_open(db, project_id, volunteer_id, &a.project.policy, &a.blanks, err);
+		st = blank_feed_open(db, &a.project, volunteer_id, now_ms, &a.blanks, err);
 	if (st == OK)
 		st = add_held(&a, err);
 	if (st == OK && out->n < n_wanted)

@@ -6,10 +6,12 @@
  *   bench_core fill DIR SUBJECTS ANSWERS_EACH  the same with so many answers a subject, and 2.67 photographs of each
  *   bench_core work DIR ANSWERS    that many tasks and answers with a commit each, then all open subjects are decided again: CPU
  *                                  microseconds a task and an answer, seconds for all, subjects decided, seconds for those
- *   bench_core run DIR             prints eight numbers: microseconds of the next task for anybody and for that volunteer, of an
- *                                  answer, and of the bare writes of an answer, each a mean of 2,000 and the worst
+ *   bench_core run DIR             prints microseconds, mean and worst, of the next task for anybody and for that volunteer, of an
+ *                                  answer that leaves its subject open, of one that closes it, and of the bare writes of an
+ *                                  answer; then how many closed one. The process has given and taken 2,000 before, as a server has
  */
 #include "classification.h"
+#include "label.h"
 #include "prediction.h"
 #include "project.h"
 #include "skill.h"
@@ -214,6 +216,7 @@ static void fill_rows(sqlite3 *db, struct size size)
 	raw(db, "%s", again);
 	sqlite3_free(again);
 	fill_answers(db, size.answers_each, "=");
+	raw(db, "UPDATE project SET n_taught = (SELECT count(*) FROM subject WHERE state = 'retired')");
 	raw(db,
 		"UPDATE subject SET priority = ((id - 1) * 7919 %% 1000003) / 2000006.0 WHERE state = "
 		"'open'");
@@ -270,9 +273,8 @@ struct cost {
 	int n;
 };
 
-static void add(struct cost *c, double start)
+static void add(struct cost *c, double us)
 {
-	double us = cpu_us() - start;
 	c->sum += us;
 	c->worst = us > c->worst ? us : c->worst;
 	c->n++;
@@ -284,7 +286,7 @@ static int64_t next(struct db *db, int64_t volunteer, int64_t now_ms, struct cos
 	struct task_list list;
 	double start = cpu_us();
 	must(task_next(db, 1, volunteer, false, 1, now_ms, &list, &err), &err);
-	add(cost, start);
+	add(cost, cpu_us() - start);
 	if (list.n == 0) {
 		fprintf(stderr, "bench_core: nothing for volunteer %lld\n", (long long)volunteer);
 		exit(1);
@@ -294,19 +296,23 @@ static int64_t next(struct db *db, int64_t volunteer, int64_t now_ms, struct cos
 	return id;
 }
 
+/* Spread over the index as random ones are, and unlike those of any second before. */
 static void number_uuid(int kind, int n, uint8_t out[16])
 {
 	char text[17];
-	snprintf(text, sizeof text, "%08x%08x", (unsigned)n * 2654435761u + (unsigned)kind,
-		0xf0000000u + (unsigned)kind * 0x1000000u + (unsigned)n);
+	static time_t start;
+	start = start ? start : time(NULL);
+	snprintf(text, sizeof text, "%08x%08x", ((unsigned)n * 2 + (unsigned)kind) * 2654435761u,
+		0xf0000000u | ((unsigned)start & 0xfffffffu));
 	memcpy(out, text, 16);
 }
 
-static void answer(
-	struct db *db, int64_t volunteer, int64_t subject, int n, int64_t now_ms, struct cost *cost)
+static void answer(struct db *db, int64_t volunteer, int64_t subject, int n, int64_t now_ms,
+	struct cost *open, struct cost *decided)
 {
 	struct err err = {0};
 	struct classification_result result;
+	struct subject after;
 	int64_t ms = 3000;
 	struct classification c = {.project_id = 1,
 		.subject_id = subject,
@@ -314,10 +320,12 @@ static void answer(
 		.answer = ANSWER_TAXA,
 		.taxon_id = 2 + n % 3,
 		.duration_ms = &ms};
-	number_uuid(1, n, c.uuid);
+	number_uuid(0, n, c.uuid);
 	double start = cpu_us();
 	must(classification_add(db, &c, now_ms, &result, &err), &err);
-	add(cost, start);
+	double end = cpu_us();
+	must(subject_load(db, subject, &after, &err), &err);
+	add(after.state == SUBJECT_OPEN ? open : decided, end - start);
 }
 
 /* The rows that an answer cannot do without: it, what it says, its lease's end, the subject's new place in the queue. */
@@ -326,7 +334,7 @@ static void bare(struct db *db, int64_t volunteer, int64_t subject, int n, struc
 	struct err err = {0};
 	uint8_t uuid[16];
 	int64_t ms = 3000;
-	number_uuid(2, n, uuid);
+	number_uuid(1, n, uuid);
 	double start = cpu_us();
 	must(db_run(db, Q_CLASSIFICATION_ADD, &err, "biiisiiiinIiinnii", uuid, (size_t)16, (int64_t)1,
 			 subject, volunteer, "taxa", (int64_t)1, (int64_t)0, (int64_t)0, (int64_t)1, &ms,
@@ -337,35 +345,51 @@ static void bare(struct db *db, int64_t volunteer, int64_t subject, int n, struc
 	must(db_run(db, Q_SUBJECT_SET_EVIDENCE, &err, "iiidd", subject, (int64_t)2, (int64_t)0, 0.2,
 			 0.2 / 3 + n * 1e-7),
 		&err);
-	add(cost, start);
+	add(cost, cpu_us() - start);
+}
+
+/* As the server's writer does it: some answers a transaction, whose commit is not counted. */
+static void group(struct db *db, int i)
+{
+	enum { GROUP = 16 };
+	struct err err = {0};
+	if (i % GROUP)
+		return;
+	if (i)
+		must(db_commit(db, &err), &err);
+	must(db_begin(db, &err), &err);
 }
 
 static void run(const char *dir)
 {
 	struct err err = {0};
 	struct db *db = NULL;
-	struct cost anybody = {0}, own = {0}, answers = {0}, writes = {0};
+	struct cost anybody = {0}, own = {0}, open = {0}, decided = {0}, writes = {0};
+	const int64_t start_ms = (int64_t)time(NULL) * 1000;
 	must(db_open(dir, DB_WRITE, &db, &err), &err);
-	must(db_begin(db, &err), &err);
-	for (int i = 0; i < CALLS; i++) {
-		int64_t now_ms = 1000 + i;
+	for (int i = 0; i < 3 * CALLS; i++) {
+		struct cost cold = {0};
+		const bool warm = i >= CALLS;
 		int64_t volunteer = 1 + i * 37 % CROWD;
-		int64_t subject = next(db, volunteer, now_ms, &anybody);
-		answer(db, volunteer, subject, i, now_ms, &answers);
-		volunteer = 1 + (i * 37 + 11) % CROWD;
-		struct cost other = {0};
-		bare(db, volunteer, next(db, volunteer, now_ms, &other), i, &writes);
+		group(db, i);
+		int64_t subject = next(db, volunteer, start_ms + i, warm ? &anybody : &cold);
+		if (i % 2)
+			answer(db, volunteer, subject, i / 2, start_ms + i, warm ? &open : &cold,
+				warm ? &decided : &cold);
+		else
+			bare(db, volunteer, subject, i, warm ? &writes : &cold);
 	}
 	/* Each time another task, as the last one is held. */
 	for (int i = 0; i < CALLS; i++) {
-		next(db, CROWD + 1, 10000 + i, &own);
+		next(db, CROWD + 1, start_ms + 10000 + i, &own);
 		must(db_run(db, Q_TASK_CLEAN, &err, "i", (int64_t)1 << 60), &err);
 	}
-	db_rollback(db);
+	must(db_commit(db, &err), &err);
 	db_close(db);
-	const struct cost *const all[] = {&anybody, &own, &answers, &writes};
-	for (int i = 0; i < 4; i++)
-		printf("%.1f %.0f%c", all[i]->sum / all[i]->n, all[i]->worst, i < 3 ? ' ' : '\n');
+	const struct cost *const all[] = {&anybody, &own, &open, &decided, &writes};
+	for (int i = 0; i < 5; i++)
+		printf("%.1f %.0f ", all[i]->n ? all[i]->sum / all[i]->n : 0, all[i]->worst);
+	printf("%d\n", decided.n);
 }
 
 static double wall_s(void)
@@ -391,7 +415,7 @@ static void work(const char *dir, int n)
 		int64_t subject = next(db, volunteer, 1000 + i, &asked);
 		must(db_commit(db, &err), &err);
 		must(db_begin(db, &err), &err);
-		answer(db, volunteer, subject, i, 1000 + i, &answered);
+		answer(db, volunteer, subject, i, 1000 + i, &answered, &answered);
 		must(db_commit(db, &err), &err);
 	}
 	double worked = wall_s();

@@ -437,6 +437,30 @@ static void a_fault_at_any_step_leaves_nothing_half_done(void **state)
 	test_project_close(&t);
 }
 
+/* What people teach changes everybody's matrix at once in a small project, and by the hundredth in a large one. */
+static void the_pool_is_remixed_at_every_two_hundredth_or_by_the_share(void **state)
+{
+	(void)state;
+	static const struct {
+		int n_taught;
+		bool due;
+	} rows[] = {{198, false}, {199, true}, {200, false}, {39799, true}, {40199, false},
+		{40399, true}, {9999999, false}, {10035199, true}};
+	test_project_open(&t, 3, 1, (int)(sizeof rows / sizeof *rows), NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const int64_t s = t.first_subject + (int64_t)i;
+		test_sql(&t, "UPDATE project SET n_taught = %d", rows[i].n_taught);
+		test_sql(&t, "UPDATE pool_cell SET p = 0.25");
+		for (int v = 0; v < 6 && strcmp(test_text(&t, "state", s), "open") == 0; v++)
+			test_must_answer(&t, s, v, 1, 10);
+		assert_string_equal(test_text(&t, "state", s), "retired");
+		assert_int_equal(test_sql(&t, "SELECT n_taught FROM project"), rows[i].n_taught + 1);
+		assert_int_equal(
+			test_sql(&t, "SELECT count(*) FROM pool_cell WHERE p <> 0.25") > 0, rows[i].due);
+	}
+	test_project_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_taxon_off_the_list_becomes_no_label),
 		cmocka_unit_test(a_held_subject_that_has_retired_is_not_given_again),
 		cmocka_unit_test(chosen_gold_says_when),
+		cmocka_unit_test(the_pool_is_remixed_at_every_two_hundredth_or_by_the_share),
 		cmocka_unit_test(a_fault_at_any_step_leaves_nothing_half_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

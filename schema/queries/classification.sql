@@ -46,20 +46,26 @@ WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_
   AND (s.state = ?6 OR t.planted = 1)
 ORDER BY t.issued_ms, t.id LIMIT ?5;
 
--- The queue from a place on: high priority first.
+-- The queue from a place on: high priority first. (The state is no parameter: whether a partial index will do may hang on its value, so SQLite
+-- would compile the statement again for each one that is bound.)
 -- name: task_queue
-SELECT id, priority FROM subject
-WHERE project_id = ?1 AND state = ?2 AND state <> 'retired' AND priority <= ?3 AND (priority < ?3 OR id > ?4)
+SELECT id, priority, deployment_id FROM subject
+WHERE project_id = ?1 AND state = 'open' AND state <> 'retired' AND priority <= ?2 AND (priority < ?2 OR id > ?3)
 ORDER BY priority DESC, id;
 
--- The camera of a subject that the volunteer has neither answered nor holds, and that fewer than ?5 others look at.
+-- name: task_queue_expert
+SELECT id, priority, deployment_id FROM subject
+WHERE project_id = ?1 AND state = 'expert' AND state <> 'retired' AND priority <= ?2 AND (priority < ?2 OR id > ?3)
+ORDER BY priority DESC, id;
+
+-- A row where the volunteer has neither answered the subject nor holds it, and fewer than ?5 others look at it.
 -- name: task_is_free
-SELECT s.deployment_id FROM subject s WHERE s.id = ?1 AND NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM classification c WHERE c.volunteer_id = ?2 AND c.subject_id = ?1 AND c.expert = ?3
                            AND c.superseded_by IS NULL AND c.answer <> 'undone')
   AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject_id = ?1 AND t.volunteer_id = ?2 AND t.expires_ms > ?4 AND t.expert = ?3)
   AND (SELECT count(*) FROM task t WHERE t.subject_id = ?1 AND t.expires_ms > ?4 AND t.volunteer_id <> ?2) < ?5;
 
--- The same of one camera, from its top.
+-- The queue of one camera, from its top.
 -- name: task_queue_of_deployment
 SELECT id FROM subject WHERE project_id = ?1 AND state = 'open' AND deployment_id = ?2
 ORDER BY priority DESC, id LIMIT ?3;
@@ -97,12 +103,16 @@ WHERE s.project_id = ?1 AND s.state = 'open' AND s.guess_id = ?5
 ORDER BY s.priority DESC, s.id LIMIT 20)
 WHERE deployment_id <> ?6 ORDER BY priority DESC, id LIMIT 1;
 
--- A volunteer's last ?4 answers, those among them to what is taken for class ?3, and the last answer.
--- name: task_recent_of_class
-SELECT count(*), COALESCE(sum(COALESCE(g.taxon_id, s.label_id, s.guess_id) = ?3), 0), COALESCE(max(c.id), 0)
-FROM (SELECT id, subject_id FROM classification WHERE volunteer_id = ?1 AND project_id = ?2 AND answer <> 'undone'
-      ORDER BY id DESC LIMIT ?4) c
-JOIN subject s ON s.id = c.subject_id LEFT JOIN gold g ON g.subject_id = s.id;
+-- What a volunteer's last answers of the day were to.
+-- name: task_recent
+SELECT n, recent FROM answer_day WHERE volunteer_id = ?1 AND day = ?2 AND project_id = ?3;
+
+-- An answer to subject ?4, and whether that is taken for class ?5. 20 are kept (1048576 is 1 << 20, the bit before them).
+-- name: task_recent_add
+UPDATE answer_day SET recent = (CASE WHEN recent < 1048576 THEN recent << 1 ELSE ((recent << 1) & 1048575) | 1048576 END)
+  | (SELECT COALESCE(COALESCE(g.taxon_id, s.label_id, s.guess_id) = ?5, 0)
+     FROM subject s LEFT JOIN gold g ON g.subject_id = s.id WHERE s.id = ?4)
+WHERE volunteer_id = ?1 AND day = ?2 AND project_id = ?3;
 
 -- Whether a subject is taken for class ?2.
 -- name: task_is_of_class
