@@ -179,12 +179,16 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		await page.tap('.option:text-is("11–50")');
 		await page.tap('text=Another species');
 		await page.evaluate(() => scrollTo(0, 900));
-		const isAtThumb = () => page.$eval('.draft .primary', (done) => {
-			const { top, bottom, left, right } = done.getBoundingClientRect();
-			const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-			return done.contains(hit) && top > innerHeight * 0.8 && bottom <= innerHeight && right - left > innerWidth * 0.8;
-		});
-		assert.ok(await isAtThumb());
+		const row = await page.evaluate(() => ['.recent', '.undo', '.draft .primary'].map((selector) => {
+			const node = document.querySelector(`.label ${selector}`);
+			const { x, y, width, height } = node.getBoundingClientRect();
+			const isFree = [0.02, 0.5, 0.98].every((share) => node.contains(document.elementFromPoint(x + share * width, y + height / 2)));
+			return { selector, isFree, left: x, right: x + width, top: y, bottom: y + height };
+		}));
+		for (const { selector, isFree, top, bottom } of row)
+			assert.ok(isFree && top > 0.8 * 740 && bottom <= 740, `${selector} is at the thumb, and all of it is free`);
+		const [, undo, done] = row;
+		assert.ok(done.left - undo.right < 16 && done.right > 360 - 16, `Done has the rest of the row: ${done.left} to ${done.right} px`);
 		await page.tap('.taxa .choice:has-text("Plains zebra")');
 		await page.tap('.option:text-is("2")');
 		await page.tap('.draft .primary');

@@ -99,7 +99,7 @@ describe('learning and flags', { timeout: 120_000 }, () => {
 		assert.equal(await page.locator('.compare').count(), 0);
 		assert.equal(await page.locator('dialog[open]').count(), 0);
 		await onScreen(page, shown);
-		await press('z'); // no look-alike: what there is to read of the right one
+		await press(page, 'z'); // no look-alike: what there is to read of the right one
 		await page.click('.feedback >> text=About Topi');
 		await page.waitForSelector('dialog.reading >> text=yellow socks');
 		await page.waitForSelector('dialog.reading >> text=Its shanks are yellow.');

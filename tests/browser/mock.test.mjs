@@ -295,7 +295,7 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		assert.ok(await page.evaluate(() => document.activeElement.matches('dialog button')), 'the focus stays in the dialog');
 		await page.click('dialog li:has-text("Topi") >> text=Put away');
 		await page.waitForSelector('#sending', { state: 'hidden' });
-		assertOnce(1);
+		await assertOnce(mock, 1);
 	});
 
 	it('undoes the last answers: sent, over a reload, and unsent without a server', async () => {
