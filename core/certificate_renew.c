@@ -199,8 +199,8 @@ static enum status find_refuting(
 	} *all = NULL;
 	int n = 0;
 	enum status st;
-	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "iss", w->p->model_id,
-		(const char *)s->group, stratum_name(s->part));
+	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "issd", w->p->model_id,
+		(const char *)s->group, stratum_name(s->part), s->alpha);
 	while ((st = db_step(row, err)) == OK) {
 		all = xrealloc(all, ((size_t)n + 1) * sizeof *all);
 		all[n++] = (struct revoked){col_int(row, 0), col_real(row, 1)};
@@ -283,11 +283,7 @@ static enum status find_last(struct db *db, const struct work *w, const struct s
 	return OK;
 }
 
-/*
- * Ends a certificate that another takes the place of, or none. What it has labelled stands, with its audits; what was drawn
- * to see whether it may label at all is asked of nobody any more.
- */
-static enum status replace(struct db *db, const struct project *p, int64_t certificate_id,
+enum status certificate_replace(struct db *db, const struct project *p, int64_t certificate_id,
 	const char *why, int64_t now_ms, struct err *err)
 {
 	enum status st = db_run(
@@ -344,7 +340,7 @@ static enum status issue(struct db *db, const struct work *w, int stratum, const
 	if (st == OK) {
 		int64_t old = col_int(row, 0);
 		db_done(row);
-		st = replace(db, w->p, old,
+		st = certificate_replace(db, w->p, old,
 			"a newer model, more gold or another policy has a certificate of its own", now_ms, err);
 	}
 	if (st == OK || st == NOT_FOUND)
@@ -361,11 +357,12 @@ static enum status issue(struct db *db, const struct work *w, int stratum, const
 	return st == OK ? record(db, w, stratum, db_last_id(db), err) : st;
 }
 
-enum { STAYS = 1, ISSUED };
+enum { STAYS = 1, ISSUED, REFUTED };
 
 /*
  * Goes through the model's certificates in force: what its stratum no longer bears ends; what stays on probation may want
- * more audits. Shapes: fate [n_strata]: STAYS, ISSUED (issue() sees to the old one) or 0.
+ * more audits. Shapes: fate [n_strata]: STAYS, ISSUED (issue() sees to the old one), REFUTED (nothing was
+ * tested) or 0.
  */
 static enum status tend(
 	struct db *db, const struct work *w, const int *fate, int64_t now_ms, struct err *err)
@@ -391,9 +388,12 @@ static enum status tend(
 		if (own[i].fate == STAYS)
 			st = certificate_draw_more(db, w->p, own[i].id, 0, err);
 		else if (own[i].fate != ISSUED)
-			st = replace(db, w->p, own[i].id,
-				"no threshold passes any more with the gold and the policy there are now", now_ms,
-				err);
+			st = certificate_replace(db, w->p, own[i].id,
+				own[i].fate == REFUTED
+					? "audits have refuted what is promised now, and too little gold was drawn "
+					  "since"
+					: "no threshold passes any more with the gold and the policy there are now",
+				now_ms, err);
 	free(own);
 	return st;
 }
@@ -420,7 +420,7 @@ static int n_drawn_since(const struct work *w, int stratum, int64_t ms)
 
 /*
  * What becomes of a stratum. Where audits have refuted the promise, gold only gives a reason to ask people again: as much of
- * it, drawn since, as a test takes. What is asked already goes on.
+ * it, drawn since, as a test takes. What is asked already goes on, even where gold elsewhere leaves too little of delta for a test.
  */
 static enum status decide(
 	struct db *db, const struct work *w, int stratum, int *fate, struct tested *t, struct err *err)
@@ -428,28 +428,30 @@ static enum status decide(
 	const struct stratum_now *s = &w->strata[stratum];
 	struct last last;
 	enum status st = find_last(db, w, s, &last, err);
-	*fate = last.current ? STAYS : 0;
-	if (st != OK || last.current)
+	*fate = s->tested && last.current ? STAYS : 0;
+	if (st != OK || *fate == STAYS)
 		return st;
 	st = last.there ? find_refuting(db, w, s, &t->after_id, err) : OK;
-	if (st == OK && t->after_id && last.follows)
+	if (st != OK)
+		return st;
+	if (t->after_id && last.follows)
 		*fate = STAYS;
-	else if (st == OK &&
-		(!t->after_id || n_drawn_since(w, stratum, last.since_ms) >= s->n_needed)) {
+	else if (t->after_id && n_drawn_since(w, stratum, last.since_ms) < s->n_needed)
+		*fate = REFUTED;
+	else if (s->tested) {
 		st = test(w, stratum, t, err);
 		*fate = t->passes ? ISSUED : 0;
 	}
 	return st;
 }
 
-/* Tests what is new. *any: there is something to issue. Shapes: fate, tests [n_strata]. */
+/* Decides on all strata, and tests what is new. *any: there is something to issue. Shapes: fate, tests [n_strata]. */
 static enum status test_all(struct db *db, const struct work *w, int *fate, struct tested *tests,
 	bool *any, struct err *err)
 {
 	enum status st = OK;
 	for (int i = 0; st == OK && i < w->n_strata; i++) {
-		if (w->strata[i].tested)
-			st = decide(db, w, i, &fate[i], &tests[i], err);
+		st = decide(db, w, i, &fate[i], &tests[i], err);
 		*any = *any || fate[i] == ISSUED;
 	}
 	return st;
