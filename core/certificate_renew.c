@@ -31,6 +31,7 @@ struct work {
 	int n;
 	int n_strata; /* groups times N_PARTS, a group's parts together */
 	struct stratum_now *strata;
+	enum stratum_part *part; /* [groups, k] */
 	int n_tested;
 	double delta_share;
 };
@@ -90,30 +91,92 @@ static void count_said(const struct work *w, const char *group, int *n_said)
 			n_said[w->gold[i].top]++;
 }
 
-static enum stratum_part part_of(const struct work *w, int class, const int *n_said)
+static enum stratum_part part_of(const struct work *w, int class, int stratum)
 {
-	return stratum_part_of(
-		w->p->taxa[class].kind == TAXON_BLANK, n_said[class], w->p->policy.common_gold);
+	return w->part[stratum / N_PARTS * w->p->k + class];
+}
+
+/* The last of the stratum's revoked certificates whose audits put the error above this alpha too; 0: none. */
+static enum status find_refuting(
+	struct db *db, const struct work *w, const struct stratum_now *s, int64_t *out, struct err *err)
+{
+	struct revoked {
+		int64_t id;
+		double delta;
+	} *all = NULL;
+	int n = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "issd", w->p->model_id,
+		(const char *)s->group, stratum_name(s->part), s->alpha);
+	while ((st = db_step(row, err)) == OK) {
+		all = xrealloc(all, ((size_t)n + 1) * sizeof *all);
+		all[n++] = (struct revoked){col_int(row, 0), col_real(row, 1)};
+	}
+	st = st == NOT_FOUND ? OK : st;
+	*out = 0;
+	for (int i = 0; st == OK && !*out && i < n; i++) {
+		st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", all[i].id);
+		if (st == OK &&
+			cs_lower((int)col_int(row, 1), (int)col_int(row, 0), all[i].delta) > s->alpha)
+			*out = all[i].id;
+		db_done(st == OK ? row : NULL);
+	}
+	free(all);
+	return st;
+}
+
+/* A class of a certificate that audits have refuted stays in its stratum, however much gold there is of it now. */
+static enum status keep_parts(struct db *db, struct work *w, int at, struct err *err)
+{
+	enum status st = OK;
+	for (int part = 0; st == OK && part < N_PARTS; part++) {
+		int64_t id = 0;
+		st = find_refuting(db, w, &w->strata[at + part], &id, err);
+		if (st != OK || !id)
+			continue;
+		struct stmt *row = db_query(db, Q_CERTIFICATE_TAXA, "i", id);
+		while ((st = db_step(row, err)) == OK) {
+			int class = project_class(w->p, col_int(row, 0));
+			if (class >= 0)
+				w->part[at / N_PARTS * w->p->k + class] = (enum stratum_part)part;
+		}
+		st = st == NOT_FOUND ? OK : st;
+	}
+	return st;
+}
+
+/* Which part of its group each class is in. */
+static enum status load_parts(struct db *db, struct work *w, struct err *err)
+{
+	enum status st = OK;
+	int *n_said = xcalloc((size_t)w->p->k, sizeof *n_said);
+	w->part = xcalloc((size_t)(w->n_strata / N_PARTS * w->p->k) + 1, sizeof *w->part);
+	for (int at = 0; st == OK && at < w->n_strata; at += N_PARTS) {
+		count_said(w, w->strata[at].group, n_said);
+		for (int z = 0; z < w->p->k; z++)
+			w->part[at / N_PARTS * w->p->k + z] = stratum_part_of(
+				w->p->taxa[z].kind == TAXON_BLANK, n_said[z], w->p->policy.common_gold);
+		st = keep_parts(db, w, at, err);
+	}
+	free(n_said);
+	return st;
 }
 
 /* Puts the gold into strata and says which are tested at which share of delta. */
-static void plan(struct work *w)
+static enum status plan(struct db *db, struct work *w, struct err *err)
 {
 	for (int i = 0; i < w->n; i++)
 		group_at(w, w->gold[i].group);
-	int *n_said = xcalloc((size_t)w->p->k, sizeof *n_said);
-	for (int at = 0; at < w->n_strata; at += N_PARTS) {
-		count_said(w, w->strata[at].group, n_said);
-		for (int i = 0; i < w->n; i++) {
-			struct gold *g = &w->gold[i];
-			if (strcmp(g->group, w->strata[at].group) != 0)
-				continue;
-			g->stratum = is_labelled(w->p, g->top) ? at + (int)part_of(w, g->top, n_said) : -1;
-			if (g->stratum >= 0)
-				w->strata[g->stratum].n_gold++;
-		}
+	enum status st = load_parts(db, w, err);
+	if (st != OK)
+		return st;
+	for (int i = 0; i < w->n; i++) {
+		struct gold *g = &w->gold[i];
+		int at = group_at(w, g->group);
+		g->stratum = is_labelled(w->p, g->top) ? at + (int)part_of(w, g->top, at) : -1;
+		if (g->stratum >= 0)
+			w->strata[g->stratum].n_gold++;
 	}
-	free(n_said);
 	struct stratum *counts = xcalloc((size_t)w->n_strata + 1, sizeof *counts);
 	for (int i = 0; i < w->n_strata; i++)
 		counts[i] = (struct stratum){w->strata[i].alpha, w->strata[i].n_gold, false};
@@ -126,12 +189,14 @@ static void plan(struct work *w)
 			s->alpha, s->tested ? w->delta_share : w->p->policy.delta / (w->n_tested + 1));
 	}
 	free(counts);
+	return OK;
 }
 
 static void work_release(struct work *w)
 {
 	free(w->gold);
 	free(w->strata);
+	free(w->part);
 }
 
 enum status certificate_strata(
@@ -140,7 +205,7 @@ enum status certificate_strata(
 	struct work w = {.p = p};
 	enum status st = load_gold(db, &w, err);
 	if (st == OK)
-		plan(&w);
+		st = plan(db, &w, err);
 	*out = w.strata;
 	*n = w.n_strata;
 	w.strata = NULL;
@@ -186,35 +251,6 @@ static enum status fit(
 	free(top);
 	free(right);
 	free(truths);
-	return st;
-}
-
-/* The last of the stratum's revoked certificates whose audits put the error above this alpha too; 0: none. */
-static enum status find_refuting(
-	struct db *db, const struct work *w, const struct stratum_now *s, int64_t *out, struct err *err)
-{
-	struct revoked {
-		int64_t id;
-		double delta;
-	} *all = NULL;
-	int n = 0;
-	enum status st;
-	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "issd", w->p->model_id,
-		(const char *)s->group, stratum_name(s->part), s->alpha);
-	while ((st = db_step(row, err)) == OK) {
-		all = xrealloc(all, ((size_t)n + 1) * sizeof *all);
-		all[n++] = (struct revoked){col_int(row, 0), col_real(row, 1)};
-	}
-	st = st == NOT_FOUND ? OK : st;
-	*out = 0;
-	for (int i = 0; st == OK && !*out && i < n; i++) {
-		st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", all[i].id);
-		if (st == OK &&
-			cs_lower((int)col_int(row, 1), (int)col_int(row, 0), all[i].delta) > s->alpha)
-			*out = all[i].id;
-		db_done(st == OK ? row : NULL);
-	}
-	free(all);
 	return st;
 }
 
@@ -314,17 +350,14 @@ static enum status record(
 	struct db *db, const struct work *w, int stratum, int64_t certificate_id, struct err *err)
 {
 	const struct stratum_now *s = &w->strata[stratum];
-	int *n_said = xcalloc((size_t)w->p->k, sizeof *n_said);
 	enum status st = OK;
-	count_said(w, s->group, n_said);
 	for (int z = 0; st == OK && z < w->p->k; z++)
-		if (is_labelled(w->p, z) && part_of(w, z, n_said) == s->part)
+		if (is_labelled(w->p, z) && part_of(w, z, stratum) == s->part)
 			st = db_run(db, Q_CERTIFICATE_TAXON_ADD, err, "ii", certificate_id, w->p->taxa[z].id);
 	for (int i = 0; st == OK && i < w->n; i++)
 		if (w->gold[i].stratum == stratum)
 			st = db_run(db, Q_CERTIFICATE_GOLD_ADD, err, "iiii", certificate_id,
 				w->gold[i].subject_id, w->gold[i].truth.prediction_id, w->gold[i].truth.taxon_id);
-	free(n_said);
 	return st;
 }
 
@@ -466,7 +499,7 @@ enum status certificate_renew(
 	bool any = false;
 	enum status st = load_gold(db, &w, err);
 	if (st == OK)
-		plan(&w);
+		st = plan(db, &w, err);
 	int *fate = xcalloc((size_t)w.n_strata + 1, sizeof *fate);
 	struct tested *tests = xcalloc((size_t)w.n_strata + 1, sizeof *tests);
 	if (st == OK)

@@ -41,9 +41,9 @@ static void break_promise(int n, int64_t now_ms)
 	strata_answer_blind(true, now_ms);
 }
 
-static void with_revoked_after(const char *before)
+static void with_revoked_after(const char *policy, const char *before)
 {
-	strata_open("{\"auto_blank\": false, \"expert_share\": 0}", before);
+	strata_open(policy ? policy : "{\"auto_blank\": false, \"expert_share\": 0}", before);
 	strata_activate(10);
 	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'active'"), 1);
 	break_promise(16, 20);
@@ -53,7 +53,7 @@ static void with_revoked_after(const char *before)
 /* Only animals are certified: some 400 of gold, and 320 that may be labelled. Their certificate, 1, is active, then revoked. */
 static void with_revoked(void)
 {
-	with_revoked_after(NULL);
+	with_revoked_after(NULL, NULL);
 }
 
 static bool is_heard(int64_t model_id)
@@ -389,9 +389,10 @@ static void late_audits_bind_the_successor_too(void **state)
 static void what_is_asked_goes_on_when_delta_is_split_anew(void **state)
 {
 	(void)state;
-	with_revoked_after("DELETE FROM gold WHERE subject_id IN (SELECT g.subject_id FROM gold g JOIN "
-					   "taxon t ON t.id = g.taxon_id WHERE t.kind <> 'blank' ORDER BY g.subject_id "
-					   "LIMIT -1 OFFSET 100)");
+	with_revoked_after(NULL,
+		"DELETE FROM gold WHERE subject_id IN (SELECT g.subject_id FROM gold g JOIN "
+		"taxon t ON t.id = g.taxon_id WHERE t.kind <> 'blank' ORDER BY g.subject_id "
+		"LIMIT -1 OFFSET 100)");
 	assert_int_equal(test_sql(t, "SELECT n_gold FROM certificate WHERE id = 2"), 100);
 	strata_sweep(21);
 	answer_one(22);
@@ -403,6 +404,36 @@ static void what_is_asked_goes_on_when_delta_is_split_anew(void **state)
 		1);
 	assert_int_equal(
 		test_sql(t, "SELECT after_id FROM certificate WHERE id = 2 AND state = 'probation'"), 1);
+	test_project_close(t);
+}
+
+/* One more of gold would make a common class of it. */
+static void a_refuted_class_stays_in_its_stratum(void **state)
+{
+	(void)state;
+	with_revoked_after(
+		"{\"auto_blank\": false, \"expert_share\": 0, \"common_gold\": 10000}", NULL);
+	strata_sweep(21);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.common_gold', %d)",
+		(int)test_sql(t, "SELECT n_gold + 1 FROM certificate WHERE id = 2"));
+	assert_int_equal(add_gold(2, 22), 2);
+	assert_int_equal(test_sql(t, "SELECT count(*) FROM certificate"), 2);
+	assert_int_equal(
+		test_sql(t, "SELECT id FROM certificate WHERE state = 'probation' AND stratum = 'other'"),
+		2);
+	assert_false(is_heard(t->model_id));
+	strata_answer_blind(true, 30);
+	strata_sweep(31);
+	assert_int_equal(add_gold(86, 32), 86);
+	assert_int_equal(n_in_force(), 0);
+	assert_false(is_heard(t->model_id));
+	assert_int_equal(add_gold(1, 33), 1);
+	assert_int_equal(test_sql(t,
+						 "SELECT after_id FROM certificate WHERE stratum = 'other' AND "
+						 "state = 'probation'"),
+		2);
+	assert_int_equal(n_in_force(), 1);
+	must_check(3);
 	test_project_close(t);
 }
 
@@ -518,6 +549,7 @@ int main(void)
 		cmocka_unit_test(a_laxer_promise_makes_no_stricter_one_good),
 		cmocka_unit_test(late_audits_bind_the_successor_too),
 		cmocka_unit_test(what_is_asked_goes_on_when_delta_is_split_anew),
+		cmocka_unit_test(a_refuted_class_stays_in_its_stratum),
 		cmocka_unit_test(what_is_flagged_goes_from_the_model_to_an_expert),
 		cmocka_unit_test(another_model_in_between_makes_no_new_certificate),
 	};

@@ -55,6 +55,9 @@ SELECT project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta
   p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, 0, 'probation', ?2, ?3
 FROM certificate WHERE id = ?1;
 
+-- name: certificate_taxa
+SELECT taxon_id FROM certificate_taxon WHERE certificate_id = ?1;
+
 -- name: certificate_taxa_copy
 INSERT INTO certificate_taxon (certificate_id, taxon_id) SELECT ?2, taxon_id FROM certificate_taxon WHERE certificate_id = ?1;
 
