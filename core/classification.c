@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNDO_LAST = 10, UNDO_AFTER_RETIREMENT_MS = 10 * 60 * 1000 };
+enum { UNDO_LAST = 10 };
 
 enum status uuid_parse(const char *text, uint8_t out[16], struct err *err)
 {
@@ -315,21 +315,18 @@ enum status classification_add(struct db *db, const struct classification *c, in
 	return st;
 }
 
-/* Whether the undo opens the subject again, or leaves what is decided to the next refit. */
-static bool undo_reopens(const struct subject *s, const struct stored *old, int64_t now_ms)
+/* People's label rests on answers in force: it is decided again. An expert's, or the model's, stands without. */
+static bool undo_reopens(const struct subject *s, const struct stored *old)
 {
-	return old->counted &&
-		(s->state != SUBJECT_RETIRED ||
-			(strcmp(s->decided_by, "people") == 0 &&
-				now_ms - s->decided_ms <= UNDO_AFTER_RETIREMENT_MS));
+	return old->counted && (s->state != SUBJECT_RETIRED || strcmp(s->decided_by, "people") == 0);
 }
 
 /*
  * The same for every kind of subject and whatever has become of it, so that what may be taken back tells nothing; but nobody
  * is given photographs again that they may not see.
  */
-static enum status check_undo(struct db *db, const struct subject *s, const struct stored *old,
-	int64_t now_ms, struct err *err)
+static enum status check_undo(
+	struct db *db, const struct subject *s, const struct stored *old, struct err *err)
 {
 	struct stmt *row = NULL;
 	enum status st = db_one(
@@ -342,8 +339,7 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 		return err_set(err, CONFLICT, "only the last %d answers can be undone", UNDO_LAST);
 	if (old->expert)
 		return err_set(err, CONFLICT, "an expert's verdict cannot be undone");
-	st = db_one(
-		db, undo_reopens(s, old, now_ms) ? Q_FLAG_HIDES : Q_SUBJECT_HIDDEN, &row, err, "i", s->id);
+	st = db_one(db, undo_reopens(s, old) ? Q_FLAG_HIDES : Q_SUBJECT_HIDDEN, &row, err, "i", s->id);
 	db_done(st == OK ? row : NULL);
 	if (st == OK)
 		return err_set(err, CONFLICT,
@@ -352,8 +348,7 @@ static enum status check_undo(struct db *db, const struct subject *s, const stru
 	return st == NOT_FOUND ? OK : st;
 }
 
-enum status classification_may_undo(
-	struct db *db, const uint8_t of[16], int64_t now_ms, bool *out, struct err *err)
+enum status classification_may_undo(struct db *db, const uint8_t of[16], bool *out, struct err *err)
 {
 	struct stored old;
 	struct subject s;
@@ -363,7 +358,7 @@ enum status classification_may_undo(
 	*out = false;
 	if (st != OK)
 		return st;
-	st = old.undone || old.superseded ? CONFLICT : check_undo(db, &s, &old, now_ms, err);
+	st = old.undone || old.superseded ? CONFLICT : check_undo(db, &s, &old, err);
 	*out = st == OK;
 	return st == CONFLICT ? OK : st;
 }
@@ -376,7 +371,7 @@ static enum status undo(struct db *db, const struct project *p, const struct sub
 		(int64_t)s->blind, p->policy.id, now_ms, (int64_t)old->planted, (int64_t)0, (int64_t)0);
 	if (st == OK)
 		st = db_run(db, Q_CLASSIFICATION_SUPERSEDE, err, "ii", old->id, db_last_id(db));
-	if (st != OK || !undo_reopens(s, old, now_ms))
+	if (st != OK || !undo_reopens(s, old))
 		return st;
 	if (s->state == SUBJECT_OPEN)
 		return label_decide(db, p, s->id, 0, now_ms, err);
@@ -408,7 +403,7 @@ enum status classification_undo(struct db *db, const uint8_t uuid[16], const uin
 	if (st == NOT_FOUND)
 		st = subject_load(db, old.subject_id, &s, err);
 	if (st == OK)
-		st = check_undo(db, &s, &old, now_ms, err);
+		st = check_undo(db, &s, &old, err);
 	if (st == OK)
 		st = project_load(db, s.project_id, &p, err);
 	if (st == OK)

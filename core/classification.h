@@ -63,18 +63,19 @@ struct classification_undone {
 };
 
 /*
- * Takes back the volunteer's own answer `of`: a superseding row under `uuid`; a subject that it had retired is open
- * again. *out says which, and how it was given. Allowed for the last 10 answers, and up to 10 minutes
- * after retirement. Replays answer OK.
- * Errors: NOT_FOUND no such answer of this volunteer; CONFLICT too long ago, or superseded already.
+ * Takes back the volunteer's own answer `of`: a superseding row under `uuid`; a subject that people had decided is open
+ * again, unless the answers that remain decide it too. *out says which, and how it was given. Allowed for the last 10 answers.
+ * Replays answer OK.
+ * Errors: NOT_FOUND no such answer of this volunteer; CONFLICT too many since, superseded already, an expert's verdict, or the
+ * photographs are hidden by now.
  */
 enum status classification_undo(struct db *db, const uint8_t uuid[16], const uint8_t of[16],
 	int64_t volunteer_id, int64_t now_ms, struct classification_undone *out,
 	struct err *err) MUST_CHECK;
 
-/* Whether classification_undo would take this answer back now. Errors: NOT_FOUND no such answer; the database's. */
+/* Whether classification_undo would take this answer back. Errors: NOT_FOUND no such answer; the database's. */
 enum status classification_may_undo(
-	struct db *db, const uint8_t of[16], int64_t now_ms, bool *out, struct err *err) MUST_CHECK;
+	struct db *db, const uint8_t of[16], bool *out, struct err *err) MUST_CHECK;
 
 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to 16 bytes and back. Errors: BAD_INPUT. */
 enum status uuid_parse(const char *text, uint8_t out[16], struct err *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
  * What volunteers say to each other about a subject. Nobody reads it before their own answer, so that it sways none; who has
  * read what others say, and then takes the answer back, gives a second one that is no evidence (as after policy.reveal). So is
- * the answer of a moderator or expert who has read of the subject among a project's comments.
+ * every answer that a moderator or expert gives after having read of the subject among a project's comments.
  */
 #pragma once
 
@@ -27,7 +27,8 @@ enum status comment_is_news(
 enum status comment_read(
 	struct db *db, int64_t subject_id, int64_t volunteer_id, struct err *err) MUST_CHECK;
 
-/* Somebody who keeps the talk friendly has read of a subject without an answer of their own to it. */
+/* Somebody who keeps the talk friendly has read what others say of a subject: an answer that they have given stays as it is, but
+ * none from now on, a second one included, is evidence. */
 enum status comment_overhear(struct db *db, int64_t project_id, int64_t subject_id,
 	int64_t volunteer_id, int64_t now_ms, struct err *err) MUST_CHECK;
 

@@ -40,7 +40,7 @@ static enum status load_thumb(struct db *db, struct past_answer *a, struct err *
 }
 
 enum status history_load(struct db *db, int64_t project_id, int64_t volunteer_id, int n_wanted,
-	int64_t now_ms, struct history **out, struct err *err)
+	struct history **out, struct err *err)
 {
 	int64_t ids[HISTORY_MAX];
 	size_t n_bytes = 0;
@@ -69,7 +69,7 @@ enum status history_load(struct db *db, int64_t project_id, int64_t volunteer_id
 		if (st == OK)
 			st = load_thumb(db, a, err);
 		if (st == OK)
-			st = classification_may_undo(db, a->uuid, now_ms, &a->may_undo, err);
+			st = classification_may_undo(db, a->uuid, &a->may_undo, err);
 	}
 	if (st == OK)
 		*out = h;

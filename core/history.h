@@ -30,5 +30,5 @@ struct history {
  * Errors: BAD_INPUT when n_wanted is outside 1..HISTORY_MAX; the database's.
  */
 enum status history_load(struct db *db, int64_t project_id, int64_t volunteer_id, int n_wanted,
-	int64_t now_ms, struct history **out, struct err *err) MUST_CHECK;
+	struct history **out, struct err *err) MUST_CHECK;
 void history_free(struct history *history);

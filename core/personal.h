@@ -26,7 +26,8 @@ enum status personal_page(struct db *db, int64_t volunteer_id, int64_t now_ms, j
  * as often as they are, with a 90 % interval from lambda and its precision through the pooled matrix (null below 10 answers
  * credited); "best": the taxa where it is surest, of those that came up 10 times, by the volunteer's own row with the pooled
  * one as prior; "mixed": what is most often taken for what, from their own counts. Only reads, for some milliseconds with many taxa;
- * personal_put keeps what was made, in the caller's transaction.
+ * personal_put keeps what was made, in the caller's transaction, unless the volunteer has no session any more: who
+ * leaves meanwhile leaves nothing.
  * Owns: the caller releases *out, also when it fails: [{"project": id, "text": the members as text}].
  */
 enum status personal_make(

@@ -110,8 +110,8 @@ enum status token_add(struct db *db, const char *name, const char *secret, int64
 enum status token_revoke(
 	struct db *db, const char *name, int64_t now_ms, struct err *err) MUST_CHECK;
 /*
- * A token of a program's own worker, which token_drop ends. Those of programs that were killed go after TOKEN_LEND_MS, by the next
- * one that lends: who goes on for longer lends theirs again.
+ * A token of a program's own worker, which token_drop ends. One that was lent TOKEN_LEND_MS ago is deleted when the next is lent,
+ * as its program was killed: who goes on lends theirs again before, whether or not the worker is still the same.
  */
 #define TOKEN_LEND_MS (7LL * 24 * 3600 * 1000)
 enum status token_lend(struct db *db, const char *name, const char *secret, int64_t now_ms,

@@ -143,6 +143,15 @@ static void what_a_moderator_has_read_before_answering_is_no_evidence(void **sta
 		1);
 	assert_int_equal(
 		test_sql(t, "SELECT count(*) FROM overheard WHERE subject_id = %d", (int)s), 1);
+	/* An answer from before stays, but a second one is none. */
+	const int of = talk_n_answers;
+	talk_answer(&talk_ann, s + 2, 1);
+	assert_int_equal(comment(&talk_ann, s + 2, "another"), 200);
+	assert_int_equal(client_send(&talk_mona, "GET", TEST "/moderation", NULL), 200);
+	assert_int_equal(test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s + 2), 2);
+	assert_int_equal(talk_try_undo(&talk_mona, of), 200);
+	talk_answer(&talk_mona, s + 2, 1);
+	assert_int_equal(test_sql(t, "SELECT n_answers FROM subject WHERE id = %d", (int)s + 2), 1);
 	/* Who leaves takes it along. */
 	assert_int_equal(client_post(&talk_mona, "/api/me/delete",
 						 "{\"answers\": \"keep\", \"password\": \"" TEST_PASSWORD "\"}"),

@@ -159,6 +159,11 @@ static enum status take_back(int64_t nth, int v, int64_t now, struct err *err)
 	enum status st = db_begin(t.db, err);
 	if (st == OK)
 		st = classification_undo(t.db, uuid, of, t.volunteers[v], now, &undone, err);
+	if (st == OK) {
+		struct task_list list;
+		st = task_again(t.db, t.volunteers[v], &undone, now, &list, err);
+		task_list_release(&list);
+	}
 	if (st == OK)
 		return db_commit(t.db, err);
 	db_rollback(t.db);
@@ -192,7 +197,7 @@ static void a_refit_counts_late_answers_but_no_stained_ones(void **state)
 	test_project_close(&t);
 }
 
-static void undo_reopens_for_ten_minutes(void **state)
+static void undo_reopens_what_people_decided(void **state)
 {
 	(void)state;
 	struct err err = {0};
@@ -213,10 +218,9 @@ static void undo_reopens_for_ten_minutes(void **state)
 	for (int i = 1; i <= 10; i++)
 		test_must_answer(&t, s + i, 0, 1, 3000 + i);
 	assert_int_equal(take_back(nth, 0, 4000, &err), CONFLICT); /* eleven back */
-	/* Later the label stands until a refit. */
+	/* However long ago that was, no label rests on an answer that was taken back. */
 	assert_int_equal(take_back(test_n_answers, 0, 3010 + 601000, &err), OK);
-	assert_string_equal(test_text(&t, "state", s + 10), "retired");
-	assert_int_equal(test_sql(&t, "SELECT count(*) FROM label_event WHERE what = 'reopened'"), 1);
+	assert_string_equal(test_text(&t, "state", s + 10), "open");
 	test_project_close(&t);
 }
 
@@ -391,6 +395,44 @@ static void a_held_subject_that_has_retired_is_not_given_again(void **state)
 	test_project_close(&t);
 }
 
+static int n_held(int v, int64_t now)
+{
+	struct err err = {0};
+	struct task_list list;
+	int n = 0;
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(task_next(t.db, t.id, t.volunteers[v], false, 1, now, &list, &err), OK);
+	for (int i = 0; i < list.n; i++)
+		n += list.tasks[i].subject_id == t.first_subject;
+	task_list_release(&list);
+	db_rollback(t.db);
+	return n;
+}
+
+/* As gold is: that it comes back, or not, would tell what became of it. */
+static void what_an_undo_gave_again_stays_in_hand(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	test_project_open(&t, 3, 1, 3, "{\"min_answers\": 1, \"tau\": 0.4}");
+	const int64_t s = t.first_subject;
+	test_must_answer(&t, s, 0, 1, 1000);
+	assert_int_equal(take_back(test_n_answers, 0, 2000, &err), OK);
+	test_must_answer(&t, s, 1, 1, 3000);
+	assert_string_equal(test_text(&t, "state", s), "retired");
+	assert_int_equal(n_held(0, 4000), 1);
+	assert_int_equal(n_held(2, 4000), 0);
+	test_sql(&t,
+		"INSERT INTO flag (subject_id, volunteer_id, kind, project_id, created_ms) VALUES (%d, %d, "
+		"'person', 1, 0)",
+		(int)s, (int)t.volunteers[1]);
+	assert_int_equal(n_held(0, 4000), 0); /* who may not see it */
+	test_sql(&t, "DELETE FROM flag");
+	test_must_answer(&t, s, 0, 2, 5000); /* and it is given no more once there is another answer */
+	assert_int_equal(n_held(0, 6000), 0);
+	test_project_close(&t);
+}
+
 static void chosen_gold_says_when(void **state)
 {
 	(void)state;
@@ -473,12 +515,13 @@ int main(void)
 		cmocka_unit_test(what_an_answer_may_not_be),
 		cmocka_unit_test(late_answers_are_kept_and_not_counted),
 		cmocka_unit_test(a_refit_counts_late_answers_but_no_stained_ones),
-		cmocka_unit_test(undo_reopens_for_ten_minutes),
+		cmocka_unit_test(undo_reopens_what_people_decided),
 		cmocka_unit_test(the_tables_compute_the_reference),
 		cmocka_unit_test(tasks_are_leased_and_never_given_twice),
 		cmocka_unit_test(who_has_answered_everything_is_told_so),
 		cmocka_unit_test(a_taxon_off_the_list_becomes_no_label),
 		cmocka_unit_test(a_held_subject_that_has_retired_is_not_given_again),
+		cmocka_unit_test(what_an_undo_gave_again_stays_in_hand),
 		cmocka_unit_test(chosen_gold_says_when),
 		cmocka_unit_test(the_pool_is_remixed_at_every_two_hundredth_or_by_the_share),
 		cmocka_unit_test(a_fault_at_any_step_leaves_nothing_half_done),

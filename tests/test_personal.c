@@ -2,6 +2,7 @@
 /* A volunteer's own page: counts that are kept against counts that are made, intervals against Beta and logit by hand. */
 #include "support_project.h"
 
+#include "forget.h"
 #include "personal.h"
 #include "volunteer.h"
 
@@ -23,6 +24,9 @@ static int set_up(void **state)
 {
 	(void)state;
 	test_project_open(&t, 4, 2, 200, "{\"min_answers\": 9, \"cap\": 40}");
+	test_sql(&t,
+		"INSERT INTO session (token_hash, volunteer_id, created_ms, expires_ms) SELECT "
+		"randomblob(32), id, 0, 9e12 FROM volunteer");
 	return 0;
 }
 
@@ -254,6 +258,26 @@ static void what_is_read_does_not_grow_with_the_answers(void **state)
 	assert_in_range(n_steps[0], 1, 300);
 }
 
+/* The page is made outside of the writer: somebody may leave in between. */
+static void nothing_of_who_has_left_comes_back(void **state)
+{
+	json_t *made = NULL;
+	(void)state;
+	test_must_answer(&t, t.first_subject, 0, 1, 1000);
+	assert_int_equal(personal_make(t.db, t.volunteers[0], DAY, &made, &err), OK);
+	assert_int_equal(json_array_size(made), 1);
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(personal_put(t.db, t.volunteers[0], made, DAY, &err), OK);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM personal"), 1);
+	assert_int_equal(db_begin(t.db, &err), OK);
+	assert_int_equal(forget_begin(t.db, t.volunteers[0], false, DAY, &err), OK);
+	assert_int_equal(personal_put(t.db, t.volunteers[0], made, DAY, &err), OK);
+	assert_int_equal(db_commit(t.db, &err), OK);
+	assert_int_equal(test_sql(&t, "SELECT count(*) FROM personal"), 0);
+	json_decref(made);
+}
+
 #define TEST_ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -262,6 +286,7 @@ int main(void)
 		TEST_ROW(counts_are_those_of_the_answers),
 		TEST_ROW(intervals_are_those_of_lambda_and_of_the_own_row),
 		TEST_ROW(the_skill_moves_once_a_day),
+		TEST_ROW(nothing_of_who_has_left_comes_back),
 		TEST_ROW(what_is_read_does_not_grow_with_the_answers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

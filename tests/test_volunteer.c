@@ -188,6 +188,22 @@ static void tokens(void **state)
 	assert_int_equal(token_revoke(t.db, "w1", 10, &err), NOT_FOUND);
 }
 
+static void a_token_that_is_lent_again_outlives_a_killed_program_s(void **state)
+{
+	(void)state;
+	assert_int_equal(token_lend(t.db, "killed", "k", 0, &err), OK);
+	assert_int_equal(token_lend(t.db, "server", "s", 0, &err), OK);
+	assert_int_equal(token_lend(t.db, "server", "s", TOKEN_LEND_MS, &err), OK);
+	assert_int_equal(token_check(t.db, "k", &err), OK); /* not yet */
+	assert_int_equal(token_lend(t.db, "train", "t", TOKEN_LEND_MS + 1, &err), OK);
+	assert_int_equal(token_check(t.db, "k", &err), NOT_FOUND);
+	assert_int_equal(token_check(t.db, "s", &err), OK);
+	assert_int_equal(token_drop(t.db, "train", &err), OK);
+	assert_int_equal(token_check(t.db, "t", &err), NOT_FOUND);
+	assert_int_equal(token_lend(t.db, "late", "l", 2 * TOKEN_LEND_MS + 1, &err), OK);
+	assert_int_equal(token_check(t.db, "s", &err), NOT_FOUND); /* two times as long, once again */
+}
+
 /*
  * Volunteer 1 is the account, 2 the anonymous one. Subject 0: the account answered first; 1: the
  * anonymous one did; 2 and 3: only the anonymous one, who took 3 back. Leases: 4 both, 5 the
@@ -322,6 +338,7 @@ int main(void)
 		cmocka_unit_test(signing_up),
 		cmocka_unit_test(roles),
 		cmocka_unit_test(tokens),
+		cmocka_unit_test(a_token_that_is_lent_again_outlives_a_killed_program_s),
 		cmocka_unit_test(a_claim),
 		cmocka_unit_test(a_claim_is_whole_or_not_at_all),
 	};

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 enum { TOKEN_FD = 3, LOOK_MS = 200, MAX_PAUSE_MS = 30000, END_MS = 4000 };
+enum { LEND_MS = 24 * 3600 * 1000 };
 
 struct local_worker {
 	char *dir, *url, *device;
@@ -119,7 +120,7 @@ static enum status with_token(const struct local_worker *w, bool add, struct err
 	return st;
 }
 
-/* Again for every child: a server may go on for longer than it is lent, and another program clean up. */
+/* For every child, and daily: either may go on for longer than it is lent, and another program clean up. */
 static void lend_again(const struct local_worker *w)
 {
 	struct err err = {0};
@@ -135,10 +136,15 @@ static void *watch(void *arg)
 	while (!w->stop) {
 		lend_again(w);
 		pid_t child = spawn(w);
-		int64_t started = now_ms();
+		int64_t started = now_ms(), lent = started;
 		pid_t ended = 0;
-		while (child > 0 && !w->stop && (ended = waitpid(child, NULL, WNOHANG)) == 0)
+		while (child > 0 && !w->stop && (ended = waitpid(child, NULL, WNOHANG)) == 0) {
+			if (now_ms() - lent > LEND_MS) {
+				lend_again(w);
+				lent = now_ms();
+			}
 			wait_ms(w, LOOK_MS);
+		}
 		if (child > 0 && ended == 0)
 			end_child(child);
 		pause = now_ms() - started > MAX_PAUSE_MS ? 500 : pause * 2;

@@ -59,8 +59,8 @@ static enum status handle_answers(struct request *r, struct reply *reply, struct
 		return err_set(err, BAD_INPUT, "n must be a number from 1 to %d", HISTORY_MAX);
 	st = db_read_begin(r->db, err); /* one moment */
 	if (st == OK)
-		st = history_load(r->db, r->project_id, r->volunteer.id, (int)strtol(text, NULL, 10),
-			r->now_ms, &history, err);
+		st = history_load(
+			r->db, r->project_id, r->volunteer.id, (int)strtol(text, NULL, 10), &history, err);
 	db_rollback(r->db);
 	if (st != OK)
 		return st;

@@ -236,7 +236,7 @@ enum status handle_comment_hide(struct request *r, struct reply *reply, struct e
 	return st == OK ? writer_do(r->app->writer, do_hide, &w, err) : st;
 }
 
-/* Subjects that are told about to who has not answered them. */
+/* Subjects that they have read of, answered by them or not: a next answer is no evidence. */
 struct overheard_work {
 	int64_t project_id, volunteer_id, now_ms;
 	int64_t subjects[RECENT_COMMENTS];

@@ -1,5 +1,4 @@
--- Comments that somebody has read among those of a project before any answer of their own to the subject: what they say of it
--- afterwards is no evidence.
+-- Subjects of which somebody has read others' comments among those of a project: what they say of one afterwards is no evidence.
 CREATE TABLE overheard (
   volunteer_id INTEGER NOT NULL REFERENCES volunteer(id),
   subject_id   INTEGER NOT NULL REFERENCES subject(id),

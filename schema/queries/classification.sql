@@ -40,10 +40,14 @@ SELECT 1 FROM classification WHERE subject_id = ?1 AND +volunteer_id = ?2 AND su
 -- name: annotation_add
 INSERT INTO annotation (classification_id, taxon_id, count, details) VALUES (?1, ?2, ?3, ?4);
 
+-- Gold, and what was given again after an undo, whatever has become of the subject: so that it tells nothing.
 -- name: task_held
 SELECT t.id, t.subject_id, t.expires_ms, t.guess_id FROM task t JOIN subject s ON s.id = t.subject_id
 WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_ms > ?4
-  AND (s.state = ?6 OR t.planted = 1)
+  AND (s.state = ?6 OR t.planted = 1
+       OR (EXISTS (SELECT 1 FROM classification c WHERE c.subject_id = t.subject_id AND c.volunteer_id = ?1 AND c.answer = 'undone'
+                   AND c.created_ms = t.issued_ms)
+           AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = t.subject_id)))
 ORDER BY t.issued_ms, t.id LIMIT ?5;
 
 -- The queue from a place on: high priority first. (The state is no parameter: whether a partial index will do may hang on its value, so SQLite

@@ -50,8 +50,10 @@ WHERE a.volunteer_id = ?1 AND a.project_id = ?2 AND a.n > 0 ORDER BY a.n DESC, t
 SELECT truth_id, answer_id, weight FROM skill_cell
 WHERE project_id = ?1 AND refit_id = (SELECT refit_id FROM project WHERE id = ?1) AND volunteer_id = ?2;
 
+-- Nothing for who has left while it was made: without a session nobody reads it.
 -- name: personal_put
-INSERT INTO personal (volunteer_id, project_id, made_ms, skill) VALUES (?1, ?2, ?3, ?4)
+INSERT INTO personal (volunteer_id, project_id, made_ms, skill)
+SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM session WHERE volunteer_id = ?1)
 ON CONFLICT (volunteer_id, project_id) DO UPDATE SET made_ms = excluded.made_ms, skill = excluded.skill;
 
 -- name: personal_drop
@@ -78,10 +80,11 @@ SELECT kind FROM flag WHERE subject_id = ?1 AND volunteer_id = ?2 AND closed_ms 
 -- name: flag_n_hiding
 SELECT count(*) FROM flag WHERE volunteer_id = ?1 AND kind IN ('person', 'offensive') AND created_ms > ?2;
 
--- A row where a flag hides the subject.
+-- A row where the subject is hidden, by its label or a flag.
 -- name: subject_hidden
 SELECT 1 FROM hidden WHERE subject_id = ?1 LIMIT 1;
 
+-- A row where a flag hides the subject.
 -- name: flag_hides
 SELECT 1 FROM flag WHERE subject_id = ?1 AND kind IN ('person', 'offensive') AND closed_ms IS NULL LIMIT 1;
 
@@ -125,7 +128,7 @@ SELECT 1 FROM classification WHERE volunteer_id = ?2 AND subject_id = ?1 AND sup
 -- name: comment_hide
 UPDATE comment SET hidden_ms = ?3, hidden_by = ?4, hidden_why = ?5 WHERE id = ?1 AND project_id = ?2;
 
--- The last column: somebody else's, of a subject that nothing is marked of yet (comment_overhear).
+-- The last column: somebody else's, of a subject that nothing is marked of yet, answered or not (comment_overhear).
 -- name: comment_recent
 SELECT c.id, v.name, c.created_ms, c.text, c.volunteer_id = ?2, c.hidden_ms IS NOT NULL, c.subject_id, c.hidden_why,
   c.volunteer_id <> ?2 AND NOT EXISTS (SELECT 1 FROM overheard o WHERE o.volunteer_id = ?2 AND o.subject_id = c.subject_id)

@@ -45,6 +45,16 @@ describe('a grid of 54 kinds', { timeout: 120_000 }, () => {
 		await open();
 		await press(page, '#');
 		await page.waitForSelector('.looks-place:not([hidden])');
+		const lines = await page.$$eval('.look', (rows) => rows.map((row) => {
+			const begin = new Map();
+			for (const chip of row.querySelectorAll('.value')) {
+				const { top, left } = chip.getBoundingClientRect();
+				begin.set(top, Math.min(begin.get(top) ?? left, left));
+			}
+			return [...begin.values()];
+		}));
+		assert.ok(lines.some((row) => row.length > 1), 'a row of two lines');
+		assert.ok(lines.flat().every((left) => Math.abs(left - lines[0][0]) < 0.1), `lines begin apart: ${lines}`);
 		await page.focus('.value:has(:text-is("Stripes"))');
 		await press(page, 'Space');
 		assert.deepEqual(await choices(page), ['Aardwolf', 'Striped hyena', 'Plains zebra', 'Zorilla']);
