@@ -2,7 +2,7 @@
  * Audits of a certificate: what people and experts find when they do not know what the model said. Shadow audits and
  * audits are draws from the same subjects, so one confidence sequence reads both.
  */
-#include "certificate.h"
+#include "certificate_part.h"
 
 #include "bounds.h"
 #include "draw.h"
@@ -121,36 +121,57 @@ static enum status load_audited(
 }
 
 /*
- * The same certificate anew, for shadow audits alone. Once: where they too show that the model is wrong more often than alpha,
- * only another model or promise, or as much new gold as a test takes, gives a reason to ask people again.
+ * What follows revoked_id: certificate like_id anew, for shadow audits alone. Once: where they too show that the model is wrong
+ * more often than alpha, only another model or promise, or as much new gold as a test takes, gives a reason to ask people again.
  */
-static enum status follow(
-	struct db *db, const struct project *p, int64_t revoked_id, int64_t now_ms, struct err *err)
+static enum status follow(struct db *db, const struct project *p, int64_t like_id,
+	int64_t revoked_id, int64_t now_ms, struct err *err)
 {
-	enum status st = db_run(db, Q_CERTIFICATE_ADD_AFTER, err, "ii", revoked_id, now_ms);
+	enum status st = db_run(db, Q_CERTIFICATE_ADD_AFTER, err, "iii", like_id, now_ms, revoked_id);
 	int64_t id = db_last_id(db);
 	if (st == OK)
-		st = db_run(db, Q_CERTIFICATE_TAXA_COPY, err, "ii", revoked_id, id);
+		st = db_run(db, Q_CERTIFICATE_TAXA_COPY, err, "ii", like_id, id);
 	if (st == OK)
-		st = db_run(db, Q_CERTIFICATE_GOLD_COPY, err, "ii", revoked_id, id);
+		st = db_run(db, Q_CERTIFICATE_GOLD_COPY, err, "ii", like_id, id);
 	return st == OK ? certificate_draw_more(db, p, id, 0, err) : st;
+}
+
+/*
+ * Ends what took the place of a certificate that audits refute only now, where it is their word against its promise too and it
+ * follows nothing itself. *id: that certificate; 0: none.
+ */
+static enum status end_successor(struct db *db, const struct project *p, const struct audited *a,
+	double lower, int64_t *id, int64_t now_ms, struct err *err)
+{
+	struct stmt *row = NULL;
+	enum status st = db_one(db, Q_CERTIFICATE_SUCCESSOR, &row, err, "id", a->id, lower);
+	*id = 0;
+	if (st != OK)
+		return st == NOT_FOUND ? OK : st;
+	*id = col_int(row, 0);
+	db_done(row);
+	return certificate_replace(
+		db, p, *id, "audits of the one before it have refuted what it promises", now_ms, err);
 }
 
 /* Its model is heard there no more; the sweep takes its labels back and decides what is open again. */
 static enum status revoke(struct db *db, const struct project *p, const struct audited *a,
-	const char *why, int64_t now_ms, struct err *err)
+	double lower, const char *why, int64_t now_ms, struct err *err)
 {
 	const int64_t certificate_id = a->id;
+	int64_t like_id = a->id;
 	enum status st = db_run(
 		db, Q_CERTIFICATE_END, err, "isis", certificate_id, "revoked", now_ms, why);
+	if (st == OK && !a->in_force)
+		st = end_successor(db, p, a, lower, &like_id, now_ms, err);
 	if (st == OK)
 		st = db_run(db, Q_MODEL_CLEAR_CALIBRATION, err, "i", a->model_id);
 	if (st == OK)
 		st = db_run(db, Q_AUDIT_UNBLIND, err, "ii", certificate_id, (int64_t)0);
 	if (st == OK)
 		st = db_run(db, Q_AUDIT_VOID, err, "ii", certificate_id, (int64_t)0);
-	if (st == OK && a->in_force && !a->follows && a->model_id == p->model_id)
-		st = follow(db, p, certificate_id, now_ms, err);
+	if (st == OK && like_id && !a->follows && a->model_id == p->model_id)
+		st = follow(db, p, like_id, certificate_id, now_ms, err);
 	return st == OK ? db_run(db, Q_PROJECT_MARK_SWEEP, err, "i", p->id) : st;
 }
 
@@ -219,7 +240,7 @@ enum status audit_settle(
 		snprintf(why, sizeof why,
 			"%d errors in %d audits: above %.4f with probability %.2f, %.4f was promised", c.k, c.n,
 			lower, 1 - a.delta, a.alpha);
-		return revoke(db, p, &a, why, now_ms, err);
+		return revoke(db, p, &a, lower, why, now_ms, err);
 	}
 	if (a.probation && holds(p, &a, c.k_shadow, c.n_shadow, c.waiting))
 		return end_probation(db, p, &a, now_ms, err);

@@ -106,7 +106,9 @@ static enum status check_classes(
 		bool blank = strcmp(col_text(row, 2), "blank") == 0;
 		int n_said = (int)col_int(row, 3);
 		n++;
-		if (stratum_part_of(blank, n_said, c->policy.common_gold) != c->part)
+		/* The classes of what was refuted stay with what follows it, however many gold they have by then. */
+		if ((blank || !c->follows || c->part == PART_BLANK) &&
+			stratum_part_of(blank, n_said, c->policy.common_gold) != c->part)
 			find(findings, "class %.60s, with %d gold, is not of its stratum", col_text(row, 1),
 				n_said);
 	}

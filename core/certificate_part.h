@@ -1,4 +1,4 @@
-/* What certificate.c and certificate_renew.c share. */
+/* What certificate.c, certificate_renew.c and audit.c share. */
 #pragma once
 
 #include "certificate.h"
@@ -10,3 +10,10 @@
  */
 double certificate_share(
 	const struct policy *policy, double bound, double delta, int n_errors, double n);
+
+/*
+ * Ends a certificate that another takes the place of, or none. What it has labelled stands, with its audits; what was drawn
+ * to see whether it may label at all is asked of nobody any more.
+ */
+enum status certificate_replace(struct db *db, const struct project *project,
+	int64_t certificate_id, const char *why, int64_t now_ms, struct err *err) MUST_CHECK;

@@ -31,6 +31,7 @@ struct work {
 	int n;
 	int n_strata; /* groups times N_PARTS, a group's parts together */
 	struct stratum_now *strata;
+	enum stratum_part *part; /* [groups, k] */
 	int n_tested;
 	double delta_share;
 };
@@ -90,30 +91,92 @@ static void count_said(const struct work *w, const char *group, int *n_said)
 			n_said[w->gold[i].top]++;
 }
 
-static enum stratum_part part_of(const struct work *w, int class, const int *n_said)
+static enum stratum_part part_of(const struct work *w, int class, int stratum)
 {
-	return stratum_part_of(
-		w->p->taxa[class].kind == TAXON_BLANK, n_said[class], w->p->policy.common_gold);
+	return w->part[stratum / N_PARTS * w->p->k + class];
+}
+
+/* The last of the stratum's revoked certificates whose audits put the error above this alpha too; 0: none. */
+static enum status find_refuting(
+	struct db *db, const struct work *w, const struct stratum_now *s, int64_t *out, struct err *err)
+{
+	struct revoked {
+		int64_t id;
+		double delta;
+	} *all = NULL;
+	int n = 0;
+	enum status st;
+	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "issd", w->p->model_id,
+		(const char *)s->group, stratum_name(s->part), s->alpha);
+	while ((st = db_step(row, err)) == OK) {
+		all = xrealloc(all, ((size_t)n + 1) * sizeof *all);
+		all[n++] = (struct revoked){col_int(row, 0), col_real(row, 1)};
+	}
+	st = st == NOT_FOUND ? OK : st;
+	*out = 0;
+	for (int i = 0; st == OK && !*out && i < n; i++) {
+		st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", all[i].id);
+		if (st == OK &&
+			cs_lower((int)col_int(row, 1), (int)col_int(row, 0), all[i].delta) > s->alpha)
+			*out = all[i].id;
+		db_done(st == OK ? row : NULL);
+	}
+	free(all);
+	return st;
+}
+
+/* A class of a certificate that audits have refuted stays in its stratum, however much gold there is of it now. */
+static enum status keep_parts(struct db *db, struct work *w, int at, struct err *err)
+{
+	enum status st = OK;
+	for (int part = 0; st == OK && part < N_PARTS; part++) {
+		int64_t id = 0;
+		st = find_refuting(db, w, &w->strata[at + part], &id, err);
+		if (st != OK || !id)
+			continue;
+		struct stmt *row = db_query(db, Q_CERTIFICATE_TAXA, "i", id);
+		while ((st = db_step(row, err)) == OK) {
+			int class = project_class(w->p, col_int(row, 0));
+			if (class >= 0)
+				w->part[at / N_PARTS * w->p->k + class] = (enum stratum_part)part;
+		}
+		st = st == NOT_FOUND ? OK : st;
+	}
+	return st;
+}
+
+/* Which part of its group each class is in. */
+static enum status load_parts(struct db *db, struct work *w, struct err *err)
+{
+	enum status st = OK;
+	int *n_said = xcalloc((size_t)w->p->k, sizeof *n_said);
+	w->part = xcalloc((size_t)(w->n_strata / N_PARTS * w->p->k) + 1, sizeof *w->part);
+	for (int at = 0; st == OK && at < w->n_strata; at += N_PARTS) {
+		count_said(w, w->strata[at].group, n_said);
+		for (int z = 0; z < w->p->k; z++)
+			w->part[at / N_PARTS * w->p->k + z] = stratum_part_of(
+				w->p->taxa[z].kind == TAXON_BLANK, n_said[z], w->p->policy.common_gold);
+		st = keep_parts(db, w, at, err);
+	}
+	free(n_said);
+	return st;
 }
 
 /* Puts the gold into strata and says which are tested at which share of delta. */
-static void plan(struct work *w)
+static enum status plan(struct db *db, struct work *w, struct err *err)
 {
 	for (int i = 0; i < w->n; i++)
 		group_at(w, w->gold[i].group);
-	int *n_said = xcalloc((size_t)w->p->k, sizeof *n_said);
-	for (int at = 0; at < w->n_strata; at += N_PARTS) {
-		count_said(w, w->strata[at].group, n_said);
-		for (int i = 0; i < w->n; i++) {
-			struct gold *g = &w->gold[i];
-			if (strcmp(g->group, w->strata[at].group) != 0)
-				continue;
-			g->stratum = is_labelled(w->p, g->top) ? at + (int)part_of(w, g->top, n_said) : -1;
-			if (g->stratum >= 0)
-				w->strata[g->stratum].n_gold++;
-		}
+	enum status st = load_parts(db, w, err);
+	if (st != OK)
+		return st;
+	for (int i = 0; i < w->n; i++) {
+		struct gold *g = &w->gold[i];
+		int at = group_at(w, g->group);
+		g->stratum = is_labelled(w->p, g->top) ? at + (int)part_of(w, g->top, at) : -1;
+		if (g->stratum >= 0)
+			w->strata[g->stratum].n_gold++;
 	}
-	free(n_said);
 	struct stratum *counts = xcalloc((size_t)w->n_strata + 1, sizeof *counts);
 	for (int i = 0; i < w->n_strata; i++)
 		counts[i] = (struct stratum){w->strata[i].alpha, w->strata[i].n_gold, false};
@@ -126,12 +189,14 @@ static void plan(struct work *w)
 			s->alpha, s->tested ? w->delta_share : w->p->policy.delta / (w->n_tested + 1));
 	}
 	free(counts);
+	return OK;
 }
 
 static void work_release(struct work *w)
 {
 	free(w->gold);
 	free(w->strata);
+	free(w->part);
 }
 
 enum status certificate_strata(
@@ -140,7 +205,7 @@ enum status certificate_strata(
 	struct work w = {.p = p};
 	enum status st = load_gold(db, &w, err);
 	if (st == OK)
-		plan(&w);
+		st = plan(db, &w, err);
 	*out = w.strata;
 	*n = w.n_strata;
 	w.strata = NULL;
@@ -186,35 +251,6 @@ static enum status fit(
 	free(top);
 	free(right);
 	free(truths);
-	return st;
-}
-
-/* The last of the stratum's revoked certificates whose audits put the error above this alpha too; 0: none. */
-static enum status find_refuting(
-	struct db *db, const struct work *w, const struct stratum_now *s, int64_t *out, struct err *err)
-{
-	struct revoked {
-		int64_t id;
-		double delta;
-	} *all = NULL;
-	int n = 0;
-	enum status st;
-	struct stmt *row = db_query(db, Q_CERTIFICATE_REVOKED, "iss", w->p->model_id,
-		(const char *)s->group, stratum_name(s->part));
-	while ((st = db_step(row, err)) == OK) {
-		all = xrealloc(all, ((size_t)n + 1) * sizeof *all);
-		all[n++] = (struct revoked){col_int(row, 0), col_real(row, 1)};
-	}
-	st = st == NOT_FOUND ? OK : st;
-	*out = 0;
-	for (int i = 0; st == OK && !*out && i < n; i++) {
-		st = db_one(db, Q_AUDIT_COUNT, &row, err, "i", all[i].id);
-		if (st == OK &&
-			cs_lower((int)col_int(row, 1), (int)col_int(row, 0), all[i].delta) > s->alpha)
-			*out = all[i].id;
-		db_done(st == OK ? row : NULL);
-	}
-	free(all);
 	return st;
 }
 
@@ -283,11 +319,7 @@ static enum status find_last(struct db *db, const struct work *w, const struct s
 	return OK;
 }
 
-/*
- * Ends a certificate that another takes the place of, or none. What it has labelled stands, with its audits; what was drawn
- * to see whether it may label at all is asked of nobody any more.
- */
-static enum status replace(struct db *db, const struct project *p, int64_t certificate_id,
+enum status certificate_replace(struct db *db, const struct project *p, int64_t certificate_id,
 	const char *why, int64_t now_ms, struct err *err)
 {
 	enum status st = db_run(
@@ -318,17 +350,14 @@ static enum status record(
 	struct db *db, const struct work *w, int stratum, int64_t certificate_id, struct err *err)
 {
 	const struct stratum_now *s = &w->strata[stratum];
-	int *n_said = xcalloc((size_t)w->p->k, sizeof *n_said);
 	enum status st = OK;
-	count_said(w, s->group, n_said);
 	for (int z = 0; st == OK && z < w->p->k; z++)
-		if (is_labelled(w->p, z) && part_of(w, z, n_said) == s->part)
+		if (is_labelled(w->p, z) && part_of(w, z, stratum) == s->part)
 			st = db_run(db, Q_CERTIFICATE_TAXON_ADD, err, "ii", certificate_id, w->p->taxa[z].id);
 	for (int i = 0; st == OK && i < w->n; i++)
 		if (w->gold[i].stratum == stratum)
 			st = db_run(db, Q_CERTIFICATE_GOLD_ADD, err, "iiii", certificate_id,
 				w->gold[i].subject_id, w->gold[i].truth.prediction_id, w->gold[i].truth.taxon_id);
-	free(n_said);
 	return st;
 }
 
@@ -344,7 +373,7 @@ static enum status issue(struct db *db, const struct work *w, int stratum, const
 	if (st == OK) {
 		int64_t old = col_int(row, 0);
 		db_done(row);
-		st = replace(db, w->p, old,
+		st = certificate_replace(db, w->p, old,
 			"a newer model, more gold or another policy has a certificate of its own", now_ms, err);
 	}
 	if (st == OK || st == NOT_FOUND)
@@ -361,11 +390,12 @@ static enum status issue(struct db *db, const struct work *w, int stratum, const
 	return st == OK ? record(db, w, stratum, db_last_id(db), err) : st;
 }
 
-enum { STAYS = 1, ISSUED };
+enum { STAYS = 1, ISSUED, REFUTED };
 
 /*
  * Goes through the model's certificates in force: what its stratum no longer bears ends; what stays on probation may want
- * more audits. Shapes: fate [n_strata]: STAYS, ISSUED (issue() sees to the old one) or 0.
+ * more audits. Shapes: fate [n_strata]: STAYS, ISSUED (issue() sees to the old one), REFUTED (nothing was
+ * tested) or 0.
  */
 static enum status tend(
 	struct db *db, const struct work *w, const int *fate, int64_t now_ms, struct err *err)
@@ -391,9 +421,12 @@ static enum status tend(
 		if (own[i].fate == STAYS)
 			st = certificate_draw_more(db, w->p, own[i].id, 0, err);
 		else if (own[i].fate != ISSUED)
-			st = replace(db, w->p, own[i].id,
-				"no threshold passes any more with the gold and the policy there are now", now_ms,
-				err);
+			st = certificate_replace(db, w->p, own[i].id,
+				own[i].fate == REFUTED
+					? "audits have refuted what is promised now, and too little gold was drawn "
+					  "since"
+					: "no threshold passes any more with the gold and the policy there are now",
+				now_ms, err);
 	free(own);
 	return st;
 }
@@ -420,7 +453,7 @@ static int n_drawn_since(const struct work *w, int stratum, int64_t ms)
 
 /*
  * What becomes of a stratum. Where audits have refuted the promise, gold only gives a reason to ask people again: as much of
- * it, drawn since, as a test takes. What is asked already goes on.
+ * it, drawn since, as a test takes. What is asked already goes on, even where gold elsewhere leaves too little of delta for a test.
  */
 static enum status decide(
 	struct db *db, const struct work *w, int stratum, int *fate, struct tested *t, struct err *err)
@@ -428,28 +461,30 @@ static enum status decide(
 	const struct stratum_now *s = &w->strata[stratum];
 	struct last last;
 	enum status st = find_last(db, w, s, &last, err);
-	*fate = last.current ? STAYS : 0;
-	if (st != OK || last.current)
+	*fate = s->tested && last.current ? STAYS : 0;
+	if (st != OK || *fate == STAYS)
 		return st;
 	st = last.there ? find_refuting(db, w, s, &t->after_id, err) : OK;
-	if (st == OK && t->after_id && last.follows)
+	if (st != OK)
+		return st;
+	if (t->after_id && last.follows)
 		*fate = STAYS;
-	else if (st == OK &&
-		(!t->after_id || n_drawn_since(w, stratum, last.since_ms) >= s->n_needed)) {
+	else if (t->after_id && n_drawn_since(w, stratum, last.since_ms) < s->n_needed)
+		*fate = REFUTED;
+	else if (s->tested) {
 		st = test(w, stratum, t, err);
 		*fate = t->passes ? ISSUED : 0;
 	}
 	return st;
 }
 
-/* Tests what is new. *any: there is something to issue. Shapes: fate, tests [n_strata]. */
+/* Decides on all strata, and tests what is new. *any: there is something to issue. Shapes: fate, tests [n_strata]. */
 static enum status test_all(struct db *db, const struct work *w, int *fate, struct tested *tests,
 	bool *any, struct err *err)
 {
 	enum status st = OK;
 	for (int i = 0; st == OK && i < w->n_strata; i++) {
-		if (w->strata[i].tested)
-			st = decide(db, w, i, &fate[i], &tests[i], err);
+		st = decide(db, w, i, &fate[i], &tests[i], err);
 		*any = *any || fate[i] == ISSUED;
 	}
 	return st;
@@ -464,7 +499,7 @@ enum status certificate_renew(
 	bool any = false;
 	enum status st = load_gold(db, &w, err);
 	if (st == OK)
-		plan(&w);
+		st = plan(db, &w, err);
 	int *fate = xcalloc((size_t)w.n_strata + 1, sizeof *fate);
 	struct tested *tests = xcalloc((size_t)w.n_strata + 1, sizeof *tests);
 	if (st == OK)

@@ -41,14 +41,19 @@ static void break_promise(int n, int64_t now_ms)
 	strata_answer_blind(true, now_ms);
 }
 
-/* Only animals are certified: some 400 of gold, and 320 that may be labelled. Their certificate, 1, is active, then revoked. */
-static void with_revoked(void)
+static void with_revoked_after(const char *policy, const char *before)
 {
-	strata_open("{\"auto_blank\": false, \"expert_share\": 0}", NULL);
+	strata_open(policy ? policy : "{\"auto_blank\": false, \"expert_share\": 0}", before);
 	strata_activate(10);
 	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'active'"), 1);
 	break_promise(16, 20);
 	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'revoked'"), 1);
+}
+
+/* Only animals are certified: some 400 of gold, and 320 that may be labelled. Their certificate, 1, is active, then revoked. */
+static void with_revoked(void)
+{
+	with_revoked_after(NULL, NULL);
 }
 
 static bool is_heard(int64_t model_id)
@@ -308,6 +313,130 @@ static void gold_does_not_bring_back_what_audits_have_refuted(void **state)
 	test_project_close(t);
 }
 
+/* The follower bore .0341: that says nothing of .034, which audits have refuted. */
+static void a_laxer_promise_makes_no_stricter_one_good(void **state)
+{
+	(void)state;
+	with_revoked();
+	strata_sweep(21);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.alpha', 0.0341, '$.delta', 0.2)");
+	strata_settle(22);
+	assert_int_equal(n_in_force(), 0);
+	assert_int_equal(
+		test_sql(t, "SELECT why LIKE 'audits have refuted%%' FROM certificate WHERE id = 2"), 1);
+	assert_int_equal(add_gold(48, 23), 48);
+	assert_int_equal(test_sql(t, "SELECT after_id FROM certificate WHERE state = 'probation'"), 1);
+	strata_answer_blind(false, 24);
+	strata_sweep(25);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'active'"), 3);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.alpha', 0.034)");
+	strata_settle(26);
+	assert_int_equal(test_sql(t, "SELECT count(*) FROM certificate"), 3);
+	assert_int_equal(n_in_force(), 0);
+	/* It has made good for itself, and for what is laxer. */
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.alpha', 0.0342)");
+	strata_settle(27);
+	assert_int_equal(
+		test_sql(t, "SELECT id FROM certificate WHERE state = 'probation' AND after_id IS NULL"),
+		4);
+	test_project_close(t);
+}
+
+/* Audits of labels that stand refute their certificate after another has taken its place. */
+static void late_audits_bind_the_successor_too(void **state)
+{
+	(void)state;
+	strata_open("{\"auto_blank\": false, \"expert_share\": 0}", NULL);
+	strata_activate(10);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.delta', 0.06)");
+	strata_settle(12);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'replaced'"), 1);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'probation'"), 2);
+	assert_true(is_heard(t->model_id));
+	break_promise(16, 20);
+	strata_sweep(21);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'revoked'"), 1);
+	assert_int_equal(
+		test_sql(t, "SELECT why LIKE 'audits of the one before%%' FROM certificate WHERE id = 2"),
+		1);
+	assert_int_equal(n_in_force(), 1);
+	assert_int_equal(test_sql(t,
+						 "SELECT f.after_id FROM certificate f JOIN certificate n ON n.delta = "
+						 "f.delta AND n.n_gold = f.n_gold WHERE f.id = 3 AND n.id = 2 AND f.state "
+						 "= 'probation'"),
+		1);
+	assert_false(is_heard(t->model_id));
+	assert_int_equal(n_labels(), 0);
+	must_check(3);
+	assert_int_equal(add_gold(1, 23), 1); /* it goes on */
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'probation'"), 3);
+	test_project_close(t);
+
+	/* What they do not contradict stays. */
+	strata_open("{\"auto_blank\": false, \"expert_share\": 0}", NULL);
+	strata_activate(10);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.alpha', 0.2)");
+	strata_settle(12);
+	break_promise(16, 20);
+	assert_int_equal(test_sql(t, "SELECT id FROM certificate WHERE state = 'revoked'"), 1);
+	assert_int_equal(
+		test_sql(t, "SELECT id FROM certificate WHERE state IN ('probation', 'active')"), 2);
+	assert_true(is_heard(t->model_id));
+	test_project_close(t);
+}
+
+/* 100 animals are enough alone, and too few for half of delta, which blanks take when they may be labelled too. */
+static void what_is_asked_goes_on_when_delta_is_split_anew(void **state)
+{
+	(void)state;
+	with_revoked_after(NULL,
+		"DELETE FROM gold WHERE subject_id IN (SELECT g.subject_id FROM gold g JOIN "
+		"taxon t ON t.id = g.taxon_id WHERE t.kind <> 'blank' ORDER BY g.subject_id "
+		"LIMIT -1 OFFSET 100)");
+	assert_int_equal(test_sql(t, "SELECT n_gold FROM certificate WHERE id = 2"), 100);
+	strata_sweep(21);
+	answer_one(22);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.auto_blank', json('true'))");
+	strata_settle(23);
+	assert_int_equal(test_sql(t,
+						 "SELECT n_strata FROM certificate WHERE stratum = 'blank' AND state = "
+						 "'probation'"),
+		1);
+	assert_int_equal(
+		test_sql(t, "SELECT after_id FROM certificate WHERE id = 2 AND state = 'probation'"), 1);
+	test_project_close(t);
+}
+
+/* One more of gold would make a common class of it. */
+static void a_refuted_class_stays_in_its_stratum(void **state)
+{
+	(void)state;
+	with_revoked_after(
+		"{\"auto_blank\": false, \"expert_share\": 0, \"common_gold\": 10000}", NULL);
+	strata_sweep(21);
+	test_sql(t, "UPDATE policy SET rules = json_set(rules, '$.common_gold', %d)",
+		(int)test_sql(t, "SELECT n_gold + 1 FROM certificate WHERE id = 2"));
+	assert_int_equal(add_gold(2, 22), 2);
+	assert_int_equal(test_sql(t, "SELECT count(*) FROM certificate"), 2);
+	assert_int_equal(
+		test_sql(t, "SELECT id FROM certificate WHERE state = 'probation' AND stratum = 'other'"),
+		2);
+	assert_false(is_heard(t->model_id));
+	strata_answer_blind(true, 30);
+	strata_sweep(31);
+	assert_int_equal(add_gold(86, 32), 86);
+	assert_int_equal(n_in_force(), 0);
+	assert_false(is_heard(t->model_id));
+	assert_int_equal(add_gold(1, 33), 1);
+	assert_int_equal(test_sql(t,
+						 "SELECT after_id FROM certificate WHERE stratum = 'other' AND "
+						 "state = 'probation'"),
+		2);
+	assert_int_equal(n_in_force(), 1);
+	must_check(3);
+	test_project_close(t);
+}
+
 /* Flagged by somebody who has it before them. */
 static void put_flag(int64_t subject, enum flag_kind kind, int64_t now_ms)
 {
@@ -417,6 +546,10 @@ int main(void)
 		cmocka_unit_test(shadow_audits_alone_may_bear_the_promise_again),
 		cmocka_unit_test(a_model_that_is_wrong_again_asks_no_more),
 		cmocka_unit_test(gold_does_not_bring_back_what_audits_have_refuted),
+		cmocka_unit_test(a_laxer_promise_makes_no_stricter_one_good),
+		cmocka_unit_test(late_audits_bind_the_successor_too),
+		cmocka_unit_test(what_is_asked_goes_on_when_delta_is_split_anew),
+		cmocka_unit_test(a_refuted_class_stays_in_its_stratum),
 		cmocka_unit_test(what_is_flagged_goes_from_the_model_to_an_expert),
 		cmocka_unit_test(another_model_in_between_makes_no_new_certificate),
 	};

@@ -22,12 +22,13 @@ SELECT id, model_id, alpha, delta, p_top_min, audit_rate, state, issued_ms, afte
 SELECT id, state, n_gold, alpha, delta, delta_share, after_id IS NOT NULL, COALESCE(ended_ms, issued_ms) FROM certificate
 WHERE model_id = ?1 AND group_name = ?2 AND stratum = ?3 ORDER BY id DESC LIMIT 1;
 
--- A model's revoked certificates of a stratum, the newest first, since the last one whose shadow audits made good for those before.
+-- A model's revoked certificates of a stratum, the newest first, since the last one whose shadow audits made good for those
+-- before, at a promise no laxer than alpha ?4.
 -- name: certificate_revoked
 SELECT c.id, c.delta FROM certificate c
 WHERE c.model_id = ?1 AND c.group_name = ?2 AND c.stratum = ?3 AND c.state = 'revoked'
   AND NOT EXISTS (SELECT 1 FROM certificate f WHERE f.model_id = ?1 AND f.group_name = ?2 AND f.stratum = ?3 AND f.id > c.id
-                  AND f.after_id IS NOT NULL AND f.active_ms IS NOT NULL AND f.state <> 'revoked')
+                  AND f.after_id IS NOT NULL AND f.active_ms IS NOT NULL AND f.state <> 'revoked' AND f.alpha <= ?4)
 ORDER BY c.id DESC;
 
 -- A model's certificates in force.
@@ -40,13 +41,22 @@ INSERT INTO certificate (project_id, model_id, policy_id, group_name, stratum, a
   p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms, after_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 'probation', ?19, ?20);
 
--- One that follows ?1, which was revoked: the same in all but its audits.
+-- The certificate in force of the model and stratum of ?1, where it follows none and promises an error below ?2.
+-- name: certificate_successor
+SELECT n.id FROM certificate c JOIN certificate n ON n.model_id = c.model_id AND n.group_name = c.group_name
+  AND n.stratum = c.stratum AND n.id > c.id AND n.state IN ('probation', 'active')
+WHERE c.id = ?1 AND n.after_id IS NULL AND n.alpha < ?2;
+
+-- One that follows ?3, which was revoked: the same as ?1 in all but its audits.
 -- name: certificate_add_after
 INSERT INTO certificate (project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta_share, n_strata,
   p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, audit_rate, state, issued_ms, after_id)
 SELECT project_id, model_id, policy_id, group_name, stratum, alpha, delta, delta_share, n_strata,
-  p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, 0, 'probation', ?2, id
+  p_top_min, threshold, w0, w1, n_gold, n_above, n_wrong, p_error_upper, 0, 'probation', ?2, ?3
 FROM certificate WHERE id = ?1;
+
+-- name: certificate_taxa
+SELECT taxon_id FROM certificate_taxon WHERE certificate_id = ?1;
 
 -- name: certificate_taxa_copy
 INSERT INTO certificate_taxon (certificate_id, taxon_id) SELECT ?2, taxon_id FROM certificate_taxon WHERE certificate_id = ?1;
