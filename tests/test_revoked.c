@@ -1,4 +1,4 @@
-/* labels: unit sql; timeout: 300 */
+/* labels: unit sql slow; timeout: 300 */
 /* A stratum whose certificate was revoked: on probation at once, unheard, and once only. */
 #include "bounds.h"
 #include "certificate.h"
