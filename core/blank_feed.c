@@ -18,10 +18,8 @@ static enum status take_id(struct stmt *row, enum status st, int64_t *id)
 /* 0: there is none, or the share is not kept. */
 static int64_t blank_class(const struct project *p)
 {
-	for (int z = 0; p->policy.blank_share > 0 && z < p->k; z++)
-		if (p->taxa[z].kind == TAXON_BLANK && !p->taxa[z].retired)
-			return p->taxa[z].id;
-	return 0;
+	const int blank = p->policy.blank_share > 0 ? project_blank(p) : -1;
+	return blank < 0 ? 0 : p->taxa[blank].id;
 }
 
 enum status blank_feed_open(struct db *db, const struct project *p, int64_t volunteer_id,

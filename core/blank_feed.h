@@ -1,9 +1,9 @@
 /*
  * Blanks in a volunteer's feed. A model takes the blanks away first, and feeds of animals alone shorten sessions and teach
  * people to see an animal in every photograph. So each volunteer's feed aims at policy.blank_share of blanks, over their last
- * 20 answers of the day (UTC) and the tasks that they hold. Where it falls short, the place of a task is filled by what is taken for blank:
- * audits and undecided subjects in the order of the queue, then one more audit of an auto-labelled blank. Each is answered,
- * counted and decided as any other. Where more than the share is blank by itself nothing is held back.
+ * 20 answers of the day (UTC) and the tasks that they hold. Where it falls short, the place of a task is filled by what is
+ * taken for blank: audits and undecided subjects in the order of the queue, then one more audit of an auto-labelled blank.
+ * Each is answered, counted and decided as any other. Where more than the share is blank by itself nothing is held back.
  */
 #pragma once
 

@@ -54,21 +54,11 @@ static enum status load_columns(
 	return st;
 }
 
-/* The class "nothing here", -1: the project has none. */
-static int blank_of(const struct project *p)
-{
-	int blank = -1;
-	for (int z = 0; z < p->k; z++)
-		if (p->taxa[z].kind == TAXON_BLANK && !p->taxa[z].retired)
-			blank = z;
-	return blank;
-}
-
 /* The label and its risk: every species with more than even odds where costs say nothing else, the surest first. */
 static void take_members(const struct project *p, struct evidence *e)
 {
 	bool *in = xcalloc((size_t)p->k, sizeof *in);
-	const int blank = blank_of(p);
+	const int blank = project_blank(p);
 	e->also = xcalloc((size_t)p->k, sizeof *e->also);
 	cost_decide_set(p->cost, e->q, blank, p->k, in, &e->risk);
 	int n = 0;
@@ -144,7 +134,7 @@ enum status evidence_set_reach(struct db *db, const struct evidence *e, const st
 			if (e->prior[z] > 0)
 				bits[z] = 1 / (1 + exp(-(fabs(up) > fabs(down) ? up : down)));
 		}
-		cost_decide_set(p->cost, bits, blank_of(p), e->k, in, &risk);
+		cost_decide_set(p->cost, bits, project_blank(p), e->k, in, &risk);
 		*risk_out = fmin(*risk_out, risk);
 	}
 	free(rates);

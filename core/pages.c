@@ -90,41 +90,28 @@ static enum status add_page(struct db *db, const struct project *p, const struct
 	return st;
 }
 
-static bool has_id(const json_t *list, const char *id, size_t n, const json_t **out)
-{
-	size_t i;
-	json_t *one;
-	json_array_foreach((json_t *)list, i, one)
-	{
-		const char *text = json_string_value(json_object_get(one, "id"));
-		if (text && strlen(text) == n && strncmp(text, id, n) == 0) {
-			*out = one;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* "looks/pattern/stripes": the project's file says that there is such a look. */
 static enum status check_look(
 	struct db *db, const struct project *p, const char *path, const char *name, struct err *err)
 {
 	struct stmt *row = NULL;
-	const json_t *look = NULL, *value = NULL;
-	const char *id = name + 6, *slash = strchr(id, '/');
 	enum status st = db_one(db, Q_PROJECT_TEXTS, &row, err, "i", p->id);
 	if (st != OK)
 		return st;
 	json_t *texts = json_loads(col_text(row, 0), 0, NULL);
 	db_done(row);
-	if (!slash || strchr(slash + 1, '/'))
+	char *id = xstrdup(name + 6), *value = strchr(id, '/');
+	if (value)
+		*value++ = '\0';
+	const json_t *look = texts_by_id(json_object_get(texts, "looks"), id);
+	if (!value || strchr(value, '/'))
 		st = err_set(err, BAD_INPUT, "%.100s: a look's picture is looks/LOOK/VALUE.png", path);
-	else if (!has_id(json_object_get(texts, "looks"), id, (size_t)(slash - id), &look))
-		st = err_set(err, BAD_INPUT, "%.100s: the project's \"looks\" have no '%.*s'", path,
-			slash - id > 60 ? 60 : (int)(slash - id), id);
-	else if (!has_id(json_object_get(look, "values"), slash + 1, strlen(slash + 1), &value))
-		st = err_set(err, BAD_INPUT, "%.100s: the look '%.*s' has no value '%.60s'", path,
-			slash - id > 60 ? 60 : (int)(slash - id), id, slash + 1);
+	else if (!look)
+		st = err_set(err, BAD_INPUT, "%.100s: the project's \"looks\" have no '%.60s'", path, id);
+	else if (!texts_by_id(json_object_get(look, "values"), value))
+		st = err_set(
+			err, BAD_INPUT, "%.100s: the look '%.60s' has no value '%.60s'", path, id, value);
+	free(id);
 	json_decref(texts);
 	return st;
 }

@@ -389,3 +389,11 @@ int project_class(const struct project *p, int64_t taxon_id)
 	}
 	return -1;
 }
+
+int project_blank(const struct project *p)
+{
+	for (int z = 0; z < p->k; z++)
+		if (p->taxa[z].kind == TAXON_BLANK && !p->taxa[z].retired)
+			return z;
+	return -1;
+}

@@ -71,6 +71,9 @@ void project_release(struct project *project);
 /* The class of a taxon id, or -1. */
 int project_class(const struct project *project, int64_t taxon_id);
 
+/* The class "nothing here" of the list, or -1. */
+int project_blank(const struct project *project);
+
 const char *taxon_kind_name(enum taxon_kind kind);
 
 /* A project as the file that project_add takes; taxa that have left the list are not in it. The caller owns *out. */

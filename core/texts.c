@@ -262,7 +262,7 @@ enum status texts_set_taxon(
 	return st;
 }
 
-static const json_t *by_id(const json_t *list, const char *id)
+const json_t *texts_by_id(const json_t *list, const char *id)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
@@ -279,13 +279,13 @@ static enum status check_taxon_links(
 	json_t *values;
 	json_object_foreach(json_object_get(texts, "looks"), name, values)
 	{
-		const json_t *look = by_id(looks, name);
+		const json_t *look = texts_by_id(looks, name);
 		if (!look)
 			return err_set(
 				err, BAD_INPUT, "taxon %.60s: the project has no look '%.40s'", code, name);
 		for (size_t i = 0; i < json_array_size(values); i++) {
 			const char *value = json_string_value(json_array_get(values, i));
-			if (!by_id(json_object_get(look, "values"), value))
+			if (!texts_by_id(json_object_get(look, "values"), value))
 				return err_set(
 					err, BAD_INPUT, "taxon %.60s: look %s has no value '%.40s'", code, name, value);
 		}

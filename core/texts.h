@@ -34,6 +34,9 @@ enum status texts_set(
 enum status texts_set_taxon(struct db *db, int64_t taxon_id, const char *now, const json_t *object,
 	struct err *err) MUST_CHECK;
 
+/* Of stored looks, or of a look's values, the one of that id; NULL: there is none. */
+const json_t *texts_by_id(const json_t *list, const char *id);
+
 /* Whether what refers to taxa, looks and values has what it refers to. Errors: BAD_INPUT. */
 enum status texts_check_links(struct db *db, int64_t project_id, struct err *err) MUST_CHECK;
 

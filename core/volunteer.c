@@ -302,12 +302,12 @@ enum status token_drop(struct db *db, const char *name, struct err *err)
 	return db_run(db, Q_TOKEN_DROP, err, "s", name);
 }
 
-enum status token_check(struct db *db, const char *secret, struct err *err)
+enum status token_check(struct db *db, const char *secret, int64_t now_ms, struct err *err)
 {
 	uint8_t hash[HASH_SIZE];
 	struct stmt *row = NULL;
 	secret_hash(secret, hash);
-	enum status st = db_one(db, Q_TOKEN_CHECK, &row, err, "b", hash, (size_t)HASH_SIZE);
+	enum status st = db_one(db, Q_TOKEN_CHECK, &row, err, "bi", hash, (size_t)HASH_SIZE, now_ms);
 	if (st == OK)
 		db_done(row);
 	return st == NOT_FOUND ? err_set(err, NOT_FOUND, "there is no such token") : st;

@@ -110,11 +110,12 @@ enum status token_add(struct db *db, const char *name, const char *secret, int64
 enum status token_revoke(
 	struct db *db, const char *name, int64_t now_ms, struct err *err) MUST_CHECK;
 /*
- * A token of a program's own worker, which token_drop ends. One that was lent TOKEN_LEND_MS ago is deleted when the next is lent,
- * as its program was killed: who goes on lends theirs again before, whether or not the worker is still the same.
+ * A token of a program's own worker, which token_drop ends. One that was lent TOKEN_LEND_MS ago is none, and deleted when the
+ * next is lent, as its program was killed: who goes on lends theirs again before, whether or not the worker is still the same.
  */
 #define TOKEN_LEND_MS (7LL * 24 * 3600 * 1000)
 enum status token_lend(struct db *db, const char *name, const char *secret, int64_t now_ms,
 	struct err *err) MUST_CHECK;
 enum status token_drop(struct db *db, const char *name, struct err *err) MUST_CHECK;
-enum status token_check(struct db *db, const char *secret, struct err *err) MUST_CHECK;
+enum status token_check(
+	struct db *db, const char *secret, int64_t now_ms, struct err *err) MUST_CHECK;

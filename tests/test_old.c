@@ -139,18 +139,14 @@ static void must_be_the_same(const char *dir, int version)
 			"UPDATE answer_day SET recent = (SELECT n.recent FROM now.answer_day n WHERE "
 			"n.volunteer_id = answer_day.volunteer_id AND n.day = answer_day.day AND n.project_id "
 			"= answer_day.project_id) WHERE recent = 1");
-	char *query = all_of(db, " UNION ALL ",
-		version < FLAGS_SINCE
-			? "SELECT 'SELECT ''' || name || ''' WHERE EXISTS (SELECT * FROM main.' || name || ' "
-			  "EXCEPT SELECT * "
-			  "FROM now.' || name || ') OR EXISTS (SELECT * FROM now.' || name || ' EXCEPT SELECT "
-			  "* FROM main.' "
-			  "|| name || ')' FROM now.sqlite_master WHERE type = 'table' AND name <> 'flag'"
-			: "SELECT 'SELECT ''' || name || ''' WHERE EXISTS (SELECT * FROM main.' || name || ' "
-			  "EXCEPT SELECT * "
-			  "FROM now.' || name || ') OR EXISTS (SELECT * FROM now.' || name || ' EXCEPT SELECT "
-			  "* FROM main.' "
-			  "|| name || ')' FROM now.sqlite_master WHERE type = 'table'");
+	char *tables = sqlite3_mprintf(
+		"SELECT 'SELECT ''' || name || ''' WHERE EXISTS (SELECT * FROM main.' || name || ' EXCEPT "
+		"SELECT * FROM now.' || name || ') OR EXISTS (SELECT * FROM now.' || name || ' EXCEPT "
+		"SELECT * FROM main.' || name || ')' FROM now.sqlite_master WHERE type = 'table' AND (name "
+		"<> 'flag' OR %d >= %d)",
+		version, FLAGS_SINCE);
+	char *query = all_of(db, " UNION ALL ", tables);
+	sqlite3_free(tables);
 	char *differ = all_of(db, ", ", query);
 	if (*differ)
 		fail_msg("from version %d: %s", version, differ);

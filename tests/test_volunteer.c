@@ -177,14 +177,14 @@ static void roles(void **state)
 static void tokens(void **state)
 {
 	(void)state;
-	assert_int_equal(token_check(t.db, "secret", &err), NOT_FOUND);
+	assert_int_equal(token_check(t.db, "secret", 1, &err), NOT_FOUND);
 	assert_int_equal(token_add(t.db, "w1", "secret", 0, &err), OK);
 	assert_int_equal(token_add(t.db, "w1", "other", 0, &err), CONFLICT);
-	assert_int_equal(token_check(t.db, "secret", &err), OK);
-	assert_int_equal(token_check(t.db, "", &err), NOT_FOUND);
+	assert_int_equal(token_check(t.db, "secret", 1, &err), OK);
+	assert_int_equal(token_check(t.db, "", 1, &err), NOT_FOUND);
 	assert_int_equal(token_revoke(t.db, "w2", 10, &err), NOT_FOUND);
 	assert_int_equal(token_revoke(t.db, "w1", 10, &err), OK);
-	assert_int_equal(token_check(t.db, "secret", &err), NOT_FOUND);
+	assert_int_equal(token_check(t.db, "secret", 1, &err), NOT_FOUND);
 	assert_int_equal(token_revoke(t.db, "w1", 10, &err), NOT_FOUND);
 }
 
@@ -194,14 +194,16 @@ static void a_token_that_is_lent_again_outlives_a_killed_program_s(void **state)
 	assert_int_equal(token_lend(t.db, "killed", "k", 0, &err), OK);
 	assert_int_equal(token_lend(t.db, "server", "s", 0, &err), OK);
 	assert_int_equal(token_lend(t.db, "server", "s", TOKEN_LEND_MS, &err), OK);
-	assert_int_equal(token_check(t.db, "k", &err), OK); /* not yet */
+	assert_int_equal(token_check(t.db, "k", TOKEN_LEND_MS - 1, &err), OK);    /* not yet */
+	assert_int_equal(token_check(t.db, "k", TOKEN_LEND_MS, &err), NOT_FOUND); /* deleted or not */
 	assert_int_equal(token_lend(t.db, "train", "t", TOKEN_LEND_MS + 1, &err), OK);
-	assert_int_equal(token_check(t.db, "k", &err), NOT_FOUND);
-	assert_int_equal(token_check(t.db, "s", &err), OK);
+	assert_int_equal(token_check(t.db, "k", TOKEN_LEND_MS + 1, &err), NOT_FOUND);
+	assert_int_equal(token_check(t.db, "s", TOKEN_LEND_MS + 1, &err), OK);
 	assert_int_equal(token_drop(t.db, "train", &err), OK);
-	assert_int_equal(token_check(t.db, "t", &err), NOT_FOUND);
+	assert_int_equal(token_check(t.db, "t", TOKEN_LEND_MS + 1, &err), NOT_FOUND);
 	assert_int_equal(token_lend(t.db, "late", "l", 2 * TOKEN_LEND_MS + 1, &err), OK);
-	assert_int_equal(token_check(t.db, "s", &err), NOT_FOUND); /* two times as long, once again */
+	assert_int_equal(token_check(t.db, "s", TOKEN_LEND_MS + 1, &err),
+		NOT_FOUND); /* two times as long, once again */
 }
 
 /*

@@ -125,7 +125,7 @@ static enum status check_who(struct request *r, const struct route *route,
 		return st;
 	case WHO_WORKER:
 		*known = false;
-		st = raw->bearer ? token_check(r->db, raw->bearer, err) : NOT_FOUND;
+		st = raw->bearer ? token_check(r->db, raw->bearer, r->now_ms, err) : NOT_FOUND;
 		return st == NOT_FOUND ? err_set(err, DENIED, "a worker's token is wanted") : st;
 	}
 	return err_set(err, FAULT, "a route without an owner");

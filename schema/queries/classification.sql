@@ -19,7 +19,8 @@ UPDATE classification SET several = 1 WHERE id = ?1;
 UPDATE classification SET superseded_by = ?2 WHERE id = ?1 AND superseded_by IS NULL;
 
 -- What there is to a subject already: an answer in force of the volunteer, one of theirs with which they heard what the model
--- or others think (or what they have read of it before any), and how many routine ones. (By subject: it has few answers, a volunteer may have thousands.)
+-- or others think (or what they have read of it before any), and how many routine ones. (By subject: it has few answers, a
+-- volunteer may have thousands.)
 -- name: classification_before
 SELECT COALESCE(max(volunteer_id = ?2 AND expert = ?3 AND superseded_by IS NULL AND answer <> 'undone'), 0),
   COALESCE(max(volunteer_id = ?2 AND told = 1), 0)
@@ -40,7 +41,7 @@ SELECT 1 FROM classification WHERE subject_id = ?1 AND +volunteer_id = ?2 AND su
 -- name: annotation_add
 INSERT INTO annotation (classification_id, taxon_id, count, details) VALUES (?1, ?2, ?3, ?4);
 
--- Gold, and what was given again after an undo, whatever has become of the subject: so that it tells nothing.
+-- Gold, and what was given again after an undo (both at one time), whatever has become of the subject: so that it tells nothing.
 -- name: task_held
 SELECT t.id, t.subject_id, t.expires_ms, t.guess_id FROM task t JOIN subject s ON s.id = t.subject_id
 WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_ms > ?4
@@ -50,8 +51,8 @@ WHERE t.volunteer_id = ?1 AND t.project_id = ?2 AND t.expert = ?3 AND t.expires_
            AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.subject_id = t.subject_id)))
 ORDER BY t.issued_ms, t.id LIMIT ?5;
 
--- The queue from a place on: high priority first. (The state is no parameter: whether a partial index will do may hang on its value, so SQLite
--- would compile the statement again for each one that is bound.)
+-- The queue from a place on: high priority first. (The state is no parameter: whether a partial index will do may hang on its
+-- value, so SQLite would compile the statement again for each one that is bound.)
 -- name: task_queue
 SELECT id, priority, deployment_id FROM subject
 WHERE project_id = ?1 AND state = 'open' AND state <> 'retired' AND priority <= ?2 AND (priority < ?2 OR id > ?3)

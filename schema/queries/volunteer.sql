@@ -133,7 +133,7 @@ SELECT id FROM token WHERE name = ?1;
 UPDATE token SET revoked_ms = ?2 WHERE name = ?1 AND revoked_ms IS NULL;
 
 -- name: token_check
-SELECT id FROM token WHERE token_hash = ?1 AND kind = 'worker' AND revoked_ms IS NULL;
+SELECT id FROM token WHERE token_hash = ?1 AND kind = 'worker' AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?2);
 
 -- name: token_list
 SELECT id, name, kind, created_ms, revoked_ms FROM token ORDER BY id;
