@@ -46,18 +46,20 @@ function button(text, entry, click) {
 
 /** @param {import('./outbox.js').Outbox} outbox */
 function openList(outbox) {
-	const body = el('div', {});
+	const body = el('div', { class: 'kept' });
+	const send = el('button', { type: 'button', class: 'primary', on: { click: () => outbox.sendNow() } }, t('sending.now'));
 	const dialog = el('dialog', { class: 'sending', 'aria-labelledby': 'sending-title' },
 		el('h2', { id: 'sending-title' }, t('sending.title')), body,
-		el('div', { class: 'row' },
-			el('button', { type: 'button', class: 'primary', on: { click: () => outbox.sendNow() } }, t('sending.now')),
+		el('div', { class: 'row' }, send,
 			el('button', { type: 'button', on: { click: () => dialog.close() } }, t('main.close'))));
 	const draw = () => {
 		const { waiting, refused, held } = outbox;
 		const hadFocus = body.contains(document.activeElement);
 		const keeping = t(outbox.storage === 'memory' ? 'sending.memory' : 'sending.kept');
+		send.hidden = waiting.length === 0;
 		body.replaceChildren(
-			waiting.length === 0 ? el('p', {}, t('sending.all')) : el('section', {},
+			waiting.length + held.length + refused.length > 0 ? '' : el('p', {}, t('sending.all')),
+			waiting.length === 0 ? '' : el('section', {},
 				el('h3', {}, t('sending.waiting', { n: waiting.length })),
 				el('p', { class: 'hint' }, outbox.trouble ? `${t('sending.not_yet', { problem: outbox.trouble })} ` : '', keeping),
 				el('ul', {}, ...waiting.map((entry) => row(entry)))),
@@ -72,7 +74,7 @@ function openList(outbox) {
 					button(t('main.again'), entry, () => outbox.retry(entry.uuid)),
 					button(t('sending.away'), entry, () => outbox.dismiss(entry.uuid))))))));
 		if (hadFocus)
-			dialog.querySelector('button')?.focus(); // the one that was pressed is gone
+			dialog.querySelector('button:not([hidden])')?.focus(); // the one that was pressed is gone
 	};
 	const listening = new AbortController();
 	outbox.addEventListener('change', draw, { signal: listening.signal });

@@ -257,6 +257,8 @@ describe('the labelling page', { timeout: 240_000 }, () => {
 		await page.waitForSelector('.problem:has-text("you have answered this subject already")');
 		await page.reload();
 		await page.click('#sending:has-text("2 not accepted")');
+		assert.ok(await page.isHidden('dialog >> text=Every answer has been sent.'));
+		assert.ok(await page.isHidden('dialog >> text=Send now'), 'nothing waits');
 		const zebra = page.locator('dialog li:has-text("Plains zebra"):has-text("You have answered this subject already.")');
 		const tries = () => mock.requests.filter(({ path }) => path.endsWith('/classifications')).length;
 		const before = tries();
